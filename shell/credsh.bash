@@ -1,0 +1,285 @@
+# shellcheck shell=bash
+# credsh: keeps temporary AWS credentials fresh in this shell. bash 3.2 to 5.3.
+#
+# All policy is the program's; this only compares a builtin clock with numbers the program computed. While
+# nothing is due that is one comparison at the prompt, and one in PS0 before a command: no fork, no file.
+# `\builtin` throughout, as functions and aliases of the user's may have the names of builtins.
+# Does nothing, and says nothing, where nobody types (not interactive) or where it may not run (restricted).
+if [[ $- == *i* && $- != *r* ]]; then
+
+# Eleven nines: a time that does not come (time.rs, NEVER).
+__credsh_never=99999999999
+
+# Runs "$@" untraced: a trace (set -x, set -v) of what follows would show the secrets.
+__credsh_untraced() {
+  { \builtin local opts="$-" code=0; \builtin set +vx; } 2>/dev/null
+  "$@" || code=$?
+  { [[ $opts != *v* ]] || \builtin set -v; [[ $opts != *x* ]] || \builtin set -x; \builtin return "$code"; } 2>/dev/null
+}
+
+# The program's answer, as code: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE.
+# Times are epoch seconds; they are only ever digits, as bash would execute `a[$(cmd)]` in (( )).
+__credsh_adopt() {
+  if [[ $7$8$9${10} == *[!0-9]* ]]; then \builtin return 0; fi
+  \builtin local p="$__credsh_prefix"
+  __credsh_lease=$1 __credsh_label=$2 __credsh_exp=$7 __credsh_window=$8 __credsh_must=$9 __credsh_due=${10} __credsh_asked=0
+  \builtin export "${p}AWS_ACCESS_KEY_ID=$3" "${p}AWS_SECRET_ACCESS_KEY=$4" "CREDSH_SOURCE=$2" "CREDSH_LEASE=$1"
+  if [[ -n $5 ]]; then \builtin export "${p}AWS_SESSION_TOKEN=$5"; else \builtin unset -v "${p}AWS_SESSION_TOKEN"; fi
+  if [[ -n $6 ]]; then \builtin export "${p}AWS_CREDENTIAL_EXPIRATION=$6"; else \builtin unset -v "${p}AWS_CREDENTIAL_EXPIRATION"; fi
+  if [[ -z $p ]]; then
+    # The standard names: botocore reads AWS_SECURITY_TOKEN before AWS_SESSION_TOKEN, other SDKs AWS_PROFILE before keys.
+    __credsh_profile=${AWS_PROFILE-${__credsh_profile-}}
+    \builtin unset -v AWS_SECURITY_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE
+  fi
+  __credsh_tick=0
+  if [[ -n ${11} && ${11} != "${__credsh_said-}" ]]; then
+    __credsh_said=${11}
+    \builtin printf 'credsh: %s\n' "${11}" >&2
+  fi
+}
+
+# Nothing came; ask again at $1.
+__credsh_defer() {
+  __credsh_tick=0
+  if [[ $1 != *[!0-9]* ]]; then __credsh_due=$1; fi
+}
+
+# Holds no lease any more: `credsh clear`, or the store has lost it.
+__credsh_drop() {
+  \builtin local p="$__credsh_prefix"
+  \builtin unset -v "${p}AWS_ACCESS_KEY_ID" "${p}AWS_SECRET_ACCESS_KEY" "${p}AWS_SESSION_TOKEN" \
+    "${p}AWS_CREDENTIAL_EXPIRATION" CREDSH_SOURCE CREDSH_LEASE CREDSH_PROMPT
+  if [[ -n ${__credsh_profile-} ]]; then \builtin export "AWS_PROFILE=$__credsh_profile"; fi
+  __credsh_lease='' __credsh_label='' __credsh_profile='' __credsh_said=''
+  __credsh_exp=$__credsh_never __credsh_window=$__credsh_never __credsh_must=$__credsh_never __credsh_due=$__credsh_never __credsh_tick=0
+}
+
+# Takes over what a renewal, this shell's or another's, left in the store: no fork. The file's owner is looked
+# at here too, as the store may have been made by somebody else since `init` looked.
+__credsh_load() {
+  \builtin local file="$__credsh_store/$__credsh_lease.sh"
+  if [[ -n $__credsh_lease && -f $file && -O $file ]]; then \builtin . "$file"; fi
+}
+
+__credsh_program() {
+  "$__credsh_exe" hook --shell=bash --lease="$__credsh_lease" "$@" ${__credsh_args[@]+"${__credsh_args[@]}"} </dev/null
+}
+
+# Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C.
+__credsh_wait() {
+  \builtin local code='' now="$1"
+  code=$(CREDSH_WAIT=${CREDSH_WAIT-} __credsh_program --wait) || :
+  if [[ $code == __credsh_* ]]; then \builtin eval "$code"; else __credsh_defer "$((now + 10))"; fi
+}
+
+# Something is due, or the indicator's text has changed. $1: prompt or exec.
+__credsh_cold() {
+  \builtin local now="$((__credsh_clock))"
+  if ((now >= __credsh_due)); then
+    __credsh_load
+    if ((now < __credsh_due)); then
+      :
+    elif [[ $1 == exec ]] && ((now >= __credsh_must)); then
+      __credsh_wait "$now"
+    elif ((now >= __credsh_asked + 5)); then
+      # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes.
+      __credsh_asked=$now
+      __credsh_program >/dev/null 2>&1 || :
+    fi
+  fi
+  __credsh_draw "$((__credsh_clock))"
+}
+
+# The indicator's text at $1, and until when it holds: __credsh_tick. The rule is prompt.rs's.
+__credsh_draw() {
+  \builtin local now="$1" left="$((__credsh_exp - $1))" time='' color=32 tick="$__credsh_due"
+  if [[ -z $__credsh_label ]]; then
+    __credsh_text='' __credsh_color='' __credsh_reset='' __credsh_tick=$__credsh_due
+  else
+    if ((__credsh_exp >= __credsh_never)); then
+      :
+    elif ((left <= 0)); then
+      time=' expired' color=31
+    else
+      if ((left < 120)); then
+        time=" ${left}s" tick=$((now + 1))
+      elif ((left <= 5400)); then
+        time=" $((left / 60))m" tick=$((__credsh_exp - left / 60 * 60 + 1))
+      else
+        time=" $((left / 3600))h" tick=$((left < 7200 ? __credsh_exp - 5400 : __credsh_exp - left / 3600 * 3600 + 1))
+      fi
+      if ((now >= __credsh_window)); then color=33; elif ((tick > __credsh_window)); then tick=$__credsh_window; fi
+      if ((tick > __credsh_due)); then tick=$__credsh_due; fi
+    fi
+    __credsh_tick=$tick
+    \builtin export "CREDSH_PROMPT=$__credsh_label$time"
+    __credsh_text="[$__credsh_label$time]"
+    if [[ $__credsh_side == left ]]; then __credsh_text+=' '; fi
+    if [[ -z ${NO_COLOR-} && ${TERM-dumb} != dumb ]]; then __credsh_color=$'\e['${color}m __credsh_reset=$'\e[0m'; fi
+  fi
+  # PS1 names the variables instead of holding the text: it may be copied, saved and put back (virtualenv does)
+  # without the segment growing stale or growing twice. Whoever assigns PS1 outright is followed at the next prompt.
+  if [[ ${PS1-} != *"$__credsh_mark"* ]] && \builtin shopt -q promptvars; then PS1=$__credsh_ps1${PS1-}; fi
+}
+
+# The two checks. Nothing but the comparison while nothing is due.
+__credsh_prompt() {
+  \builtin local last="$?"
+  if ((__credsh_clock < __credsh_tick)) && [[ ${PS1-} == *"$__credsh_mark"* ]]; then :; else __credsh_untraced __credsh_cold prompt; fi
+  # Below 5.1 PROMPT_COMMAND is one string, and whoever follows in it wants the last status. Under set -e it would end the shell.
+  if [[ $- == *e* ]]; then \builtin return 0; fi
+  \builtin return "$last"
+}
+__credsh_preexec() {
+  if ((__credsh_clock >= __credsh_due)); then __credsh_untraced __credsh_cold exec; fi
+  \builtin : "${1-}"
+}
+
+# The program, but a refresh or clear changes this shell. `function`, as an alias may have the name.
+function credsh {
+  case ${1-} in
+    refresh | clear) __credsh_untraced __credsh_command "$@" ;;
+    *) "$__credsh_exe" "$@" ;;
+  esac
+}
+__credsh_command() {
+  \builtin local code='' status=0
+  code=$("$__credsh_exe" --hooked=bash "$@") || status=$?
+  if [[ $code == __credsh_* ]]; then
+    \builtin eval "$code"
+    __credsh_draw "$((__credsh_clock))"
+  elif [[ -n $code ]]; then
+    \builtin printf '%s\n' "$code"
+  fi
+  \builtin return "$status"
+}
+
+# Takes all of it out of the shell again.
+function credsh_off {
+  \builtin local i name
+  if [[ ${__credsh_installed-} != 1 ]]; then \builtin return 0; fi
+  __credsh_drop
+  if [[ -n $__credsh_ps1 ]]; then PS1=${PS1//"$__credsh_ps1"/}; fi
+  if [[ -n $__credsh_ps0 ]]; then
+    PS0=${PS0//"$__credsh_ps0"/}
+    if [[ -z $PS0 ]]; then \builtin unset -v PS0; fi
+    if [[ $(\builtin trap -p URG) == *__credsh_preexec* ]]; then \builtin trap - URG; fi
+  elif [[ $(\builtin trap -p DEBUG) == *__credsh_preexec* ]]; then
+    \builtin trap - DEBUG
+  fi
+  for i in ${precmd_functions[@]+"${!precmd_functions[@]}"}; do
+    if [[ ${precmd_functions[i]} == __credsh_prompt ]]; then \builtin unset -v "precmd_functions[$i]"; fi
+  done
+  for i in ${preexec_functions[@]+"${!preexec_functions[@]}"}; do
+    if [[ ${preexec_functions[i]} == __credsh_preexec ]]; then \builtin unset -v "preexec_functions[$i]"; fi
+  done
+  for i in ${PROMPT_COMMAND[@]+"${!PROMPT_COMMAND[@]}"}; do
+    if [[ ${PROMPT_COMMAND[i]} == __credsh_prompt ]]; then
+      \builtin unset -v "PROMPT_COMMAND[$i]"
+    else
+      PROMPT_COMMAND[i]=${PROMPT_COMMAND[i]/$'\n'__credsh_prompt/}
+    fi
+  done
+  case $__credsh_commands in # an array only if it was one
+    none) if ((${#PROMPT_COMMAND[@]} == 0)); then \builtin unset -v PROMPT_COMMAND; fi ;;
+    string) if ((${#PROMPT_COMMAND[@]} == 1)); then name=${PROMPT_COMMAND[0]-}; \builtin unset -v PROMPT_COMMAND; \builtin printf -v PROMPT_COMMAND %s "$name"; fi ;;
+  esac
+  \builtin unset -f credsh credsh_off
+  for name in $(\builtin compgen -A function __credsh_); do \builtin unset -f "$name"; done
+  for name in $(\builtin compgen -v __credsh_); do \builtin unset -v "$name"; done
+}
+
+# Whether a variable can be assigned: to try on a readonly one would end the eval of this text.
+__credsh_assignable() { [[ "$(\builtin readonly -p)" != *[[:space:]]"$1"[=[:space:]]* ]] || \builtin return 1; }
+
+# Puts the checks where this bash has a place for them.
+__credsh_install() {
+  \builtin local version="$((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1]))" preexec=''
+  # By version, never by "is it set": an inherited EPOCHSECONDS is a plain variable before 5.0. SECONDS counts
+  # from t0 by the wall clock, through a suspend too.
+  if ((version >= 500)); then
+    __credsh_clock=EPOCHSECONDS
+  else
+    if ((version >= 402)); then \builtin printf -v __credsh_t0 '%(%s)T' -1; else __credsh_t0=$(\command date +%s); fi
+    __credsh_t0=$((__credsh_t0 - SECONDS)) __credsh_clock=__credsh_t0+SECONDS
+  fi
+  # PS0 is expanded before every command in whatever form, but may not run one in this shell: below 5.3 an
+  # arithmetic gate sends the shell a SIGURG, which is ignored by default, and whose trap runs before the command
+  # does. (A DEBUG trap misses subshells, costs at every simple command, and may be the user's.)
+  # shellcheck disable=SC2034,SC2016
+  __credsh_gate=([1]=1) __credsh_ps0=
+  if [[ -n ${BLE_VERSION-}${bash_preexec_imported-}${__bp_imported-} ]] && ((version < 404)); then preexec=functions; fi
+  # shellcheck disable=SC2016
+  if ((version >= 503)); then
+    __credsh_ps0='${__credsh_gate[EPOCHSECONDS>=__credsh_due]:+${ __credsh_preexec "$_" >&2; }}'
+  elif ((version >= 500)); then
+    __credsh_ps0='${__credsh_gate[EPOCHSECONDS>=__credsh_due]:+$(\builtin kill -URG $$)}'
+  elif ((version >= 404)); then
+    __credsh_ps0='${__credsh_gate[\D{%s}>=__credsh_due]:+$(\builtin kill -URG $$)}'
+  fi
+  if [[ -n $__credsh_ps0 ]] && __credsh_assignable PS0 && { ((version >= 503)) || [[ -z $(\builtin trap -p URG) ]]; }; then
+    PS0=$__credsh_ps0${PS0-}
+    if ((version < 503)); then \builtin trap '__credsh_preexec "$_"' URG; fi
+  else
+    __credsh_ps0=
+    if [[ $preexec == functions ]]; then
+      preexec_functions+=(__credsh_preexec)
+    elif [[ -z $(\builtin trap -p DEBUG) ]]; then
+      \builtin trap '__credsh_preexec "$_"' DEBUG
+    fi
+  fi
+  # bash-preexec is told through its own list: an element behind it in PROMPT_COMMAND breaks it (0.5, 0.6). From 5.1
+  # on PROMPT_COMMAND is an array whose elements each see `$?`, PIPESTATUS and `$_` untouched; a sparse place survives
+  # a later PROMPT_COMMAND=..., and being last lets us see the PS1 that others have set.
+  if [[ -n ${bash_preexec_imported-}${__bp_imported-} ]]; then
+    __credsh_commands=others
+    precmd_functions+=(__credsh_prompt)
+  elif ! __credsh_assignable PROMPT_COMMAND; then
+    __credsh_commands=others
+  else
+    case "$(\builtin declare -p PROMPT_COMMAND 2>/dev/null)" in
+      '') __credsh_commands=none ;;
+      'declare -a'*) __credsh_commands=array ;;
+      *) __credsh_commands=string ;;
+    esac
+    if ((version >= 501)); then
+      PROMPT_COMMAND[${#PROMPT_COMMAND[@]} + 7]=__credsh_prompt
+    else
+      # shellcheck disable=SC2178
+      PROMPT_COMMAND=${PROMPT_COMMAND:-:}$'\n'__credsh_prompt
+    fi
+  fi
+  if [[ $__credsh_side != off ]] && ! __credsh_assignable PS1; then __credsh_side=off; fi
+}
+
+# EXE PREFIX SIDE STORE LEASE [SELECTOR...]: from `credsh init`.
+__credsh_start() {
+  \builtin local inherited="${CREDSH_LEASE-}"
+  __credsh_exe=$1 __credsh_prefix=$2 __credsh_side=$3 __credsh_store=$4
+  if [[ ${__credsh_installed-} != 1 ]]; then
+    __credsh_installed=1 __credsh_asked=0 __credsh_said='' __credsh_profile='' __credsh_text='' __credsh_color='' __credsh_reset=''
+    __credsh_lease='' __credsh_label='' __credsh_exp=$__credsh_never __credsh_window=$__credsh_never __credsh_must=$__credsh_never
+    __credsh_due=$__credsh_never __credsh_tick=0 __credsh_ps1='' __credsh_mark=''
+    __credsh_install
+  fi
+  # shellcheck disable=SC2016
+  case $__credsh_side in
+    left) __credsh_mark='${__credsh_text-}' __credsh_ps1='\[${__credsh_color-}\]${__credsh_text-}\[${__credsh_reset-}\]' ;;
+    # bash has no right prompt: go there, print, come back, all of it counted as zero wide.
+    right) __credsh_mark='${__credsh_text-}' __credsh_ps1='\[${__credsh_text:+\e7\e[${COLUMNS:-80\}C\e[${#__credsh_text\}D\e[C}${__credsh_color-}${__credsh_text-}${__credsh_reset-}${__credsh_text:+\e8}\]' ;;
+  esac
+  if [[ -n $__credsh_label ]]; then \builtin return 0; fi
+  # A nested shell goes on with its parent's lease, if it is in this user's store (after su or sudo it is not).
+  if [[ ${#inherited} == 16 && $inherited != *[!0-9a-f]* ]]; then
+    __credsh_lease=$inherited
+    __credsh_untraced __credsh_load
+  fi
+  if [[ -z $__credsh_label ]]; then __credsh_lease=$5; fi
+  \builtin shift 5
+  __credsh_args=("$@")
+  # Nothing held and something wanted: due at once, and before the first command mandatory.
+  if [[ -z $__credsh_label && -n $__credsh_lease ]]; then __credsh_due=0 __credsh_must=0; fi
+}
+
+__credsh_start @CREDSH@
+fi

@@ -1,0 +1,286 @@
+# credsh: keeps temporary AWS credentials fresh in this shell. fish 3.6 and later.
+#
+# All policy is the program's; this only compares a clock with numbers the program computed. fish has no clock
+# builtin: `path mtime -R` prints a file's age, and the file `clock` in the store has the time 0, so its age is now.
+# While nothing is due that is one stat, at the prompt and before a command: no fork, no file opened.
+# Does nothing, and says nothing, where nobody types.
+if status is-interactive
+
+# Eleven nines: a time that does not come (time.rs, NEVER).
+set -g __credsh_never 99999999999
+
+# The program's answer, as code: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE.
+# Times are epoch seconds, and only ever digits.
+function __credsh_adopt
+    string match -qr '^[0-9]{1,11}( [0-9]{1,11}){3}$' -- "$argv[7..10]"; or return 0
+    set -g __credsh_lease $argv[1]
+    set -g __credsh_label $argv[2]
+    set -g __credsh_exp $argv[7]
+    set -g __credsh_window $argv[8]
+    set -g __credsh_must $argv[9]
+    set -g __credsh_due $argv[10]
+    set -g __credsh_asked 0
+    set -g __credsh_tick 0
+    set -gx {$__credsh_prefix}AWS_ACCESS_KEY_ID $argv[3]
+    set -gx {$__credsh_prefix}AWS_SECRET_ACCESS_KEY $argv[4]
+    set -gx CREDSH_SOURCE $argv[2]
+    set -gx CREDSH_LEASE $argv[1]
+    if test -n "$argv[5]"
+        set -gx {$__credsh_prefix}AWS_SESSION_TOKEN $argv[5]
+    else
+        set -e {$__credsh_prefix}AWS_SESSION_TOKEN
+    end
+    if test -n "$argv[6]"
+        set -gx {$__credsh_prefix}AWS_CREDENTIAL_EXPIRATION $argv[6]
+    else
+        set -e {$__credsh_prefix}AWS_CREDENTIAL_EXPIRATION
+    end
+    if test -z "$__credsh_prefix"
+        # The standard names: botocore reads AWS_SECURITY_TOKEN before AWS_SESSION_TOKEN, other SDKs AWS_PROFILE before keys.
+        set -q AWS_PROFILE; and set -g __credsh_profile $AWS_PROFILE
+        set -e AWS_SECURITY_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE
+    end
+    if test -n "$argv[11]" -a "$argv[11]" != "$__credsh_said"
+        set -g __credsh_said $argv[11]
+        printf 'credsh: %s\n' $argv[11] >&2
+    end
+    return 0
+end
+
+# Nothing came; ask again at $argv[1].
+function __credsh_defer
+    set -g __credsh_tick 0
+    string match -qr '^[0-9]{1,11}$' -- "$argv[1]"; and set -g __credsh_due $argv[1]
+end
+
+# Holds no lease any more: `credsh clear`, or the store has lost it.
+function __credsh_drop
+    for name in ACCESS_KEY_ID SECRET_ACCESS_KEY SESSION_TOKEN CREDENTIAL_EXPIRATION
+        set -e -g {$__credsh_prefix}AWS_$name
+    end
+    set -e -g CREDSH_SOURCE
+    set -e -g CREDSH_LEASE
+    set -e -g CREDSH_PROMPT
+    test -n "$__credsh_profile"; and set -gx AWS_PROFILE $__credsh_profile
+    for name in lease label profile said
+        set -g __credsh_$name ''
+    end
+    for name in exp window must due
+        set -g __credsh_$name $__credsh_never
+    end
+    set -g __credsh_tick 0
+end
+
+# Takes over what a renewal, this shell's or another's, left in the store: no fork. The file's owner is looked
+# at here too, as the store may have been made by somebody else since `init` looked.
+function __credsh_load
+    set -l file $__credsh_store/$__credsh_lease.fish
+    test -n "$__credsh_lease" -a -f $file -a -O $file; and builtin source $file
+end
+
+function __credsh_program
+    $__credsh_exe hook --shell=fish --lease=$__credsh_lease $argv $__credsh_args </dev/null
+end
+
+# Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C.
+function __credsh_wait
+    set -l code (CREDSH_WAIT="$CREDSH_WAIT" __credsh_program --wait | string collect)
+    if string match -q '__credsh_*' -- $code
+        builtin eval $code
+    else
+        __credsh_defer (math $argv[1] + 10)
+    end
+end
+
+# Now, for the cold path: never empty.
+function __credsh_now
+    # No clock: somebody has emptied the store. The program makes it anew; until then this costs a fork.
+    builtin path mtime -R -- $__credsh_clock; or command date +%s
+end
+
+# Something is due, or the indicator's text has changed. $argv[1]: prompt or exec.
+function __credsh_cold
+    set -l now (__credsh_now)
+    if test $now -ge $__credsh_due
+        __credsh_load
+        if test $now -lt $__credsh_due
+            # Another renewal was there first.
+        else if test $argv[1] = exec -a $now -ge $__credsh_must
+            __credsh_wait $now
+            set now (__credsh_now)
+        else if test $now -ge (math $__credsh_asked + 5)
+            # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes.
+            set -g __credsh_asked $now
+            __credsh_program &>/dev/null
+        end
+    end
+    __credsh_draw $now
+end
+
+# The indicator's text at $argv[1], and until when it holds: __credsh_tick. The rule is prompt.rs's.
+function __credsh_draw
+    set -l now $argv[1]
+    set -l left (math $__credsh_exp - $now)
+    set -l tick $__credsh_due
+    set -l color green
+    set -l time
+    if test -z "$__credsh_label"
+        set -g __credsh_text
+        set -g __credsh_tick $tick
+        return 0
+    end
+    if test $__credsh_exp -ge $__credsh_never
+        set time ''
+    else if test $left -le 0
+        set time ' expired'
+        set color red
+    else
+        if test $left -lt 120
+            set time " $left"s
+            set tick (math $now + 1)
+        else if test $left -le 5400
+            set -l minutes (math -s0 $left / 60)
+            set time " $minutes"m
+            set tick (math $__credsh_exp - $minutes x 60 + 1)
+        else
+            set -l hours (math -s0 $left / 3600)
+            set time " $hours"h
+            set tick (math $__credsh_exp - $hours x 3600 + 1)
+            test $hours = 1; and set tick (math $__credsh_exp - 5400)
+        end
+        if test $now -ge $__credsh_window
+            set color yellow
+        else if test $tick -gt $__credsh_window
+            set tick $__credsh_window
+        end
+        test $tick -gt $__credsh_due; and set tick $__credsh_due
+    end
+    set -g __credsh_tick $tick
+    set -gx CREDSH_PROMPT "$__credsh_label$time"
+    set -g __credsh_text "[$__credsh_label$time]"
+    if test -z "$NO_COLOR" -a "$TERM" != dumb
+        set __credsh_text (set_color $color)$__credsh_text(set_color normal)
+    end
+end
+
+# Puts the segment round the prompt function there is now. The new function knows the old one by a name of its own
+# (-V keeps it), so that a copy of it, which virtualenv makes and calls from its own fish_prompt, calls the right one.
+function __credsh_wrap
+    set -l name fish_prompt
+    test $__credsh_side = right; and set name fish_right_prompt
+    set -g __credsh_wraps (math $__credsh_wraps + 1)
+    set -l __credsh_inner __credsh_inner_$__credsh_wraps
+    if functions -q $name
+        functions -c $name $__credsh_inner
+    else
+        function $__credsh_inner
+        end
+    end
+    # The inner one first, in a substitution: nothing may run before it, as it shows $status and $pipestatus.
+    if test $__credsh_side = right
+        function fish_right_prompt -V __credsh_inner
+            set -l lines ($__credsh_inner)
+            set -g __credsh_shown 1
+            string join ' ' -- $lines $__credsh_text
+        end
+    else
+        function fish_prompt -V __credsh_inner
+            set -l lines ($__credsh_inner)
+            set -g __credsh_shown 1
+            if set -q __credsh_text[1]
+                # Many prompts begin with an empty line; the segment belongs on the first that shows something.
+                set -l first 1
+                test -z "$lines[1]" -a (count $lines) -gt 1; and set first 2
+                set lines[$first] "$__credsh_text $lines[$first]"
+            end
+            string join \n -- $lines
+        end
+    end
+    set -g __credsh_shown 1
+end
+
+# The two checks. Nothing but the comparison while nothing is due. Whoever has defined fish_prompt anew has kept
+# ours from running, and so from setting __credsh_shown.
+function __credsh_on_prompt --on-event fish_prompt
+    test (builtin path mtime -R -- $__credsh_clock; or echo $__credsh_never) -lt $__credsh_tick; or __credsh_cold prompt
+    set -q __credsh_shown; or test $__credsh_side = off; or __credsh_wrap
+    set -e __credsh_shown
+end
+function __credsh_on_preexec --on-event fish_preexec
+    test (builtin path mtime -R -- $__credsh_clock; or echo $__credsh_never) -lt $__credsh_due; or __credsh_cold exec
+end
+
+# The program, but a refresh or clear changes this shell.
+function credsh
+    if not contains -- "$argv[1]" refresh clear
+        $__credsh_exe $argv
+        return
+    end
+    set -l code ($__credsh_exe --hooked=fish $argv | string collect)
+    set -l result $pipestatus[1]
+    if string match -q '__credsh_*' -- "$code"
+        builtin eval $code
+        __credsh_draw (__credsh_now)
+    else if test -n "$code"
+        printf '%s\n' $code
+    end
+    return $result
+end
+
+# Takes all of it out of the shell again.
+function credsh_off
+    set -q __credsh_installed; or return 0
+    __credsh_drop
+    for name in fish_prompt fish_right_prompt
+        functions -q $name; or continue
+        # Unwraps as far as the functions are ours: the one they hold by name is the one that was there before.
+        while set -l inner (functions $name | string match -rg "set -l __credsh_inner '?(__credsh_inner_[0-9]+)")
+            functions -e $name
+            functions -c $inner[1] $name
+        end
+    end
+    for name in (functions -a | string match '__credsh_*') credsh credsh_off
+        functions -e $name
+    end
+    for name in (set -n | string match '__credsh_*')
+        set -e -g $name
+    end
+end
+
+# EXE PREFIX SIDE STORE LEASE [SELECTOR...]: from `credsh init`.
+function __credsh_start
+    set -g __credsh_exe $argv[1]
+    set -g __credsh_prefix $argv[2]
+    set -g __credsh_side $argv[3]
+    set -g __credsh_store $argv[4]
+    set -g __credsh_clock $argv[4]/clock
+    if not set -q __credsh_installed
+        set -g __credsh_installed 1
+        for name in asked tick wraps
+            set -g __credsh_$name 0
+        end
+        for name in lease label profile said
+            set -g __credsh_$name ''
+        end
+        for name in exp window must due
+            set -g __credsh_$name $__credsh_never
+        end
+        set -g __credsh_text
+    end
+    test -z "$__credsh_label"; or return 0
+    # A nested shell goes on with its parent's lease, if it is in this user's store (after su or sudo it is not).
+    if string match -qr '^[0-9a-f]{16}$' -- "$CREDSH_LEASE"
+        set -g __credsh_lease $CREDSH_LEASE
+        __credsh_load
+    end
+    test -n "$__credsh_label"; or set -g __credsh_lease $argv[5]
+    set -g __credsh_args $argv[6..]
+    # Nothing held and something wanted: due at once, and before the first command mandatory.
+    if test -z "$__credsh_label" -a -n "$__credsh_lease"
+        set -g __credsh_due 0
+        set -g __credsh_must 0
+    end
+end
+
+__credsh_start @CREDSH@
+end

@@ -1,0 +1,198 @@
+# credsh: keeps temporary AWS credentials fresh in this shell. zsh 5.
+#
+# All policy is the program's; this only compares a builtin clock with numbers the program computed. While
+# nothing is due that is one comparison at the prompt, and one before a command: no fork, no file.
+# `credsh init` hands this text to `emulate zsh -o no_aliases ... -c`, so every function keeps zsh's own options
+# whatever the user's are (KSH_ARRAYS, SH_WORD_SPLIT, ERR_EXIT, XTRACE: a trace would show the secrets).
+# Does nothing, and says nothing, where nobody types (not interactive) or where it may not run (restricted).
+if [[ -o interactive && ! -o restricted ]] && zmodload zsh/datetime 2>/dev/null; then
+
+# Eleven nines: a time that does not come (time.rs, NEVER).
+typeset -g __credsh_never=99999999999
+
+# The program's answer, as code: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE.
+# Times are epoch seconds, and only ever digits: zsh too evaluates what it finds in (( )).
+__credsh_adopt() {
+  [[ $7$8$9${10} == <-> ]] || return 0
+  local p=$__credsh_prefix
+  __credsh_lease=$1 __credsh_label=$2 __credsh_exp=$7 __credsh_window=$8 __credsh_must=$9 __credsh_due=${10} __credsh_asked=0
+  builtin export "${p}AWS_ACCESS_KEY_ID=$3" "${p}AWS_SECRET_ACCESS_KEY=$4" "CREDSH_SOURCE=$2" "CREDSH_LEASE=$1"
+  if [[ -n $5 ]]; then builtin export "${p}AWS_SESSION_TOKEN=$5"; else builtin unset "${p}AWS_SESSION_TOKEN"; fi
+  if [[ -n $6 ]]; then builtin export "${p}AWS_CREDENTIAL_EXPIRATION=$6"; else builtin unset "${p}AWS_CREDENTIAL_EXPIRATION"; fi
+  if [[ -z $p ]]; then
+    # The standard names: botocore reads AWS_SECURITY_TOKEN before AWS_SESSION_TOKEN, other SDKs AWS_PROFILE before keys.
+    __credsh_profile=${AWS_PROFILE-$__credsh_profile}
+    builtin unset AWS_SECURITY_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE
+  fi
+  __credsh_tick=0
+  if [[ -n ${11} && ${11} != $__credsh_said ]]; then
+    __credsh_said=${11}
+    builtin print -r -u2 -- "credsh: ${11}"
+  fi
+}
+
+# Nothing came; ask again at $1.
+__credsh_defer() {
+  __credsh_tick=0
+  [[ $1 == <-> ]] && __credsh_due=$1
+}
+
+# Holds no lease any more: `credsh clear`, or the store has lost it.
+__credsh_drop() {
+  local p=$__credsh_prefix
+  builtin unset "${p}AWS_ACCESS_KEY_ID" "${p}AWS_SECRET_ACCESS_KEY" "${p}AWS_SESSION_TOKEN" \
+    "${p}AWS_CREDENTIAL_EXPIRATION" CREDSH_SOURCE CREDSH_LEASE CREDSH_PROMPT
+  [[ -n $__credsh_profile ]] && builtin export "AWS_PROFILE=$__credsh_profile"
+  __credsh_lease= __credsh_label= __credsh_profile= __credsh_said=
+  __credsh_exp=$__credsh_never __credsh_window=$__credsh_never __credsh_must=$__credsh_never __credsh_due=$__credsh_never __credsh_tick=0
+}
+
+# Takes over what a renewal, this shell's or another's, left in the store: no fork. The file's owner is looked
+# at here too, as the store may have been made by somebody else since `init` looked.
+__credsh_load() {
+  local file=$__credsh_store/$__credsh_lease.sh
+  [[ -n $__credsh_lease && -f $file && -O $file ]] && builtin source $file
+}
+
+__credsh_program() {
+  $__credsh_exe hook --shell=zsh --lease=$__credsh_lease "$@" "${__credsh_args[@]}" </dev/null
+}
+
+# Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C.
+__credsh_wait() {
+  local code now=$1
+  code=$(CREDSH_WAIT=${CREDSH_WAIT-} __credsh_program --wait)
+  if [[ $code == __credsh_* ]]; then builtin eval "$code"; else __credsh_defer $((now + 10)); fi
+}
+
+# Something is due, or the indicator's text has changed. $1: prompt or exec.
+__credsh_cold() {
+  local now=$EPOCHSECONDS
+  if (( now >= __credsh_due )); then
+    __credsh_load
+    if (( now < __credsh_due )); then
+      :
+    elif [[ $1 == exec ]] && (( now >= __credsh_must )); then
+      __credsh_wait $now
+    elif (( now >= __credsh_asked + 5 )); then
+      # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes.
+      __credsh_asked=$now
+      __credsh_program &>/dev/null
+    fi
+  fi
+  __credsh_draw $EPOCHSECONDS
+}
+
+# The indicator's text at $1, and until when it holds: __credsh_tick. The rule is prompt.rs's.
+__credsh_draw() {
+  local now=$1 left=$((__credsh_exp - $1)) time= tick=$__credsh_due
+  local -i state=1
+  local -a text=('' '' '')
+  if [[ -n $__credsh_label ]]; then
+    if (( __credsh_exp >= __credsh_never )); then
+      :
+    elif (( left <= 0 )); then
+      time=' expired' state=3
+    else
+      if (( left < 120 )); then
+        time=" ${left}s" tick=$((now + 1))
+      elif (( left <= 5400 )); then
+        time=" $((left / 60))m" tick=$((__credsh_exp - left / 60 * 60 + 1))
+      else
+        time=" $((left / 3600))h" tick=$((left < 7200 ? __credsh_exp - 5400 : __credsh_exp - left / 3600 * 3600 + 1))
+      fi
+      if (( now >= __credsh_window )); then state=2; elif (( tick > __credsh_window )); then tick=$__credsh_window; fi
+      (( tick > __credsh_due )) && tick=$__credsh_due
+    fi
+    builtin export "CREDSH_PROMPT=$__credsh_label$time"
+    text[state]="[$__credsh_label$time]"
+  fi
+  __credsh_tick=$tick
+  [[ -n $__credsh_place ]] || return 0
+  # Through psvar, one place a colour: the prompt holds only %-escapes that name them. So it may be copied, saved and
+  # put back (virtualenv does) without the segment growing stale or growing twice, and needs no PROMPT_SUBST.
+  psvar[71]=$text[1] psvar[72]=$text[2] psvar[73]=$text[3] psvar[74]=credsh
+  [[ ${(P)__credsh_place} == *'%71v'* ]] || typeset -g "$__credsh_place=$__credsh_segment${(P)__credsh_place}"
+}
+
+# The two checks. Nothing but the comparison while nothing is due.
+__credsh_precmd() {
+  (( EPOCHSECONDS < __credsh_tick )) && [[ $psvar[74] == $__credsh_mark && ${(P)__credsh_place} == *$__credsh_named* ]] || __credsh_cold prompt
+  return 0
+}
+__credsh_preexec() {
+  (( EPOCHSECONDS < __credsh_due )) || __credsh_cold exec
+  return 0
+}
+
+# The program, but a refresh or clear changes this shell. `function`, as an alias may have the name.
+function credsh {
+  case $1 in
+    (refresh|clear) ;;
+    (*) $__credsh_exe "$@"; return ;;
+  esac
+  local code
+  local -i result=0
+  code=$($__credsh_exe --hooked=zsh "$@") || result=$?
+  if [[ $code == __credsh_* ]]; then
+    builtin eval "$code"
+    __credsh_draw $EPOCHSECONDS
+  elif [[ -n $code ]]; then
+    builtin print -r -- "$code"
+  fi
+  return result
+}
+
+# Takes all of it out of the shell again.
+function credsh_off {
+  (( ${+__credsh_installed} )) || return 0
+  __credsh_drop
+  local name
+  for name in PROMPT RPROMPT; do
+    [[ -n $__credsh_segment ]] && typeset -g "$name=${(P)name//${(b)__credsh_segment}/}"
+  done
+  precmd_functions=(${precmd_functions:#__credsh_precmd}) preexec_functions=(${preexec_functions:#__credsh_preexec})
+  (( $#precmd_functions )) || builtin unset precmd_functions
+  (( $#preexec_functions )) || builtin unset preexec_functions
+  if [[ $psvar[74] == credsh ]]; then
+    psvar[71,74]=()
+    while (( $#psvar )) && [[ -z $psvar[-1] ]]; do psvar[-1]=(); done
+  fi
+  builtin unset -m '__credsh_*'
+  builtin unfunction -m '__credsh_*' credsh credsh_off
+}
+
+# EXE PREFIX SIDE STORE LEASE [SELECTOR...]: from `credsh init`.
+__credsh_start() {
+  local inherited=${CREDSH_LEASE-}
+  typeset -g __credsh_exe=$1 __credsh_prefix=$2 __credsh_store=$4 __credsh_place= __credsh_segment= __credsh_mark= __credsh_named=
+  if [[ $3 != off ]]; then
+    local gap=' ' green='%F{green}' yellow='%F{yellow}' red='%F{red}' end='%f'
+    [[ -n ${NO_COLOR-} || ${TERM-dumb} == dumb ]] && green= yellow= red= end=
+    __credsh_place=PROMPT
+    [[ $3 == right ]] && __credsh_place=RPROMPT gap=
+    __credsh_segment="%(71V.$green%71v$end$gap.)%(72V.$yellow%72v$end$gap.)%(73V.$red%73v$end$gap.)"
+    __credsh_mark=credsh __credsh_named='%71v'
+  fi
+  if (( ! ${+__credsh_installed} )); then
+    typeset -g __credsh_installed=1 __credsh_said= __credsh_profile= __credsh_lease= __credsh_label=
+    typeset -gi __credsh_asked=0 __credsh_tick=0 __credsh_exp=__credsh_never __credsh_window=__credsh_never __credsh_must=__credsh_never __credsh_due=__credsh_never
+    typeset -ga precmd_functions preexec_functions
+    precmd_functions+=(__credsh_precmd)
+    preexec_functions+=(__credsh_preexec)
+  fi
+  [[ -z $__credsh_label ]] || return 0
+  # A nested shell goes on with its parent's lease, if it is in this user's store (after su or sudo it is not).
+  if [[ $#inherited == 16 && $inherited != *[^0-9a-f]* ]]; then
+    __credsh_lease=$inherited
+    __credsh_load
+  fi
+  [[ -n $__credsh_label ]] || __credsh_lease=$5
+  shift 5
+  typeset -ga __credsh_args=("$@")
+  # Nothing held and something wanted: due at once, and before the first command mandatory.
+  [[ -n $__credsh_label || -z $__credsh_lease ]] || __credsh_due=0 __credsh_must=0
+}
+
+__credsh_start @CREDSH@
+fi

@@ -1,0 +1,154 @@
+//! The AWS SDK: its configuration over our HTTP clients, and its errors in our words, with advice. The profile, SSO
+//! and metadata chain is the SDK's; nobody should write that by hand.
+
+use std::time::Duration;
+
+use aws_config::BehaviorVersion;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sts::Client;
+use aws_sdk_sts::config::{Region, SharedAsyncSleep};
+use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_async::rt::sleep::TokioSleep;
+
+use crate::credentials::{Credentials, Secret};
+use crate::error::Error;
+use crate::http::{self, Http};
+use crate::ui;
+
+/// For the SDK's own providers. The region is handed in: looking for one would ask the metadata service.
+pub fn provider_config(http: &Http, region: Option<&str>) -> ProviderConfig {
+    ProviderConfig::without_region()
+        .with_region(Some(Region::new(region.unwrap_or(DEFAULT_REGION).to_owned())))
+        .with_behavior_version(Some(BehaviorVersion::latest()))
+        .with_http_client(http.clone())
+        .with_sleep_impl(TokioSleep::new())
+}
+
+/// Where no region is known, the one botocore's legacy global endpoint signs for.
+const DEFAULT_REGION: &str = "us-east-1";
+
+/// An STS client with `base` for signing. Without a region, the home of the ARN's partition.
+pub fn sts(http: &Http, base: &Credentials, region: Option<&str>, endpoint: Option<&str>, arn: Option<&str>) -> Client {
+    let partition = arn.and_then(|arn| arn.split(':').nth(1)).unwrap_or("aws");
+    let home = match partition {
+        "aws-cn" => "cn-north-1",
+        "aws-us-gov" => "us-gov-west-1",
+        "aws-eusc" => "eusc-de-east-1",
+        _ => DEFAULT_REGION,
+    };
+    let config = aws_sdk_sts::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(region.unwrap_or(home).to_owned()))
+        .http_client(http.clone())
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .credentials_provider(SharedCredentialsProvider::new(for_sdk(base)))
+        .retry_config(RetryConfig::standard().with_max_attempts(3))
+        .timeout_config(TimeoutConfig::builder().connect_timeout(Duration::from_secs(5)).build());
+    let config = match endpoint {
+        Some(url) => config.endpoint_url(url),
+        None => config,
+    };
+    Client::from_conf(config.build())
+}
+
+fn for_sdk(credentials: &Credentials) -> aws_credential_types::Credentials {
+    let Credentials { access_key_id, secret_access_key, session_token, .. } = credentials;
+    let token = session_token.as_ref().map(|token| token.expose().to_owned());
+    aws_credential_types::Credentials::new(access_key_id, secret_access_key.expose(), token, None, "credsh")
+}
+
+/// What an SDK provider gave, as ours.
+pub fn from_sdk(credentials: &aws_credential_types::Credentials) -> Credentials {
+    let since = |time: std::time::SystemTime| time.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs().try_into().ok();
+    Credentials {
+        access_key_id: credentials.access_key_id().into(),
+        secret_access_key: Secret::new(credentials.secret_access_key()),
+        session_token: credentials.session_token().map(Secret::new),
+        expiration: credentials.expiry().and_then(since),
+    }
+}
+
+/// A failed STS call. `caller` names the credentials that signed it.
+pub fn sts_error<E>(operation: &'static str, caller: &str, error: &SdkError<E>) -> Error
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let Some(service) = error.as_service_error() else {
+        let reason = match error {
+            SdkError::TimeoutError(_) => "no answer in time".into(),
+            other => http::innermost(other),
+        };
+        return Error::Unreachable { source: "AWS STS".into(), reason };
+    };
+    let code = ui::clean(service.meta().code().unwrap_or_default());
+    let message = ui::clean(service.meta().message().unwrap_or_default());
+    if code.is_empty() {
+        let status = error.raw_response().map_or(0, |response| response.status().as_u16());
+        return Error::Answer { source: "AWS STS".into(), status, message };
+    }
+    let denied = !(code.contains("Throttl") || code == "RequestLimitExceeded" || code == "IDPCommunicationError" || code.starts_with("Internal") || code == "ServiceUnavailable");
+    Error::Aws { operation, advice: advice(&code, &message, caller), code, message, denied }
+}
+
+/// What AWS's codes, as STS has been seen to send them, are asking for.
+fn advice(code: &str, message: &str, caller: &str) -> Option<String> {
+    let says = |part: &str| message.contains(part);
+    let text = match code {
+        "AccessDenied" if says("invalid MFA one time pass code") => "a code works once: wait for the next one".into(),
+        "AccessDenied" if says("unable to validate MFA code") => "check that mfa_serial is this user's device".into(),
+        "AccessDenied" if says("MultiFactorAuthentication failed") => "this role wants an MFA code: name the device in the profile's mfa_serial".into(),
+        "AccessDenied" => format!(
+            "either {caller} may not call it, or the role's trust policy does not name {caller}, or one of its conditions (ExternalId, MFA, source identity) is not met; AWS says the same for all three"
+        ),
+        "ExpiredToken" | "ExpiredTokenException" => format!("the credentials of {caller} are over: renew them first"),
+        "InvalidClientTokenId" | "UnrecognizedClientException" => format!(
+            "AWS does not know the key of {caller}: it was deleted, its session token is missing, or it belongs to another partition"
+        ),
+        "SignatureDoesNotMatch" if says("Signature expired") || says("Signature not yet current") => "this machine's clock is wrong: set it, e.g. with chronyc or timedatectl".into(),
+        "RequestExpired" => "this machine's clock is wrong: set it, e.g. with chronyc or timedatectl".into(),
+        "SignatureDoesNotMatch" => format!("the secret key of {caller} is wrong, or was mangled when it was copied"),
+        "ValidationError" if says("role chaining") => "roles assumed with temporary credentials live an hour at most: pass --duration 1h".into(),
+        "ValidationError" if says("MaxSessionDuration") => "the role allows less: pass a shorter --duration, or raise the role's maximum session duration".into(),
+        "RegionDisabledException" => "STS is not activated in this region: pass --region with another, or have the account's administrator activate it".into(),
+        "PackedPolicyTooLarge" => "shorten the session policy or the tags".into(),
+        "Throttling" | "ThrottlingException" | "RequestLimitExceeded" => "AWS asks for fewer requests: try again in a minute".into(),
+        _ => return None,
+    };
+    Some(text)
+}
+
+/// A failed SDK provider: SSO, `credential_process`, web identity, EC2.
+pub fn provider_error(what: &str, profile: Option<&str>, error: &CredentialsError) -> Error {
+    let reason = chain(error);
+    let lower = reason.to_lowercase();
+    let login = lower.contains("sso") && (lower.contains("expired") || lower.contains("token") || lower.contains("no such file"));
+    let hint = match (login, profile) {
+        (true, Some(name)) => Some(format!("sign in with `aws sso login --profile {}`", ui::clean(name))),
+        _ if lower.contains("login") && lower.contains("feature") => Some("profiles of `aws login` are not supported: let `aws configure export-credentials` be their credential_process".into()),
+        _ => None,
+    };
+    match error {
+        CredentialsError::ProviderTimedOut(_) => Error::Unreachable { source: what.into(), reason: "no answer in time".into() },
+        CredentialsError::CredentialsNotLoaded(_) if profile.is_none() => Error::Unreachable { source: what.into(), reason },
+        _ if lower.contains("dispatch failure") || lower.contains("connect") => Error::Unreachable { source: what.into(), reason },
+        _ => Error::Config { what: format!("{what} gave no credentials"), reason, hint },
+    }
+}
+
+/// The links of a chain of errors that say something new.
+fn chain(error: &CredentialsError) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let mut link: Option<&dyn std::error::Error> = std::error::Error::source(error);
+    while let Some(error) = link {
+        let text = ui::clean(&error.to_string());
+        if !parts.iter().any(|part| part.contains(&text)) {
+            parts.push(text);
+        }
+        link = error.source();
+    }
+    parts.join(": ")
+}

@@ -1,0 +1,107 @@
+//! `credsh hook`: what the hooks run when something is due. Without `--wait` it starts itself again in the
+//! background and is back at once; with it, it renews and prints the outcome as code.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::cli::Hook;
+use crate::detach;
+use crate::env::{self, Env};
+use crate::error::{Error, Result};
+use crate::renew::{self, Terms, When};
+use crate::request::Request;
+use crate::store::{Store, is_id};
+use crate::ui;
+
+/// What a renewal in the background may take; nobody waits for it.
+const BACKGROUND: Duration = Duration::from_secs(30);
+/// `CREDSH_WAIT`'s default, seconds.
+const WAIT: u64 = 3;
+/// How long the hook leaves a source alone that gave nothing at all, seconds.
+const PAUSE: i64 = 10;
+
+/// Renews the shell's lease.
+pub fn run(args: &Hook, env: &Env) -> Result<u8> {
+    if args.wait {
+        let wait = env.get(env::WAIT).and_then(|text| text.parse().ok()).unwrap_or(WAIT).clamp(1, 60);
+        return wait_for(args, env, Duration::from_secs(wait));
+    }
+    if !args.detached {
+        return start(args, env);
+    }
+    detach::from_shell();
+    let store = Store::open(env)?;
+    let request = request(args, &store, env)?;
+    renew::lease(&request, Some(&store), env, &Terms { when: When::Due, person: false, deadline: BACKGROUND })?;
+    Ok(0)
+}
+
+/// Starts the background process, and returns when it is out of reach of the shell's terminal and job control: not
+/// before, as the shell may end right after. Its stdout is the sign: it closes it when it is.
+fn start(args: &Hook, env: &Env) -> Result<u8> {
+    let exe = env.exe();
+    let mut child = Command::new(&exe)
+        .args(["hook", "--detached"])
+        .arg(format!("--shell={:?}", args.shell).to_lowercase())
+        .arg(format!("--lease={}", args.lease))
+        .args(args.selectors.words())
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(Error::io("start", &exe))?;
+    if let Some(mut sign) = child.stdout.take() {
+        let _ = std::io::copy(&mut sign, &mut std::io::sink());
+    }
+    Ok(0)
+}
+
+/// Renews while the shell waits, and prints what the shell shall do. A failure is one line on stderr, and never more
+/// than a pause: the command that waits still runs.
+fn wait_for(args: &Hook, env: &Env, deadline: Duration) -> Result<u8> {
+    let store = renew::open_store(env);
+    let store = match &store {
+        Ok(store) => store.as_ref(),
+        Err(error) => return defer(args, env, error),
+    };
+    let request = match store.map_or_else(|| Request::resolve(&args.selectors, env), |store| request(args, store, env)) {
+        Ok(request) => request,
+        Err(Error::NoLease { .. }) => {
+            ui::print(&args.shell.call("__credsh_drop", &[])?)?;
+            return Ok(0);
+        }
+        Err(error) => return defer(args, env, &error),
+    };
+    let terms = Terms { when: When::Needed, person: false, deadline };
+    match renew::lease(&request, store, env, &terms) {
+        Ok(mut outcome) => {
+            if let Some(failure) = &outcome.failure {
+                ui::say(renew::one_line(failure));
+                outcome.lease.note = None;
+            }
+            ui::print(args.shell.adopt(&outcome.lease)?.expose())?;
+            Ok(0)
+        }
+        Err(error) => defer(args, env, &error),
+    }
+}
+
+fn defer(args: &Hook, env: &Env, error: &Error) -> Result<u8> {
+    ui::say(renew::one_line(error));
+    ui::print(&args.shell.call("__credsh_defer", &[&(env.now() + PAUSE).to_string()])?)?;
+    Ok(error.kind().status())
+}
+
+/// The stored lease's own request, or the one the shell was started for. A lease that is gone was cleared, or its
+/// store was: then nothing is left that could be repeated.
+fn request(args: &Hook, store: &Store, env: &Env) -> Result<Request> {
+    if let (Some(lease), _) = store.load(&args.lease)? {
+        return Ok(lease.request);
+    }
+    let started_for = Request::resolve(&args.selectors, env)?;
+    if args.lease.is_empty() || started_for.id() == args.lease || !is_id(&args.lease) {
+        return Ok(started_for);
+    }
+    Err(Error::NoLease { hint: "run `credsh refresh` again" })
+}

@@ -1,0 +1,42 @@
+//! `credsh init`: the hook's script, with the words it starts from. Starts no runtime and asks nobody.
+
+use std::io::IsTerminal;
+
+use crate::cli::{Init, Side};
+use crate::env::Env;
+use crate::error::{Error, Result};
+use crate::request::Request;
+use crate::store::{self, Store};
+use crate::ui;
+
+/// Prints the script.
+pub fn run(args: &Init, env: &Env) -> Result<u8> {
+    if std::io::stdout().is_terminal() {
+        ui::hint(&format!("this is for your shell to evaluate: see `credsh init --help` for the line to put into {:?}'s start-up file", args.shell).to_lowercase());
+    }
+    if args.off {
+        ui::print("credsh_off\n")?;
+        return Ok(0);
+    }
+    // fish's clock is a file of the store, so it is made here; a store that cannot be used is the first renewal's
+    // to complain about, not every new shell's.
+    let _ = Store::open(env);
+    let place = store::place(env)?;
+    let lease = if args.no_auto || (args.selectors.is_empty() && !env.in_container()) {
+        String::new()
+    } else {
+        Request::resolve(&args.selectors, env)?.id()
+    };
+    let side = match args.prompt {
+        Side::Left => "left",
+        Side::Right => "right",
+        Side::Off => "off",
+    };
+    let (exe, selectors) = (env.exe(), args.selectors.words());
+    let utf8 = |path: &std::path::Path| path.to_str().map(str::to_owned).ok_or(Error::Value { what: format!("the path {}", path.display()), reason: "is not UTF-8" });
+    let (exe, place) = (utf8(&exe)?, utf8(&place)?);
+    let mut words = vec![exe.as_str(), &args.prefix, side, &place, &lease];
+    words.extend(selectors.iter().map(String::as_str));
+    ui::print(&args.shell.init(&words)?)?;
+    Ok(0)
+}

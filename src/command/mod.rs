@@ -1,0 +1,69 @@
+//! The commands, one file each, one match. Only they write stdout.
+
+mod clear;
+mod completions;
+mod demo;
+mod export;
+mod hook;
+mod init;
+mod prompt;
+mod refresh;
+mod status;
+
+use std::time::Duration;
+
+use crate::cli::{Cli, Command};
+use crate::env::{self, Env};
+use crate::error::Result;
+use crate::lease::Lease;
+use crate::renew;
+use crate::request::Request;
+use crate::selectors::Selectors;
+use crate::store::Store;
+
+/// How long a person waits for a source: an SSO or STS endpoint far away, a slow `credential_process`.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs what was typed; the process's exit status.
+///
+/// # Errors
+/// What the command failed with.
+pub fn run(cli: Cli, env: &Env) -> Result<u8> {
+    match cli.command {
+        Command::Init(args) => init::run(&args, env),
+        Command::Refresh(args) => refresh::run(&args, cli.hooked, env),
+        Command::Export(args) => export::run(&args, env),
+        Command::Status(args) => status::run(&args, env),
+        Command::Prompt => prompt::run(env),
+        Command::Clear(args) => clear::run(&args, cli.hooked, env),
+        Command::Completions { shell } => completions::run(shell),
+        Command::Demo(args) => demo::run(&args, env),
+        Command::Hook(args) => hook::run(&args, env),
+    }
+}
+
+/// This shell's lease, if the store has it.
+fn own_lease(store: Option<&Store>, env: &Env) -> Result<Option<Lease>> {
+    match (store, env.get(env::LEASE)) {
+        (Some(store), Some(id)) => Ok(store.load(id)?.0),
+        _ => Ok(None),
+    }
+}
+
+/// What is meant: the flags' request, or without any this shell's lease's own, or else what the surroundings offer.
+fn meant(selectors: &Selectors, store: Option<&Store>, env: &Env) -> Result<Request> {
+    let own = own_lease(store, env)?;
+    match own {
+        Some(lease) if selectors.is_empty() => Ok(lease.request),
+        // With an empty prefix the standard variables are this lease's own: what it handed out is no source.
+        Some(lease) if env.get(env::ACCESS_KEY_ID).is_some_and(|id| lease.issued.iter().any(|issued| issued == id)) => {
+            Request::resolve(selectors, &env.clone().without_keys())
+        }
+        _ => Request::resolve(selectors, env),
+    }
+}
+
+/// The store, unless it is not to be used.
+fn store(unused: bool, env: &Env) -> Result<Option<Store>> {
+    if unused { Ok(None) } else { renew::open_store(env) }
+}

@@ -1,0 +1,34 @@
+//! `credsh refresh`: renew, or switch to other credentials. In a hooked shell the answer is code for that shell.
+
+use crate::cli::Refresh;
+use crate::env::Env;
+use crate::error::Result;
+use crate::renew::{self, Outcome, Terms, When};
+use crate::shell::Shell;
+use crate::{prompt, ui};
+
+/// Renews; `hooked` is the shell that will evaluate stdout.
+pub fn run(args: &Refresh, hooked: Option<Shell>, env: &Env) -> Result<u8> {
+    let store = super::store(args.store.no_store, env)?;
+    let request = super::meant(&args.selectors, store.as_ref(), env)?;
+    let when = if args.force { When::Now } else { When::Window };
+    let terms = Terms { when, person: true, deadline: super::PATIENCE };
+    let Outcome { lease, renewed, failure } = renew::lease(&request, store.as_ref(), env, &terms)?;
+    if let Some(shell) = hooked {
+        ui::print(shell.adopt(&lease)?.expose())?;
+    }
+    if let Some(failure) = failure {
+        ui::error(&failure);
+        ui::say(format_args!("the credentials at hand are kept: {}", prompt::segment(&lease, env.now())));
+        return Ok(failure.kind().status());
+    }
+    let what = if renewed { "renewed" } else { "still fresh" };
+    ui::say(format_args!("{what}: {}", prompt::segment(&lease, env.now())));
+    if hooked.is_none() && store.is_some() {
+        let again: Vec<String> = args.selectors.words();
+        let flags = again.iter().map(|word| Shell::Bash.quote(word)).collect::<Result<Vec<_>>>()?.join(" ");
+        let flags = if flags.is_empty() { flags } else { format!(" {flags}") };
+        ui::hint(&format!("load them with `eval \"$(credsh export{flags})\"`, or let a hook do it: `credsh init --help`"));
+    }
+    Ok(0)
+}

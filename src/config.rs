@@ -1,0 +1,102 @@
+//! The profiles of `~/.aws/config` and `~/.aws/credentials`, read by the AWS SDK's own parser, so that
+//! continuation lines, comments and the precedence of the two files are AWS's. Only reads; what a profile
+//! means is `request`'s.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
+use aws_types::os_shim_internal::{Env as SdkEnv, Fs};
+use serde::{Deserialize, Serialize};
+
+use crate::env::{self, Env};
+use crate::error::{Error, Result};
+
+/// The two files in force. `None` is a place that is not known (no `HOME`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Files {
+    pub config: Option<PathBuf>,
+    pub credentials: Option<PathBuf>,
+}
+
+impl Files {
+    /// `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE`, else those in `~/.aws`.
+    pub fn of(env: &Env) -> Self {
+        Files { config: env.aws_file(env::CONFIG_FILE, "config"), credentials: env.aws_file(env::CREDENTIALS_FILE, "credentials") }
+    }
+
+    /// The same for the SDK: these two files and no others, wherever the process that renews has its `HOME`.
+    pub fn for_sdk(&self) -> EnvConfigFiles {
+        let mut files = EnvConfigFiles::builder();
+        for (kind, path) in [(EnvConfigFileKind::Config, &self.config), (EnvConfigFileKind::Credentials, &self.credentials)] {
+            if let Some(path) = path.as_ref().filter(|path| path.exists()) {
+                files = files.with_file(kind, path);
+            }
+        }
+        files.build()
+    }
+}
+
+/// A profile's keys and values, both files merged.
+pub type Profile = BTreeMap<String, String>;
+
+/// One profile, or `None` if neither file has it.
+///
+/// # Errors
+/// A file that cannot be read or parsed, with the parser's words.
+pub fn profile(files: &Files, name: &str) -> Result<Option<Profile>> {
+    if files.config.as_ref().is_none_or(|p| !p.exists()) && files.credentials.as_ref().is_none_or(|p| !p.exists()) {
+        return Ok(None);
+    }
+    let (fs, env, files) = (Fs::real(), SdkEnv::from_slice(&[]), files.for_sdk());
+    let load = aws_config::profile::load(&fs, &env, &files, Some(Cow::Owned(name.to_owned())));
+    // The parser is `async` in name only: it reads with `std::fs` and never waits, so one poll ends it, and
+    // `init --profile` needs no runtime.
+    let Poll::Ready(loaded) = pin!(load).poll(&mut Context::from_waker(Waker::noop())) else {
+        return Err(unreadable("the parser did not finish".into()));
+    };
+    let set = loaded.map_err(|error| unreadable(innermost(&error)))?;
+    let profile = set.get_profile(name);
+    Ok(profile.map(|profile| {
+        let keys = KEYS.iter().filter_map(|key| Some(((*key).to_owned(), profile.get(key)?.to_owned())));
+        keys.collect()
+    }))
+}
+
+/// What credsh asks of a profile; the SDK reads the rest by itself.
+const KEYS: [&str; 17] = [
+    "aws_access_key_id",
+    "credential_process",
+    "credential_source",
+    "duration_seconds",
+    "endpoint_url",
+    "external_id",
+    "login_session",
+    "mfa_serial",
+    "region",
+    "role_arn",
+    "role_session_name",
+    "source_profile",
+    "sso_account_id",
+    "sso_session",
+    "sso_start_url",
+    "web_identity_token_file",
+    "aws_session_token",
+];
+
+fn unreadable(reason: String) -> Error {
+    let hint = Some("see `aws configure list`, or name other files with AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE".into());
+    Error::Config { what: "the AWS configuration cannot be read".into(), reason, hint }
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}

@@ -1,0 +1,131 @@
+//! The process's surroundings, read once in `main` and handed in: environment variables, clock, home,
+//! own path. Nothing else in the crate reads them, so that a test can hand in others.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::time::Epoch;
+
+/// The request id of the lease this shell goes on renewing: 16 lower-case hexadecimal digits.
+pub const LEASE: &str = "CREDSH_LEASE";
+/// How long a command may be held up by a renewal, in seconds; default 3.
+pub const WAIT: &str = "CREDSH_WAIT";
+/// `XDG_RUNTIME_DIR`: a private directory in memory, where the store is kept if there is one.
+pub const RUNTIME_DIR: &str = "XDG_RUNTIME_DIR";
+/// No colour, whatever the terminal can do (the `NO_COLOR` convention: set and not empty).
+pub const NO_COLOR: &str = "NO_COLOR";
+/// AWS: the container endpoint, whole (CloudShell, EKS) or as a path on 169.254.170.2 (ECS).
+pub const CONTAINER_FULL: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+/// See [`CONTAINER_FULL`]; this one wins, as in botocore and the Rust SDK.
+pub const CONTAINER_RELATIVE: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
+/// The `Authorization` header's value. A secret.
+pub const CONTAINER_TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
+/// A file with the same; wins over the variable, and is read anew each time (EKS rotates it).
+pub const CONTAINER_TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+/// AWS: the standard variables of a set of credentials.
+pub const ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
+/// See [`ACCESS_KEY_ID`].
+pub const SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
+/// See [`ACCESS_KEY_ID`].
+pub const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
+/// When they end: RFC 3339. botocore, the JavaScript SDK and starship read it.
+pub const EXPIRATION: &str = "AWS_CREDENTIAL_EXPIRATION";
+/// AWS: the profile. The AWS CLI v2 looks at the first, then the second; boto3 the other way round.
+pub const PROFILE: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
+/// AWS: the region, first set wins (AWS CLI v2's order).
+pub const REGION: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+/// AWS: another STS endpoint, first set wins.
+pub const STS_ENDPOINT: [&str; 2] = ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"];
+/// AWS: web identity.
+pub const WEB_IDENTITY_TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
+/// See [`WEB_IDENTITY_TOKEN_FILE`].
+pub const ROLE_ARN: &str = "AWS_ROLE_ARN";
+/// See [`WEB_IDENTITY_TOKEN_FILE`].
+pub const ROLE_SESSION_NAME: &str = "AWS_ROLE_SESSION_NAME";
+/// `true` keeps every SDK from asking the EC2 metadata service.
+pub const NO_IMDS: &str = "AWS_EC2_METADATA_DISABLED";
+/// AWS: other files than `~/.aws/config` and `~/.aws/credentials`.
+pub const CONFIG_FILE: &str = "AWS_CONFIG_FILE";
+/// See [`CONFIG_FILE`].
+pub const CREDENTIALS_FILE: &str = "AWS_SHARED_CREDENTIALS_FILE";
+/// A PEM file to trust instead of the system's certificates (the Rust SDK ignores it; the CLI does not).
+pub const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
+/// The login shell, for `demo`.
+pub const SHELL: &str = "SHELL";
+
+/// Environment variables and clock of one run.
+#[derive(Clone)]
+pub struct Env {
+    vars: HashMap<String, String>,
+    argv0: PathBuf,
+}
+
+impl Env {
+    /// What this process was started with. Values that are not UTF-8 are left out: AWS's are ASCII.
+    pub fn of_process() -> Self {
+        let vars = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
+        let argv0 = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
+        Env { vars, argv0 }
+    }
+
+    /// Made-up surroundings, for tests.
+    #[cfg(test)]
+    pub fn of(vars: &[(&str, &str)]) -> Self {
+        let vars = vars.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+        Env { vars, argv0: PathBuf::from("credsh") }
+    }
+
+    /// A variable's value; empty is unset, as the Go SDK, the AWS CLI and most shells' users have it.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.vars.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The first of several names that is set.
+    pub fn first(&self, names: &[&str]) -> Option<&str> {
+        names.iter().find_map(|name| self.get(name))
+    }
+
+    /// The same without the standard credential variables: for where they are credsh's own output, which must
+    /// not be taken for a source.
+    #[must_use]
+    pub fn without_keys(mut self) -> Self {
+        for name in [ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN, EXPIRATION] {
+            self.vars.remove(name);
+        }
+        self
+    }
+
+    /// Whether AWS would see a container endpoint.
+    pub fn in_container(&self) -> bool {
+        self.get(CONTAINER_FULL).is_some() || self.get(CONTAINER_RELATIVE).is_some()
+    }
+
+    /// The clock, whole seconds.
+    #[allow(clippy::disallowed_methods, reason = "the one clock")]
+    pub fn now(&self) -> Epoch {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Epoch::try_from(since.as_secs()).unwrap_or(Epoch::MAX)
+    }
+
+    /// A number from 0 up to 1, for jitter: `RandomState` is seeded by the system, which is enough
+    /// randomness to keep two shells apart and needs no crate.
+    pub fn random(&self) -> f64 {
+        let bits = RandomState::new().build_hasher().finish() >> 40;
+        f64::from(u32::try_from(bits).unwrap_or(0)) / f64::from(1 << 24)
+    }
+
+    /// How this program was called, as a path that stays good after an upgrade: the name found in `PATH`,
+    /// not the file behind its links (`/proc/self/exe` would name a version that a package manager removes).
+    pub fn exe(&self) -> PathBuf {
+        let found = which::which(&self.argv0).ok().and_then(|path| std::path::absolute(path).ok());
+        found.or_else(|| std::env::current_exe().ok()).unwrap_or_else(|| self.argv0.clone())
+    }
+
+    /// `~/.aws/NAME`, or the file that `variable` names instead.
+    pub fn aws_file(&self, variable: &str, name: &str) -> Option<PathBuf> {
+        let given = self.get(variable).map(PathBuf::from);
+        given.or_else(|| self.get("HOME").map(|home| Path::new(home).join(".aws").join(name)))
+    }
+}

@@ -1,0 +1,165 @@
+//! What can go wrong, one variant a cause. The words a person reads are made here; the advice is
+//! apart from them (`hint`), and so is the exit status (`Kind`). Printing is `ui`'s, exiting `main`'s.
+//!
+//! A variant holds what failed and on what. Nothing here may hold a secret: bodies of answers come in
+//! only through `ui::clean`, and only where they are known to be an error's text.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// `std::result::Result` with this crate's error.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Decides the exit status, and whether the hook speaks of a failure or tries again in silence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// 1: it failed.
+    Failed,
+    /// 2: the command line was wrong (clap's own status for the same).
+    Usage,
+    /// 3: no source of credentials was found.
+    NoSource,
+    /// 4: AWS, or the endpoint, said no. Trying again will not help.
+    Denied,
+    /// 5: the source could not be reached, or did not answer as its contract says.
+    Unreachable,
+}
+
+impl Kind {
+    /// The process exit status.
+    pub fn status(self) -> u8 {
+        match self {
+            Kind::Failed => 1,
+            Kind::Usage => 2,
+            Kind::NoSource => 3,
+            Kind::Denied => 4,
+            Kind::Unreachable => 5,
+        }
+    }
+}
+
+/// A failure, its cause, and what to do about it.
+#[derive(Debug)]
+pub enum Error {
+    /// A flag's value, or its company, cannot be taken.
+    Flag { flag: &'static str, reason: String },
+    /// `looked` names each place and what was (not) there.
+    NoSource { looked: Vec<String> },
+    /// A source is configured, but not so that it can be used: `what` failed because of `reason`.
+    Config { what: String, reason: String, hint: Option<String> },
+    /// The request never got an answer.
+    Unreachable { source: String, reason: String },
+    /// An answer that is not credentials: HTTP status, and what the body said about it.
+    Answer { source: String, status: u16, message: String },
+    /// A 200 whose body breaks the contract, or holds credentials that cannot be used.
+    BadAnswer { source: String, reason: String },
+    /// AWS refused `operation` with an error `code`; `advice` is ours.
+    Aws { operation: &'static str, code: String, message: String, advice: Option<String>, denied: bool },
+    /// An answer would need a person, and nobody may be asked (a hook), or nobody is there.
+    NeedsPerson { what: String, hint: String },
+    /// Time was up before the work was done. Seconds.
+    Deadline { what: String, seconds: u64 },
+    /// The store is not safe to use.
+    Store { path: PathBuf, reason: String, hint: String },
+    /// A file or a system call.
+    Io { action: &'static str, path: PathBuf, source: std::io::Error },
+    /// A value holds what no shell may be given.
+    Value { what: String, reason: &'static str },
+    /// The lease is not in the store.
+    NoLease { hint: &'static str },
+    /// The played session of `demo` did not show what it must.
+    Demo { missing: String },
+}
+
+impl Error {
+    /// A file operation that failed: `action` reads "cannot {action} {path}".
+    pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
+        let path = path.into();
+        move |source| Error::Io { action, path, source }
+    }
+
+    /// What the failure means for the exit status.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Error::Flag { .. } => Kind::Usage,
+            Error::NoSource { .. } => Kind::NoSource,
+            Error::Unreachable { .. } | Error::BadAnswer { .. } | Error::Deadline { .. } => Kind::Unreachable,
+            Error::Answer { status: 400 | 401 | 403 | 404, .. } => Kind::Denied,
+            Error::Answer { .. } => Kind::Unreachable,
+            Error::Aws { denied: true, .. } => Kind::Denied,
+            Error::Aws { .. } => Kind::Unreachable,
+            Error::Config { .. }
+            | Error::NeedsPerson { .. }
+            | Error::Store { .. }
+            | Error::Io { .. }
+            | Error::Value { .. }
+            | Error::NoLease { .. }
+            | Error::Demo { .. } => Kind::Failed,
+        }
+    }
+
+    /// What to do about it, for the `hint: ` line.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::NoSource { .. } => Some(
+                "name one with --profile, --role or --source; in AWS CloudShell the container variables are set by themselves".into(),
+            ),
+            Error::Config { hint, .. } => hint.clone(),
+            Error::Unreachable { source, .. } | Error::Deadline { what: source, .. } if source.starts_with("the container") => {
+                Some("check that AWS_CONTAINER_CREDENTIALS_FULL_URI is this environment's, and try again".into())
+            }
+            Error::Answer { status: 401 | 403, .. } => {
+                Some("the endpoint did not take AWS_CONTAINER_AUTHORIZATION_TOKEN; open a new terminal to get this session's".into())
+            }
+            Error::Aws { advice, .. } => advice.clone(),
+            Error::NeedsPerson { hint, .. } | Error::Store { hint, .. } => Some(hint.clone()),
+            Error::NoLease { hint } => Some((*hint).into()),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Flag { flag, reason } => write!(f, "{flag}: {reason}"),
+            Error::NoSource { looked } => {
+                write!(f, "no source of credentials was found; looked for:")?;
+                looked.iter().try_for_each(|place| write!(f, "\n  - {place}"))
+            }
+            Error::Config { what, reason, .. } => write!(f, "{what}: {reason}"),
+            Error::Unreachable { source, reason } => write!(f, "cannot reach {source}: {reason}"),
+            Error::Answer { source, status, message } if message.is_empty() => {
+                write!(f, "{source} answered with status {status}")
+            }
+            Error::Answer { source, status, message } => write!(f, "{source} answered with status {status}: {message}"),
+            Error::BadAnswer { source, reason } => write!(f, "{source} gave no usable credentials: {reason}"),
+            Error::Aws { operation, code, message, .. } if code.is_empty() => write!(f, "{operation} failed: {message}"),
+            Error::Aws { operation, code, message, .. } => write!(f, "{operation} failed with {code}: {message}"),
+            Error::NeedsPerson { what, .. } => write!(f, "{what}"),
+            Error::Deadline { what, seconds } => write!(f, "{what} did not answer within {seconds} s"),
+            Error::Store { path, reason, .. } => write!(f, "the store {} {reason}", path.display()),
+            Error::Io { action, path, source } => write!(f, "cannot {action} {}: {}", path.display(), lower(source)),
+            Error::Value { what, reason } => write!(f, "{what} {reason}"),
+            Error::NoLease { .. } => write!(f, "no lease is held"),
+            Error::Demo { missing } => write!(f, "the demo did not show: {missing}"),
+        }
+    }
+}
+
+/// An I/O error in the lower case of our messages, without the "(os error 2)" nobody can use.
+fn lower(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}

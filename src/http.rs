@@ -1,0 +1,167 @@
+//! The two HTTP clients, and the adapter that lets the AWS SDK use them.
+//!
+//! *local* is for metadata endpoints: never a proxy, as the request carries a token and the answer credentials.
+//! *remote* is for AWS: the system's proxies, and `AWS_CA_BUNDLE`, which the Rust SDK ignores. Neither follows a
+//! redirect, and neither retries: that is decided where the meaning of a failure is known.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use reqwest::{Client, ClientBuilder, redirect, retry};
+
+use crate::env::{self, Env};
+use crate::time::{self, Epoch};
+
+/// Both clients, made when first used: a trust store costs milliseconds that loopback has no use for.
+#[derive(Clone, Debug, Default)]
+pub struct Http {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    ca_bundle: Option<PathBuf>,
+    local: OnceLock<Result<Client, String>>,
+    remote: OnceLock<Result<Client, String>>,
+    date: Mutex<Option<(Epoch, Instant)>>,
+}
+
+impl Http {
+    /// Clients as the environment wants them.
+    pub fn new(env: &Env) -> Http {
+        // Fails only where one is installed already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Http { inner: Arc::new(Inner { ca_bundle: env.get(env::CA_BUNDLE).map(PathBuf::from), ..Inner::default() }) }
+    }
+
+    /// The client for plain-text metadata endpoints on `host`, which connects to `addresses` and no others, so that
+    /// what was checked is what is asked.
+    ///
+    /// # Errors
+    /// The client cannot be built; the builder's words.
+    pub fn pinned(&self, host: &str, addresses: &[SocketAddr]) -> Result<Client, String> {
+        without_tls().resolve_to_addrs(host, addresses).build().map_err(|error| innermost(&error))
+    }
+
+    /// The client for an address outside.
+    ///
+    /// # Errors
+    /// As [`Http::pinned`], or `AWS_CA_BUNDLE` is no PEM file.
+    pub fn remote(&self) -> Result<Client, String> {
+        self.inner.remote.get_or_init(|| self.build_remote()).clone()
+    }
+
+    fn local(&self) -> Result<Client, String> {
+        self.inner.local.get_or_init(|| without_tls().build().map_err(|error| innermost(&error))).clone()
+    }
+
+    fn build_remote(&self) -> Result<Client, String> {
+        let mut builder = base();
+        if let Some(path) = &self.inner.ca_bundle {
+            let pem = std::fs::read(path).map_err(|error| format!("AWS_CA_BUNDLE {}: {error}", path.display()))?;
+            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
+                .map_err(|error| format!("AWS_CA_BUNDLE {}: {}", path.display(), innermost(&error)))?;
+            builder = builder.tls_certs_only(certificates);
+        }
+        builder.build().map_err(|error| innermost(&error))
+    }
+
+    /// Notes the `Date` of an answer.
+    pub fn saw_date(&self, value: Option<&str>) {
+        if let Some(date) = value.and_then(time::parse_http_date) {
+            *self.inner.date.lock().unwrap_or_else(PoisonError::into_inner) = Some((date, Instant::now()));
+        }
+    }
+
+    /// The last answerer's clock minus `now`, in seconds; 0 when none told it.
+    pub fn skew(&self, now: Epoch) -> Epoch {
+        let seen = *self.inner.date.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.map_or(0, |(date, at)| date + Epoch::try_from(at.elapsed().as_secs()).unwrap_or(0) - now)
+    }
+}
+
+fn base() -> ClientBuilder {
+    Client::builder().redirect(redirect::Policy::none()).retry(retry::never()).user_agent(concat!("credsh/", env!("CARGO_PKG_VERSION")))
+}
+
+/// Without a trust store: nothing but `http` is asked with it.
+fn without_tls() -> ClientBuilder {
+    let empty = rustls::ClientConfig::builder().with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+    base().no_proxy().tls_backend_preconfigured(empty)
+}
+
+/// What failed at the bottom of a chain of errors: the rest repeats the URL, which may not be shown.
+pub fn innermost(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    crate::ui::clean(error.to_string().split(" (os error").next().unwrap_or_default()).to_lowercase()
+}
+
+/// Addresses at which AWS SDKs serve metadata: loopback, 169.254/16 (ECS, EC2), fd00:ec2::/32 (EKS, EC2).
+fn is_local(uri: &http::Uri) -> bool {
+    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    let local = match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_link_local(),
+        Ok(IpAddr::V6(address)) => address.is_loopback() || address.segments()[..2] == [0xfd00, 0x0ec2],
+        Err(_) => host.eq_ignore_ascii_case("localhost"),
+    };
+    local && uri.scheme_str() == Some("http")
+}
+
+impl HttpClient for Http {
+    fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(Connector { http: self.clone(), settings: settings.clone() })
+    }
+}
+
+#[derive(Debug)]
+struct Connector {
+    http: Http,
+    settings: HttpConnectorSettings,
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let http = self.http.clone();
+        let timeout = self.settings.read_timeout();
+        HttpConnectorFuture::new(async move {
+            let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+            let client = if is_local(request.uri()) { http.local() } else { http.remote() };
+            let client = client.map_err(|reason| ConnectorError::user(reason.into()))?;
+            // Everything credsh asks for fits in memory; a streaming body would be none of its requests.
+            let request = request.map(|body| body.bytes().map_or_else(reqwest::Body::default, |bytes| bytes.to_vec().into()));
+            let mut request = reqwest::Request::try_from(request).map_err(|error| connector_error(error))?;
+            *request.timeout_mut() = timeout;
+            let response = client.execute(request).await.map_err(|error| connector_error(error))?;
+            http.saw_date(response.headers().get("date").and_then(|value| value.to_str().ok()));
+            let response: http::Response<reqwest::Body> = response.into();
+            HttpResponse::try_from(response.map(SdkBody::from_body_1_x)).map_err(|error| ConnectorError::other(error.into(), None))
+        })
+    }
+}
+
+/// The kind decides whether the SDK tries again.
+fn connector_error(error: reqwest::Error) -> ConnectorError {
+    // The URL may hold what a profile's endpoint_url held.
+    let error = error.without_url();
+    if error.is_timeout() {
+        ConnectorError::timeout(error.into())
+    } else if error.is_connect() {
+        ConnectorError::io(error.into()).never_connected()
+    } else if error.is_builder() {
+        ConnectorError::user(error.into())
+    } else {
+        ConnectorError::io(error.into())
+    }
+}

@@ -1,0 +1,206 @@
+//! A lease: a request, the credentials it yielded, and when to ask again. The renewal policy lives here and
+//! nowhere else; the hooks only compare a clock with the numbers it computed. Pure: no clock, no I/O.
+
+use serde::{Deserialize, Serialize};
+
+use crate::credentials::Credentials;
+use crate::request::Request;
+use crate::time::{Epoch, NEVER};
+
+const MINUTE: Epoch = 60;
+/// A difference between two clocks that the one-second resolution of `Date` and a slow answer explain.
+const SKEW_NOISE: Epoch = 5;
+/// How many access key ids a lease remembers having handed out.
+const REMEMBERED: usize = 16;
+
+/// See the module. All times are the local clock's, in seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    pub request: Request,
+    pub credentials: Credentials,
+    /// When these credentials were first seen.
+    pub received: Epoch,
+    /// When they end by the local clock: AWS's word, corrected by the skew. [`NEVER`] when unknown.
+    pub expires: Epoch,
+    /// When to ask next. Before it nobody asks unless a person insists.
+    pub due: Epoch,
+    /// When the source was last asked.
+    pub asked: Epoch,
+    /// How often in a row it gave no better credentials.
+    pub failures: u32,
+    /// What the last failure was, for people.
+    pub note: Option<String>,
+    /// Whether asking again is no use before a person has done something: then the hook says `note`, once.
+    pub hopeless: bool,
+    /// Access key ids this lease handed out, so that they are not taken for a source when they come back
+    /// through the environment.
+    pub issued: Vec<String>,
+}
+
+/// How a lease stands at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Nothing to do.
+    Fresh,
+    /// Inside the renewal window: renew in the background.
+    Window,
+    /// Inside the mandatory minute: renew before anything uses them.
+    Mandatory,
+    /// Over.
+    Expired,
+}
+
+impl Lease {
+    /// A lease on just-received credentials. `skew` is the source's clock minus the local one, seconds.
+    pub fn new(request: Request, credentials: Credentials, now: Epoch, skew: Epoch) -> Lease {
+        let skew = if skew.abs() <= SKEW_NOISE { 0 } else { skew };
+        let expires = credentials.expiration.map_or(NEVER, |expiration| expiration - skew);
+        let issued = vec![credentials.access_key_id.clone()];
+        let mut lease = Lease { request, credentials, received: now, expires, due: NEVER, asked: now, failures: 0, note: None, hopeless: false, issued };
+        lease.due = lease.window();
+        lease
+    }
+
+    /// Takes the answer of a renewal. One that ends no later is not a rotation (CloudShell's endpoint rotates
+    /// at its own pace): no error, nothing replaced, ask again later.
+    #[must_use]
+    pub fn renewed(self, answer: Lease, random: f64) -> Lease {
+        if answer.credentials.expiration.is_some() && answer.expires <= self.expires {
+            let due = answer.asked + self.pause(answer.asked, random);
+            return Lease { due, asked: answer.asked, failures: 0, note: None, hopeless: false, ..self };
+        }
+        let mut issued = self.issued;
+        issued.retain(|id| *id != answer.credentials.access_key_id);
+        issued.extend(answer.issued);
+        let skip = issued.len().saturating_sub(REMEMBERED);
+        Lease { issued: issued.split_off(skip), ..answer }
+    }
+
+    /// Takes a failure: the credentials stay, the next attempt moves.
+    #[must_use]
+    pub fn failed(self, now: Epoch, random: f64, note: String, hopeless: bool) -> Lease {
+        let failures = self.failures.saturating_add(1);
+        let lease = Lease { failures, asked: now, note: Some(note), hopeless, ..self };
+        Lease { due: now + lease.pause(now, random), ..lease }
+    }
+
+    /// How long to leave the source alone: max(1 s, min(60 s, R/4)) with 20 % jitter. Once nothing remains
+    /// R/4 would be the one second for ever, so then each failure doubles it.
+    fn pause(&self, now: Epoch, random: f64) -> Epoch {
+        let remaining = self.expires - now;
+        let base = if remaining > 0 { remaining / 4 } else { 1 << self.failures.min(6) };
+        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "at most 60")]
+        let jittered = (base.clamp(1, MINUTE) as f64 * (0.8 + 0.4 * random)).round() as Epoch;
+        jittered.max(1)
+    }
+
+    /// Life at receipt, L.
+    fn life(&self) -> Epoch {
+        self.expires - self.received
+    }
+
+    /// When the renewal window opens: 5 min before the end if L <= 20 min, 15 min if L < 90 min, else 60 min, and
+    /// never more than L/2. The table the AWS SDKs are converging on (boto/botocore#3760, aws-sdk-go-v2).
+    pub fn window(&self) -> Epoch {
+        if self.expires == NEVER {
+            return NEVER;
+        }
+        let life = self.life();
+        let window = match life {
+            ..=1200 => 5 * MINUTE,
+            1201..5400 => 15 * MINUTE,
+            _ => 60 * MINUTE,
+        };
+        self.expires - window.min(life / 2)
+    }
+
+    /// When renewing becomes mandatory: the last minute, and never more than L/10.
+    pub fn mandatory(&self) -> Epoch {
+        if self.expires == NEVER { NEVER } else { self.expires - MINUTE.min(self.life() / 10) }
+    }
+
+    /// See [`State`].
+    pub fn state(&self, now: Epoch) -> State {
+        if now >= self.expires {
+            State::Expired
+        } else if now >= self.mandatory() {
+            State::Mandatory
+        } else if now >= self.window() {
+            State::Window
+        } else {
+            State::Fresh
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credentials::Secret;
+    use crate::request::Source;
+
+    fn answer(now: Epoch, life: Option<Epoch>) -> Lease {
+        let credentials = Credentials {
+            access_key_id: format!("ASIA{now}"),
+            secret_access_key: Secret::new("s"),
+            session_token: Some(Secret::new("t")),
+            expiration: life.map(|life| now + life),
+        };
+        Lease::new(Request { source: Source::Ec2, region: None, endpoint: None }, credentials, now, 0)
+    }
+
+    #[test]
+    fn windows_by_life() {
+        for (life, window, mandatory) in [(20, 10, 2), (600, 300, 60), (1200, 300, 60), (1201, 600, 60), (3600, 900, 60), (43200, 3600, 60)] {
+            let lease = answer(1_000_000, Some(life));
+            assert_eq!(lease.expires - lease.window(), window.min(life / 2).min(if life == 1201 { 600 } else { window }), "life {life}");
+            assert_eq!(lease.expires - lease.mandatory(), mandatory, "life {life}");
+            assert_eq!(lease.due, lease.window());
+        }
+    }
+
+    #[test]
+    fn unknown_end_is_never_expired() {
+        let lease = answer(1_000_000, None);
+        assert_eq!(lease.state(NEVER - 1), State::Fresh);
+        assert_eq!((lease.due, lease.mandatory()), (NEVER, NEVER));
+    }
+
+    #[test]
+    fn an_unchanged_answer_is_no_error_and_replaces_nothing() {
+        let first = answer(1_000_000, Some(600));
+        let mut same = first.clone();
+        (same.asked, same.credentials.access_key_id) = (1_000_300, "ASIAOTHER".into());
+        let kept = first.clone().renewed(same, 0.5);
+        assert_eq!(kept.credentials, first.credentials);
+        assert_eq!(kept.due, 1_000_300 + 60, "R/4 = 75 s, so the minute");
+        assert_eq!(kept.received, first.received, "or the window would shrink with every question");
+        assert_eq!(kept.note, None);
+    }
+
+    #[test]
+    fn a_failure_keeps_the_credentials_and_backs_off() {
+        let mut lease = answer(1_000_000, Some(40));
+        lease = lease.failed(1_000_020, 0.5, "down".into(), false);
+        assert_eq!((lease.due, lease.failures), (1_000_025, 1));
+        lease = lease.failed(1_000_050, 0.5, "down".into(), false);
+        lease = lease.failed(1_000_060, 0.5, "down".into(), false);
+        assert_eq!(lease.due, 1_000_068, "expired: doubling");
+        assert_eq!(lease.credentials.access_key_id, "ASIA1000000");
+    }
+
+    #[test]
+    fn skew_moves_the_end_but_not_awss_word() {
+        let now = 1_000_000;
+        let lease = |skew| Lease::new(answer(now, None).request, answer(now, Some(600)).credentials, now, skew);
+        assert_eq!(lease(-1200).expires, now + 1800, "our clock runs 20 min ahead of theirs");
+        assert_eq!(lease(3).expires, now + 600, "a second or three is no skew");
+        assert_eq!(lease(-1200).credentials.expiration, Some(now + 600));
+    }
+
+    #[test]
+    fn every_key_handed_out_is_remembered() {
+        let renewed = answer(1_000_000, Some(60)).renewed(answer(1_000_030, Some(60)), 0.5);
+        assert_eq!(renewed.issued, ["ASIA1000000", "ASIA1000030"]);
+    }
+}

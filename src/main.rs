@@ -1,0 +1,42 @@
+//! credsh keeps temporary AWS credentials fresh in the shell that is already open.
+//!
+//! The way of the data is one line: argv -> cli -> request -> store (fresh? done) -> source -> store -> shell or format
+//! -> stdout.
+
+mod aws;
+mod cli;
+mod command;
+mod config;
+mod credentials;
+mod detach;
+mod env;
+mod error;
+mod format;
+mod http;
+mod lease;
+mod prompt;
+mod renew;
+mod request;
+mod selectors;
+mod shell;
+mod source;
+mod store;
+mod time;
+mod ui;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Parse, run, print the error once, exit. Nothing else prints an error or exits.
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let env = env::Env::of_process();
+    match command::run(cli, &env) {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            ui::error(&error);
+            ExitCode::from(error.kind().status())
+        }
+    }
+}

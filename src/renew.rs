@@ -1,0 +1,152 @@
+//! A request's lease, brought up to date: store, then lock, then store again, then source, then store. The one
+//! place where the store and the sources meet, so that of any number of shells one asks.
+
+use std::time::{Duration, Instant};
+
+use crate::env::Env;
+use crate::error::{Error, Kind, Result};
+use crate::lease::{Lease, State};
+use crate::request::Request;
+use crate::store::Store;
+use crate::{source, ui};
+
+/// When the stored lease is not good enough.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// It is due: what the hooks do, with the back-off that the last failure set.
+    Due,
+    /// It is due, or all but over, back-off or not: somebody is about to use it.
+    Needed,
+    /// It is inside its renewal window: a person asked.
+    Window,
+    /// Always.
+    Now,
+}
+
+/// How it may be renewed.
+pub struct Terms {
+    pub when: When,
+    /// Whether a person is there to be asked for an MFA code.
+    pub person: bool,
+    pub deadline: Duration,
+}
+
+/// What came of it. There is a lease in either case: with a failure it is the last good one.
+pub struct Outcome {
+    pub lease: Lease,
+    /// Whether the source was asked and gave something.
+    pub renewed: bool,
+    pub failure: Option<Error>,
+}
+
+/// Opens the store. One that is unsafe is refused; one that is merely broken (a full disk, a read-only one) is
+/// done without: losing the credentials for it would be worse.
+///
+/// # Errors
+/// `Error::Store`.
+pub fn open_store(env: &Env) -> Result<Option<Store>> {
+    match Store::open(env) {
+        Ok(store) => Ok(Some(store)),
+        Err(error @ Error::Store { .. }) => Err(error),
+        Err(error) => {
+            ui::say(format_args!("{error}; nothing will be kept"));
+            Ok(None)
+        }
+    }
+}
+
+/// See the module.
+///
+/// # Errors
+/// What the source failed with, if there is no lease that is still good.
+pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms) -> Result<Outcome> {
+    let Some(store) = store else {
+        let lease = fresh(request, env, terms)?;
+        return Ok(Outcome { lease, renewed: true, failure: None });
+    };
+    let (id, started) = (request.id(), env.now());
+    let until = Instant::now() + terms.deadline;
+    if let Some(lease) = load(store, &id)?.filter(|lease| !wanted(lease, terms.when, started)) {
+        return Ok(Outcome { lease, renewed: false, failure: None });
+    }
+    let lock = store.lock(&id, until)?;
+    let stored = load(store, &id)?;
+    // Whoever had the lock has asked for us, successfully or not.
+    if let Some(lease) = stored.clone().filter(|lease| lease.asked >= started && terms.when != When::Now) {
+        let failure = lease.note.clone().map(|note| Error::Unreachable { source: lease.request.label(), reason: note });
+        return outcome(lease, false, failure, env);
+    }
+    if lock.is_none() {
+        let late = Error::Deadline { what: "another credsh that is renewing this lease".into(), seconds: terms.deadline.as_secs() };
+        return stored.map_or(Err(()), |lease| outcome(lease, false, None, env).map_err(|_| ())).map_err(|()| late);
+    }
+    match (fresh(request, env, terms), stored) {
+        (Ok(answer), stored) => {
+            let lease = stored.map_or(answer.clone(), |stored| stored.renewed(answer, env.random()));
+            save(store, &lease);
+            store.tidy(env);
+            Ok(Outcome { lease, renewed: true, failure: None })
+        }
+        (Err(error), Some(stored)) => {
+            let hopeless = matches!(error, Error::NeedsPerson { .. }) || matches!(error.kind(), Kind::Denied | Kind::Failed);
+            let lease = stored.failed(env.now(), env.random(), one_line(&error), hopeless);
+            save(store, &lease);
+            outcome(lease, false, Some(error), env)
+        }
+        (Err(error), None) => Err(error),
+    }
+}
+
+/// A message with its hint, for where there is only one line.
+pub fn one_line(error: &Error) -> String {
+    let text = error.hint().map_or(error.to_string(), |hint| format!("{error}; {hint}"));
+    ui::clean(&text)
+}
+
+fn outcome(lease: Lease, renewed: bool, failure: Option<Error>, env: &Env) -> Result<Outcome> {
+    match (lease.state(env.now()), failure) {
+        (State::Expired, Some(failure)) => Err(failure),
+        (State::Expired, None) => Err(Error::Unreachable { source: lease.request.label(), reason: "its credentials are over, and another renewal is still at work".into() }),
+        (_, failure) => Ok(Outcome { lease, renewed, failure }),
+    }
+}
+
+fn wanted(lease: &Lease, when: When, now: i64) -> bool {
+    match when {
+        When::Due => now >= lease.due,
+        When::Needed => now >= lease.due || now >= lease.mandatory(),
+        When::Window => now >= lease.window(),
+        When::Now => true,
+    }
+}
+
+fn load(store: &Store, id: &str) -> Result<Option<Lease>> {
+    let (lease, warning) = store.load(id)?;
+    if let Some(warning) = warning {
+        ui::say(warning);
+    }
+    Ok(lease)
+}
+
+/// The credentials are in hand: a disk that does not take them is a pity, not a failure.
+fn save(store: &Store, lease: &Lease) {
+    if let Err(error) = store.save(lease) {
+        ui::say(format_args!("{error}; other shells will not see this renewal"));
+    }
+}
+
+fn fresh(request: &Request, env: &Env, terms: &Terms) -> Result<Lease> {
+    let mfa_code = match request.source.mfa_serial() {
+        None => None,
+        Some(serial) if terms.person => Some(ui::ask(&format!("MFA code for {}: ", ui::clean(serial)))?),
+        Some(_) => {
+            let hint = "type `credsh refresh`".into();
+            return Err(Error::NeedsPerson { what: format!("{} needs an MFA code to be renewed", request.label()), hint });
+        }
+    };
+    let answer = source::ask(request, env, mfa_code, terms.deadline)?;
+    for notice in answer.notices {
+        ui::say(notice);
+    }
+    Ok(Lease::new(request.clone(), answer.credentials, env.now(), answer.skew))
+}

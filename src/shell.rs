@@ -1,0 +1,140 @@
+//! Shells: each one's script, quoting, setting, unsetting. Nothing else knows a shell's grammar, and nothing
+//! else quotes.
+
+use clap::ValueEnum;
+
+use crate::credentials::Secret;
+use crate::error::{Error, Result};
+use crate::lease::Lease;
+use crate::time;
+
+/// A shell with a hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+/// The token in the scripts that stands for the words of their `__credsh_start` call.
+const TOKEN: &str = "@CREDSH@";
+/// The options zsh's script is evaluated under, whatever the user's are; sticky for the functions it defines.
+const ZSH: &str = "builtin emulate zsh -o no_aliases -o no_xtrace -o no_verbose -o no_err_exit -o no_err_return -c";
+
+impl Shell {
+    fn script(self) -> &'static str {
+        match self {
+            Shell::Bash => include_str!("../shell/credsh.bash"),
+            Shell::Zsh => include_str!("../shell/credsh.zsh"),
+            Shell::Fish => include_str!("../shell/credsh.fish"),
+        }
+    }
+
+    /// The hook, started with `words`: program, prefix, side, store, lease, selectors.
+    ///
+    /// # Errors
+    /// A word with a control character.
+    pub fn init(self, words: &[&str]) -> Result<String> {
+        let script = self.script().replace(TOKEN, &self.words(words)?);
+        match self {
+            Shell::Zsh => Ok(format!("{ZSH} {}\n", self.literal(&script))),
+            Shell::Bash | Shell::Fish => Ok(script),
+        }
+    }
+
+    /// The ending of the file from which this shell adopts a lease. bash and zsh share theirs.
+    pub fn lease_file(self) -> &'static str {
+        match self {
+            Shell::Bash | Shell::Zsh => "sh",
+            Shell::Fish => "fish",
+        }
+    }
+
+    /// `text` as one word, whatever it holds: the one quoting function.
+    ///
+    /// # Errors
+    /// A control character: no credential, name or path has one, and terminals obey them.
+    pub fn quote(self, text: &str) -> Result<String> {
+        if text.chars().any(char::is_control) {
+            return Err(Error::Value { what: "a value for the shell".into(), reason: "holds a control character" });
+        }
+        Ok(self.literal(text))
+    }
+
+    fn literal(self, text: &str) -> String {
+        match self {
+            Shell::Bash | Shell::Zsh => format!("'{}'", text.replace('\'', r"'\''")),
+            // In fish's single quotes a backslash quotes itself and the quote.
+            Shell::Fish => format!("'{}'", text.replace('\\', r"\\").replace('\'', r"\'")),
+        }
+    }
+
+    fn words(self, words: &[&str]) -> Result<String> {
+        let quoted: Result<Vec<String>> = words.iter().map(|word| self.quote(word)).collect();
+        Ok(quoted?.join(" "))
+    }
+
+    /// A line that exports a variable.
+    ///
+    /// # Errors
+    /// As [`Shell::quote`].
+    pub fn set(self, name: &str, value: &str) -> Result<String> {
+        let value = self.quote(value)?;
+        Ok(match self {
+            Shell::Bash | Shell::Zsh => format!("export {name}={value}\n"),
+            Shell::Fish => format!("set -gx {name} {value}\n"),
+        })
+    }
+
+    /// A line that calls one of the script's functions.
+    ///
+    /// # Errors
+    /// As [`Shell::quote`].
+    pub fn call(self, function: &str, words: &[&str]) -> Result<String> {
+        Ok(format!("{function} {}\n", self.words(words)?))
+    }
+
+    /// The line with which a hooked shell takes a lease over. Holds its secrets.
+    ///
+    /// # Errors
+    /// As [`Shell::quote`].
+    pub fn adopt(self, lease: &Lease) -> Result<Secret> {
+        let Lease { credentials, expires, due, .. } = lease;
+        let token = credentials.session_token.as_ref().map_or("", Secret::expose);
+        let words = [
+            &lease.request.id(),
+            &lease.request.label(),
+            &credentials.access_key_id,
+            credentials.secret_access_key.expose(),
+            token,
+            &credentials.expiration.map(time::format_rfc3339).unwrap_or_default(),
+            &expires.to_string(),
+            &lease.window().to_string(),
+            &lease.mandatory().to_string(),
+            &due.to_string(),
+            lease.note.as_deref().filter(|_| lease.hopeless).unwrap_or_default(),
+        ];
+        self.call("__credsh_adopt", &words).map(Secret::new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoting() {
+        assert_eq!(Shell::Bash.quote("it's").unwrap(), r"'it'\''s'");
+        assert_eq!(Shell::Fish.quote(r"it's \ so").unwrap(), r"'it\'s \\ so'");
+        assert_eq!(Shell::Zsh.quote("").unwrap(), "''");
+        assert!(Shell::Bash.quote("a\nb").is_err());
+        assert!(Shell::Fish.quote("a\u{9b}b").is_err(), "C1 controls are controls too");
+    }
+
+    #[test]
+    fn scripts_hold_the_token_once() {
+        for shell in Shell::value_variants() {
+            assert_eq!(shell.script().matches(TOKEN).count(), 1, "{shell:?}");
+        }
+    }
+}

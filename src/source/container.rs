@@ -1,0 +1,338 @@
+//! The container credentials endpoint: CloudShell, ECS, EKS Pod Identity. The SDKs' contract, written again because
+//! the Rust SDK's client sends the token through a proxy, does not retry a 429 and throws error bodies away.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
+use serde_json::{Map, Value};
+
+use super::Asking;
+use crate::credentials::{Credentials, Secret};
+use crate::env::{self, Env};
+use crate::error::{Error, Result};
+use crate::request::CLOUDSHELL_PATH;
+use crate::{http, time, ui};
+
+/// For everything: botocore's three attempts of 2 s would leave a shell waiting longer.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// An answer is under 3 KiB; more is not one.
+const LARGEST: usize = 64 * 1024;
+const ECS: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2));
+const EKS: [IpAddr; 2] =
+    [IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)), IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23))];
+
+/// Asks the endpoint at `uri`.
+pub async fn fetch(uri: &str, asking: &Asking<'_>) -> Result<Credentials> {
+    let source = format!("the container endpoint ({})", asking_label(uri));
+    let work = async {
+        let endpoint = Endpoint::open(uri, &source, asking).await?;
+        let body = endpoint.get().await?;
+        parse(&body).map_err(|reason| Error::BadAnswer { source: source.clone(), reason })
+    };
+    let late = Error::Deadline { what: source.clone(), seconds: DEADLINE.as_secs() };
+    tokio::time::timeout(DEADLINE, work).await.unwrap_or(Err(late))
+}
+
+fn asking_label(uri: &str) -> String {
+    crate::request::Source::Container { uri: uri.into() }.label()
+}
+
+/// A place that may be asked: its host has been looked at, and its addresses are fixed.
+struct Endpoint<'a> {
+    url: Url,
+    client: Client,
+    token: Option<Secret>,
+    source: &'a str,
+    http: &'a http::Http,
+}
+
+impl<'a> Endpoint<'a> {
+    async fn open(uri: &str, source: &'a str, asking: &'a Asking<'_>) -> Result<Endpoint<'a>> {
+        let refused = |reason: String| Error::Config {
+            what: "the container endpoint's URI".into(),
+            reason,
+            hint: Some(format!("check {} and {}", env::CONTAINER_FULL, env::CONTAINER_RELATIVE)),
+        };
+        let url = check(uri).map_err(refused)?;
+        let client = if url.scheme() == "https" {
+            asking.http.remote()
+        } else {
+            let addresses = allowed(&url).await.map_err(refused)?;
+            asking.http.pinned(url.host_str().unwrap_or_default(), &addresses)
+        };
+        let client = client.map_err(|reason| Error::Unreachable { source: source.into(), reason })?;
+        Ok(Endpoint { url, client, token: token(asking.env)?, source, http: &asking.http })
+    }
+
+    /// The answer's body, trying again while it is worth it: nothing answers, 429, 5xx. `DEADLINE` ends it.
+    async fn get(&self) -> Result<Vec<u8>> {
+        let mut pause = Duration::from_millis(100);
+        let start = Instant::now();
+        loop {
+            let (error, wait) = match self.attempt().await {
+                Ok(body) => return Ok(body),
+                Err(Failure { error, again: false, .. }) => return Err(error),
+                Err(Failure { error, after, .. }) => (error, after.unwrap_or(pause)),
+            };
+            // What cannot be tried again in time is told now, with its cause, instead of as a deadline.
+            if start.elapsed() + wait >= DEADLINE || pause > Duration::from_millis(900) {
+                return Err(error);
+            }
+            tokio::time::sleep(wait).await;
+            pause *= 2;
+        }
+    }
+
+    async fn attempt(&self) -> std::result::Result<Vec<u8>, Failure> {
+        let request = self.client.request(Method::GET, self.url.clone()).header("Accept", "application/json");
+        let request = match &self.token {
+            Some(token) => request.header("Authorization", sensitive(token)),
+            None if self.url.path() == CLOUDSHELL_PATH => self.with_session_token(request).await?,
+            None => request,
+        };
+        let response = request.send().await.map_err(|error| self.unreachable(error))?;
+        self.http.saw_date(response.headers().get("date").and_then(|value| value.to_str().ok()));
+        let (status, after) = (response.status(), retry_after(&response));
+        let body = self.body(response).await?;
+        if status == StatusCode::OK {
+            return Ok(body);
+        }
+        let again = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
+        let message = self.redact(&message_of(&body));
+        Err(Failure { error: Error::Answer { source: self.source.into(), status: status.as_u16(), message }, again, after })
+    }
+
+    /// CloudShell's other dialect, of the EC2 metadata service: where `sudo` or cron has taken the authorization
+    /// variable away (aws/efs-utils#285).
+    async fn with_session_token(&self, request: RequestBuilder) -> std::result::Result<RequestBuilder, Failure> {
+        let mut url = self.url.clone();
+        url.set_path("/latest/api/token");
+        let put = self.client.put(url).header("X-aws-ec2-metadata-token-ttl-seconds", "60");
+        let response = put.send().await.map_err(|error| self.unreachable(error))?;
+        if response.status() != StatusCode::OK {
+            return Ok(request);
+        }
+        let body = self.body(response).await?;
+        let token = Secret::new(String::from_utf8_lossy(&body).trim());
+        Ok(request.header("X-aws-ec2-metadata-token", sensitive(&token)))
+    }
+
+    async fn body(&self, mut response: Response) -> std::result::Result<Vec<u8>, Failure> {
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(error))? {
+            body.extend_from_slice(&chunk);
+            if body.len() > LARGEST {
+                let reason = format!("the answer is larger than {} KiB", LARGEST / 1024);
+                return Err(Failure { error: Error::BadAnswer { source: self.source.into(), reason }, again: false, after: None });
+            }
+        }
+        Ok(body)
+    }
+
+    fn unreachable(&self, error: reqwest::Error) -> Failure {
+        let reason = http::innermost(&error.without_url());
+        Failure { error: Error::Unreachable { source: self.source.into(), reason }, again: true, after: None }
+    }
+
+    /// An endpoint that echoes the request must not put the token on the screen.
+    fn redact(&self, text: &str) -> String {
+        self.token.as_ref().map_or_else(|| text.to_owned(), |token| text.replace(token.expose(), "**"))
+    }
+}
+
+/// An attempt that failed, whether another may do better, and when the endpoint said to come back.
+struct Failure {
+    error: Error,
+    again: bool,
+    after: Option<Duration>,
+}
+
+fn retry_after(response: &Response) -> Option<Duration> {
+    response.headers().get("retry-after")?.to_str().ok()?.parse().ok().map(Duration::from_secs)
+}
+
+/// The header's value, marked so that no log shows it. Its bytes were checked when it was read.
+fn sensitive(token: &Secret) -> reqwest::header::HeaderValue {
+    let value = reqwest::header::HeaderValue::from_str(token.expose());
+    let mut value = value.unwrap_or(reqwest::header::HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
+}
+
+/// The authorization token: the file wins, as in the SDKs, and is read anew each time, as EKS rotates it. Unlike in
+/// the SDKs a trailing newline is cut off: editors and `echo` leave one, and it never belongs to the token.
+fn token(env: &Env) -> Result<Option<Secret>> {
+    let (name, value) = if let Some(path) = env.get(env::CONTAINER_TOKEN_FILE) {
+        (env::CONTAINER_TOKEN_FILE, Some(read_small(path)?))
+    } else {
+        (env::CONTAINER_TOKEN, env.get(env::CONTAINER_TOKEN).map(Secret::new))
+    };
+    let Some(value) = value else { return Ok(None) };
+    let trimmed = value.expose().trim_end_matches(['\r', '\n']);
+    if trimmed.is_empty() || reqwest::header::HeaderValue::from_str(trimmed).is_err() {
+        let reason = "is no legal header value: it is empty, or holds a control character".into();
+        return Err(Error::Config { what: format!("the token from {name}"), reason, hint: None });
+    }
+    Ok(Some(Secret::new(trimmed)))
+}
+
+/// A regular file of at most 64 KiB: a FIFO or a device would hold the shell up for ever.
+fn read_small(path: &str) -> Result<Secret> {
+    let meta = std::fs::metadata(path).map_err(Error::io("read the token file", path))?;
+    if !meta.is_file() || meta.len() > LARGEST as u64 {
+        let what = format!("the token file {}", ui::clean(path));
+        return Err(Error::Config { what, reason: "is not a small regular file".into(), hint: Some(format!("check {}", env::CONTAINER_TOKEN_FILE)) });
+    }
+    std::fs::read_to_string(path).map(Secret::new).map_err(Error::io("read the token file", path))
+}
+
+/// Scheme and spelling. What the URL parser would reinterpret is refused: `http://2130706433/` and
+/// `http://0177.0.0.1/` are 127.0.0.1 to it, and other things to other readers.
+fn check(uri: &str) -> std::result::Result<Url, String> {
+    let url = Url::parse(uri).map_err(|error| format!("is no URI: {error}"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("has the scheme {}; only http and https are asked", ui::clean(url.scheme())));
+    }
+    if !url.username().is_empty() || url.password().is_some() || uri.contains('@') {
+        return Err("names a user; that is never right here".into());
+    }
+    let host = url.host_str().unwrap_or_default();
+    let written = uri.split("//").nth(1).unwrap_or_default().split(['/', '?', '#']).next().unwrap_or_default();
+    let spelled = written == host || written.strip_prefix(host).is_some_and(|rest| rest.starts_with(':'));
+    if host.is_empty() || !spelled {
+        return Err(format!("names its host in an unusual way ({})", ui::clean(written)));
+    }
+    Ok(url)
+}
+
+/// Over plain http only loopback and the two metadata addresses may see the token; a name only if *all* its addresses
+/// are such. The addresses are returned, to be connected to as they are.
+async fn allowed(url: &Url) -> std::result::Result<Vec<SocketAddr>, String> {
+    let port = url.port_or_known_default().unwrap_or(80);
+    let host = url.host_str().unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let addresses: Vec<SocketAddr> = match bare.parse::<IpAddr>() {
+        Ok(address) => vec![SocketAddr::new(address, port)],
+        Err(_) => match tokio::net::lookup_host((bare, port)).await {
+            Ok(found) => found.collect(),
+            Err(error) => return Err(format!("names a host that cannot be resolved ({}): {}", ui::clean(bare), http::innermost(&error))),
+        },
+    };
+    let fine = |address: &SocketAddr| address.ip().is_loopback() || address.ip() == ECS || EKS.contains(&address.ip());
+    if addresses.is_empty() || !addresses.iter().all(fine) {
+        return Err(format!("names {}, which is neither loopback nor 169.254.170.2, 169.254.170.23 or fd00:ec2::23; the token was not sent", ui::clean(host)));
+    }
+    Ok(addresses)
+}
+
+/// What an error's body says: `code` and `message` of JSON, else the text of it.
+fn message_of(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    if let Ok(Value::Object(object)) = serde_json::from_str(&text) {
+        let parts: Vec<&str> = ["code", "message"].iter().filter_map(|name| field(&object, &[name])?.as_str()).collect();
+        return ui::clean(&parts.join(": "));
+    }
+    // CloudShell's 503 is a page of HTML: what stands between the tags is the message.
+    let mut shown = String::new();
+    let mut inside = false;
+    for c in text.chars().take(4096) {
+        match c {
+            '<' => inside = true,
+            '>' => (inside, shown) = (false, shown + " "),
+            _ if !inside => shown.push(c),
+            _ => {}
+        }
+    }
+    ui::clean(&shown)
+}
+
+/// The answer, under the names and spellings the SDKs take. `Type` and `LastUpdated` are not looked at: CloudShell
+/// sends them empty and from 1970.
+fn parse(body: &[u8]) -> std::result::Result<Credentials, String> {
+    let Ok(Value::Object(object)) = serde_json::from_slice(body) else {
+        return Err("the answer is no JSON object".into());
+    };
+    let text = |names: &[&str]| match field(&object, names) {
+        None | Some(Value::Null) => Err(format!("{} is missing", names[0])),
+        Some(Value::String(text)) => Ok(text.as_str()),
+        Some(_) => Err(format!("{} is not a string", names[0])),
+    };
+    match text(&["Code"]) {
+        Err(reason) if reason.ends_with("missing") => {}
+        Ok("Success") => {}
+        Ok(code) => return Err(format!("its Code is {}: {}", ui::clean(code), ui::clean(text(&["Message"]).unwrap_or("no message")))),
+        Err(reason) => return Err(reason),
+    }
+    let expiration = text(&["Expiration", "ExpiresAt"])?;
+    let expiration = time::parse_rfc3339(expiration).ok_or_else(|| format!("Expiration is not a time: {}", ui::clean(expiration)))?;
+    Ok(Credentials {
+        access_key_id: text(&["AccessKeyId"])?.into(),
+        secret_access_key: Secret::new(text(&["SecretAccessKey"])?),
+        session_token: Some(Secret::new(text(&["Token", "SessionToken"])?)),
+        expiration: Some(expiration),
+    })
+}
+
+fn field<'a>(object: &'a Map<String, Value>, names: &[&str]) -> Option<&'a Value> {
+    names.iter().find_map(|name| object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"{"Type":"","LastUpdated":"1970-01-01T00:00:00Z","AccessKeyId":"ASIA1","SecretAccessKey":"s","Token":"t","Expiration":"2024-10-10T08:44:18Z","Code":"Success"}"#;
+
+    #[test]
+    fn answers_as_they_are_in_the_wild() {
+        let good = parse(GOOD.as_bytes()).unwrap();
+        assert_eq!((good.access_key_id.as_str(), good.expiration), ("ASIA1", Some(1_728_549_858)));
+        let other = parse(br#"{"accesskeyid":"A","secretaccesskey":"s","sessiontoken":"t","expiresat":"2024-10-10T08:44:18Z"}"#).unwrap();
+        assert_eq!(other.session_token.unwrap().expose(), "t");
+    }
+
+    #[test]
+    fn each_broken_answer_has_words_of_its_own() {
+        let cases = [
+            (GOOD.replace("\"Expiration\"", "\"x\""), "Expiration is missing"),
+            (GOOD.replace("2024-10-10T08:44:18Z", "soon"), "Expiration is not a time: soon"),
+            (GOOD.replace("2024-10-10T08:44:18Z", "2024-10-10T08:44:18"), "Expiration is not a time: 2024-10-10T08:44:18"),
+            (GOOD.replace("\"ASIA1\"", "null"), "AccessKeyId is missing"),
+            (GOOD.replace("\"s\"", "7"), "SecretAccessKey is not a string"),
+            (GOOD.replace("Success", "Failed"), "its Code is Failed: no message"),
+            ("<html>".into(), "the answer is no JSON object"),
+            (String::new(), "the answer is no JSON object"),
+            ("[".repeat(100_000), "the answer is no JSON object"),
+        ];
+        for (body, reason) in cases {
+            assert_eq!(parse(body.as_bytes()).unwrap_err(), reason);
+        }
+    }
+
+    #[test]
+    fn error_bodies() {
+        assert_eq!(message_of(br#"{"code":"BadThing","message":"nope"}"#), "BadThing: nope");
+        assert_eq!(message_of(b"<html><h1>503</h1>\n<p>try later</p></html>"), "503 try later");
+        assert_eq!(message_of(b"\x1b[2Jplain\n"), "[2Jplain");
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn hosts() {
+        for good in ["http://localhost:1338/x", "http://127.0.0.1/x", "http://127.8.9.10:80/x", "http://[::1]:9/x", "http://169.254.170.2/v2", "http://169.254.170.23/v1/credentials", "http://[fd00:ec2::23]/v1"] {
+            let url = check(good).unwrap_or_else(|reason| panic!("{good}: {reason}"));
+            assert!(allowed(&url).await.is_ok(), "{good}");
+        }
+        for bad in [
+            "http://10.0.0.1/", "http://169.254.1.1/", "http://169.254.169.254/", "http://0.0.0.0/", "http://[::]/", "http://[::ffff:10.0.0.1]/",
+            "http://localhost@10.0.0.1/", "http://user:pw@localhost/", "http://2130706433/", "http://0177.0.0.1/", "http://0x7f.1/", "http://127.1/",
+            "ftp://localhost/", "file:///etc/passwd", "localhost:1338/x", "", "http://", "http:///x", "http://192.0.2.1:1338/latest",
+        ] {
+            let refused = match check(bad) {
+                Ok(url) => allowed(&url).await.is_err(),
+                Err(_) => true,
+            };
+            assert!(refused, "{bad}");
+        }
+    }
+}

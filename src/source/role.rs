@@ -1,0 +1,46 @@
+//! `sts:AssumeRole` with every parameter the request holds.
+
+use super::Asking;
+use crate::aws;
+use crate::credentials::{Credentials, Secret};
+use crate::error::{Error, Result};
+use crate::request::{Role, Source};
+use crate::time;
+
+/// AWS's roof for a role assumed with temporary credentials (role chaining), seconds.
+const CHAINED: u32 = 3600;
+
+/// Assumes `role` with the credentials of `base`.
+pub async fn assume(role: &Role, base: &Source, base_credentials: &Credentials, asking: &mut Asking<'_>) -> Result<Credentials> {
+    let mut duration = role.duration;
+    if !base_credentials.long_term() && duration > Some(CHAINED) {
+        asking.notices.push("a role assumed with temporary credentials lives an hour at most (role chaining): asking for 1h".into());
+        duration = Some(CHAINED);
+    }
+    let request = asking.request;
+    let client = aws::sts(&asking.http, base_credentials, request.region.as_deref(), request.endpoint.as_deref(), Some(&role.arn));
+    let session_name = role.session_name.clone().unwrap_or_else(|| format!("{}-session", time::compact(asking.env.now())));
+    let given = client
+        .assume_role()
+        .role_arn(&role.arn)
+        .role_session_name(session_name)
+        .set_duration_seconds(duration.and_then(|seconds| i32::try_from(seconds).ok()))
+        .set_external_id(role.external_id.clone())
+        .set_serial_number(role.mfa_serial.clone())
+        .set_token_code(role.mfa_serial.as_ref().and_then(|_| asking.mfa_code.take()))
+        .send()
+        .await
+        .map_err(|error| aws::sts_error("sts:AssumeRole", &base.label(), &error))?;
+    let given = given.credentials().ok_or_else(nothing)?;
+    Ok(Credentials {
+        access_key_id: given.access_key_id().into(),
+        secret_access_key: Secret::new(given.secret_access_key()),
+        session_token: Some(Secret::new(given.session_token())),
+        expiration: Some(given.expiration().secs()),
+    })
+}
+
+/// STS said yes and sent nothing.
+pub fn nothing() -> Error {
+    Error::BadAnswer { source: "AWS STS".into(), reason: "the answer holds no credentials".into() }
+}

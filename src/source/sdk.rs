@@ -1,0 +1,65 @@
+//! The sources the AWS SDK knows best: profiles (keys, SSO, `credential_process`), web identity, EC2; and the
+//! environment's own variables, which are already credentials.
+
+use std::time::Duration;
+
+use aws_config::imds::{self, credentials::ImdsCredentialsProvider};
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::web_identity_token::{StaticConfiguration, WebIdentityTokenCredentialsProvider};
+use aws_credential_types::provider::ProvideCredentials;
+
+use super::Asking;
+use crate::aws;
+use crate::config::Files;
+use crate::credentials::{Credentials, Secret};
+use crate::env::{self, Env};
+use crate::error::{Error, Result};
+use crate::time;
+
+/// A profile without a role; from the files it was found in, whatever this process's variables say.
+pub async fn profile(name: &str, files: &Files, asking: &Asking<'_>) -> Result<Credentials> {
+    let config = aws::provider_config(&asking.http, asking.request.region.as_deref());
+    let provider = ProfileFileCredentialsProvider::builder().configure(&config).profile_name(name).profile_files(files.for_sdk());
+    let given = provider.build().provide_credentials().await;
+    given.map(|sdk| aws::from_sdk(&sdk)).map_err(|error| aws::provider_error(&format!("profile {}", crate::ui::clean(name)), Some(name), &error))
+}
+
+/// `sts:AssumeRoleWithWebIdentity`, unsigned. The token file is read anew each time.
+pub async fn web_identity(token_file: &str, role_arn: &str, session_name: Option<&str>, asking: &Asking<'_>) -> Result<Credentials> {
+    let config = aws::provider_config(&asking.http, asking.request.region.as_deref());
+    let session_name = session_name.map_or_else(|| format!("{}-session", time::compact(asking.env.now())), str::to_owned);
+    let statics = StaticConfiguration { web_identity_token_file: token_file.into(), role_arn: role_arn.into(), session_name };
+    let provider = WebIdentityTokenCredentialsProvider::builder().configure(&config).static_configuration(statics).build();
+    let given = provider.provide_credentials().await;
+    given.map(|sdk| aws::from_sdk(&sdk)).map_err(|error| aws::provider_error("the web identity", None, &error))
+}
+
+/// The instance profile. Off EC2 nothing answers, so it is not waited for long.
+pub async fn ec2(asking: &Asking<'_>) -> Result<Credentials> {
+    let config = aws::provider_config(&asking.http, asking.request.region.as_deref());
+    let client = imds::Client::builder().configure(&config).max_attempts(2).connect_timeout(Duration::from_secs(1)).read_timeout(Duration::from_secs(2));
+    let provider = ImdsCredentialsProvider::builder().configure(&config).imds_client(client.build()).build();
+    let given = provider.provide_credentials().await;
+    given.map(|sdk| aws::from_sdk(&sdk)).map_err(|error| aws::provider_error("the EC2 metadata service", None, &error))
+}
+
+/// The standard variables, if they still are the ones that were meant.
+pub fn environment(access_key_id: &str, env: &Env) -> Result<Credentials> {
+    let (Some(id), Some(secret)) = (env.get(env::ACCESS_KEY_ID), env.get(env::SECRET_ACCESS_KEY)) else {
+        return Err(changed("are no longer set"));
+    };
+    if id != access_key_id {
+        return Err(changed("hold another key now"));
+    }
+    Ok(Credentials {
+        access_key_id: id.into(),
+        secret_access_key: Secret::new(secret),
+        session_token: env.get(env::SESSION_TOKEN).map(Secret::new),
+        expiration: env.get(env::EXPIRATION).and_then(time::parse_rfc3339),
+    })
+}
+
+fn changed(reason: &str) -> Error {
+    let hint = Some("run `credsh refresh` in the shell that has the variables".into());
+    Error::Config { what: "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".into(), reason: reason.into(), hint }
+}

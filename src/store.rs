@@ -1,0 +1,245 @@
+//! Leases on disk: a private directory, atomic files, one renewal at a time. Knows nothing of when to renew
+//! (`lease`) or whom to ask (`source`).
+//!
+//! Per lease: `ID.json` for credsh, `ID.sh` and `ID.fish` for the shells to source without a fork, `ID.lock`.
+//! All 0600 in a directory 0700. Plain text, like `~/.aws/sso/cache` and `~/.aws/cli/cache`, but in memory
+//! where there is an `XDG_RUNTIME_DIR`, and short-lived.
+
+use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use directories::BaseDirs;
+
+use crate::env::{self, Env};
+use crate::error::{Error, Result};
+use crate::lease::Lease;
+use crate::shell::Shell;
+
+/// The store's directory, checked.
+pub struct Store {
+    dir: PathBuf,
+}
+
+/// One lease's lock. The kernel lets go of it with its holder, however that ends.
+pub struct Lock {
+    _file: File,
+}
+
+/// Where the store is, whether it exists or not: `$XDG_RUNTIME_DIR/credsh`, else the cache directory.
+///
+/// # Errors
+/// Neither is known.
+pub fn place(env: &Env) -> Result<PathBuf> {
+    if let Some(dir) = env.get(env::RUNTIME_DIR).filter(|dir| dir.starts_with('/')) {
+        return Ok(Path::new(dir).join("credsh"));
+    }
+    BaseDirs::new().map(|dirs| dirs.cache_dir().join("credsh")).ok_or_else(|| Error::Store {
+        path: PathBuf::new(),
+        reason: "has no place: neither XDG_RUNTIME_DIR nor HOME is set".into(),
+        hint: "set one of them, or pass --no-store".into(),
+    })
+}
+
+/// The file whose age is fish's clock: its time is the epoch, so `path mtime -R` prints now.
+pub const CLOCK: &str = "clock";
+
+impl Store {
+    /// Opens the store, creating it if needed.
+    ///
+    /// # Errors
+    /// `Store` when it belongs to somebody else, others can write to it, or it is a link: then whoever made it
+    /// could read the leases or have a shell source their file.
+    pub fn open(env: &Env) -> Result<Store> {
+        let store = Store { dir: place(env)? };
+        let dir = store.dir.as_path();
+        match fs::symlink_metadata(dir) {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(Error::io("create the store", dir))?;
+            }
+            Err(error) => return Err(Error::io("look at the store", dir)(error)),
+        }
+        store.check()?;
+        store.make_clock()?;
+        Ok(store)
+    }
+
+    fn check(&self) -> Result<()> {
+        let meta = fs::symlink_metadata(&self.dir).map_err(Error::io("look at the store", &self.dir))?;
+        let refuse = |reason: &str, hint: &str| {
+            Err(Error::Store { path: self.dir.clone(), reason: reason.into(), hint: format!("{hint}, or set XDG_RUNTIME_DIR to a private directory") })
+        };
+        if meta.file_type().is_symlink() {
+            refuse("is a symbolic link", "remove the link")
+        } else if !meta.is_dir() {
+            refuse("is not a directory", "remove it")
+        } else if meta.uid() != rustix::process::geteuid().as_raw() {
+            refuse("belongs to another user", "have its owner remove it")
+        } else if meta.mode() & 0o077 != 0 {
+            refuse("is open to other users", &format!("chmod 700 {}", self.dir.display()))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn make_clock(&self) -> Result<()> {
+        let path = self.dir.join(CLOCK);
+        if fs::metadata(&path).and_then(|meta| meta.modified()).is_ok_and(|time| time == SystemTime::UNIX_EPOCH) {
+            return Ok(());
+        }
+        let error = |action| Error::io(action, &path);
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path).map_err(error("create"))?;
+        file.set_times(FileTimes::new().set_modified(SystemTime::UNIX_EPOCH)).map_err(error("set the time of"))
+    }
+
+    fn path(&self, id: &str, ending: &str) -> PathBuf {
+        self.dir.join(format!("{id}.{ending}"))
+    }
+
+    /// The lease, if there is one. A file that does not parse is set aside as `ID.broken`, and it is as if
+    /// there were none; the second value says so.
+    ///
+    /// # Errors
+    /// The file is there and cannot be read.
+    pub fn load(&self, id: &str) -> Result<(Option<Lease>, Option<String>)> {
+        if !is_id(id) {
+            return Ok((None, None));
+        }
+        let path = self.path(id, "json");
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => zeroize::Zeroizing::new(bytes),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok((None, None)),
+            Err(error) => return Err(Error::io("read", path)(error)),
+        };
+        match serde_json::from_slice::<Lease>(&bytes) {
+            // A file under another request's name would hand out the wrong credentials.
+            Ok(lease) if lease.request.id() == id => Ok((Some(lease), None)),
+            _ => {
+                let aside = self.path(id, "broken");
+                fs::rename(&path, &aside).map_err(Error::io("set aside", &path))?;
+                Ok((None, Some(format!("the stored lease {id} could not be read; it was set aside as {}", aside.display()))))
+            }
+        }
+    }
+
+    /// Every readable lease, by the time it ends.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn all(&self) -> Result<Vec<Lease>> {
+        let mut leases: Vec<Lease> = self.ids()?.iter().filter_map(|id| self.load(id).ok()?.0).collect();
+        leases.sort_by_key(|lease| lease.expires);
+        Ok(leases)
+    }
+
+    fn ids(&self) -> Result<Vec<String>> {
+        let entries = fs::read_dir(&self.dir).map_err(Error::io("read the store", &self.dir))?;
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        Ok(names.filter_map(|name| name.strip_suffix(".json").filter(|id| is_id(id)).map(str::to_owned)).collect())
+    }
+
+    /// Writes the lease, and what the shells source to adopt it.
+    ///
+    /// # Errors
+    /// A value no shell may be given, or the disk.
+    pub fn save(&self, lease: &Lease) -> Result<()> {
+        let id = lease.request.id();
+        let json = zeroize::Zeroizing::new(serde_json::to_vec(lease).map_err(|error| Error::io("write", self.path(&id, "json"))(error.into()))?);
+        self.write(&self.path(&id, "json"), &json)?;
+        for shell in [Shell::Bash, Shell::Fish] {
+            self.write(&self.path(&id, shell.lease_file()), shell.adopt(lease)?.expose().as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// A reader sees the old file or the new one: temporary file created 0600, fsync, rename.
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        let error = || Error::io("write", path);
+        let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(&self.dir).map_err(error())?;
+        file.write_all(bytes).map_err(error())?;
+        file.as_file().sync_all().map_err(error())?;
+        file.persist(path).map_err(|failed| error()(failed.error))?;
+        Ok(())
+    }
+
+    /// Takes the lease's lock, waiting until `until`; `None` when somebody else still has it then.
+    ///
+    /// # Errors
+    /// The lock file cannot be made.
+    pub fn lock(&self, id: &str, until: Instant) -> Result<Option<Lock>> {
+        let path = self.path(id, "lock");
+        loop {
+            let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(Error::io("create", &path))?;
+            match file.try_lock() {
+                // `clear` removes lock files: a lock on one that is no longer there locks nobody out.
+                Ok(()) if same_file(&file, &path) => return Ok(Some(Lock { _file: file })),
+                Ok(()) => continue,
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(Error::io("lock", path)(error)),
+            }
+            if Instant::now() >= until {
+                return Ok(None);
+            }
+            // Polled, as the kernel's blocking flock knows no deadline; the holder needs milliseconds.
+            std::thread::sleep(Duration::from_millis(15));
+        }
+    }
+
+    /// Removes a lease and all its files; whether there was one.
+    ///
+    /// # Errors
+    /// A file is there and cannot be removed.
+    pub fn remove(&self, id: &str) -> Result<bool> {
+        let mut found = false;
+        if !is_id(id) {
+            return Ok(found);
+        }
+        for ending in ["json", Shell::Bash.lease_file(), Shell::Fish.lease_file(), "broken", "lock"] {
+            let path = self.path(id, ending);
+            match fs::remove_file(&path) {
+                Ok(()) => found |= ending == "json",
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(Error::io("remove", path)(error)),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Removes what is of no more use: leases a day past their end, and temporary files of writers that were
+    /// killed a minute ago. Called after a renewal, so that a store tidies itself; failures can wait.
+    pub fn tidy(&self, env: &Env) {
+        for lease in self.all().unwrap_or_default() {
+            if env.now() - lease.expires > 24 * 3600 {
+                let _ = self.remove(&lease.request.id());
+            }
+        }
+        let Ok(entries) = fs::read_dir(&self.dir) else { return };
+        for entry in entries.filter_map(std::result::Result::ok) {
+            let age = entry.metadata().and_then(|meta| meta.modified()).ok().and_then(|time| time.elapsed().ok());
+            if entry.file_name().to_string_lossy().starts_with(".new-") && age > Some(Duration::from_secs(60)) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    /// Removes every lease; how many there were.
+    ///
+    /// # Errors
+    /// As [`Store::remove`].
+    pub fn clear(&self) -> Result<usize> {
+        self.ids()?.iter().try_fold(0, |count, id| Ok(count + usize::from(self.remove(id)?)))
+    }
+}
+
+/// A request id, before it becomes part of a path: it may come from the environment.
+pub fn is_id(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
+fn same_file(file: &File, path: &Path) -> bool {
+    let (Ok(open), Ok(there)) = (file.metadata(), fs::metadata(path)) else { return false };
+    (open.dev(), open.ino()) == (there.dev(), there.ino())
+}
