@@ -123,7 +123,7 @@ fn advice(code: &str, message: &str, caller: &str) -> Option<String> {
 
 /// A failed SDK provider: SSO, `credential_process`, web identity, EC2.
 pub fn provider_error(what: &str, profile: Option<&str>, error: &CredentialsError) -> Error {
-    let reason = chain(error);
+    let reason = reason(error);
     let lower = reason.to_lowercase();
     let login = lower.contains("sso") && (lower.contains("expired") || lower.contains("token") || lower.contains("no such file"));
     let hint = match (login, profile) {
@@ -139,8 +139,8 @@ pub fn provider_error(what: &str, profile: Option<&str>, error: &CredentialsErro
     }
 }
 
-/// The links of a chain of errors that say something new.
-fn chain(error: &CredentialsError) -> String {
+/// Why a provider failed: the links of its chain of errors that say something new.
+pub fn reason(error: &CredentialsError) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut link: Option<&dyn std::error::Error> = std::error::Error::source(error);
     while let Some(error) = link {

@@ -1,26 +1,30 @@
-//! How a background renewal leaves the shell that started it. The one place with `unsafe`.
+//! How a background renewal leaves the shell that started it: first its open files, in the process that starts it, then
+//! its session and terminal, in the renewal itself. The one place with `unsafe`.
 
 use std::fs;
+use std::os::fd::BorrowedFd;
 
-/// Leaves the shell's session, its terminal and its open files. What a shell has open without close-on-exec (a user's
-/// `exec 3>log`, a pipe somebody waits on the end of) would otherwise stay open as long as the renewal lasts.
-/// Must be called before this process has opened a file of its own.
-pub fn from_shell() {
-    let numbers: Vec<i32> = fs::read_dir("/proc/self/fd")
-        .or_else(|_| fs::read_dir("/dev/fd"))
-        .map(|names| names.filter_map(|name| name.ok()?.file_name().to_str()?.parse().ok()).collect())
-        .unwrap_or_default();
-    for number in numbers.into_iter().filter(|number| *number > 2) {
-        // SAFETY: nothing in this process owns these descriptors. `main` has opened none before it comes here, std
-        // holds only 0 to 2, and the directory that was just read is closed again (closing its number anew fails).
-        #[allow(unsafe_code)]
-        unsafe {
-            rustix::io::close(number);
-        }
+use rustix::io::{FdFlags, fcntl_setfd};
+
+/// Keeps what the shell has open from the next program this process starts. A user's `exec 3>log`, or a pipe whose end
+/// somebody waits for, has no close-on-exec of its own and would stay open as long as the renewal lasts.
+pub fn keep_files_back() {
+    let names = fs::read_dir("/proc/self/fd").or_else(|_| fs::read_dir("/dev/fd"));
+    let numbers = names.into_iter().flatten().filter_map(|name| name.ok()?.file_name().to_str()?.parse().ok());
+    for number in numbers.filter(|number: &i32| *number > 2) {
+        // SAFETY: the number is borrowed for this one call, which neither reads nor closes it. Were it closed
+        // already, or anybody's, the flag would be refused or harmless: nothing here relies on inheritance.
+        #[allow(unsafe_code, reason = "no safe call takes a descriptor that nobody here owns")]
+        let file = unsafe { BorrowedFd::borrow_raw(number) };
+        let _ = fcntl_setfd(file, FdFlags::CLOEXEC);
     }
+}
+
+/// Leaves the shell's session and with it its terminal, so that neither a hang-up nor Ctrl-C reaches this process, and
+/// closes stdout: the pipe whose end the starter waits for.
+pub fn leave_session() {
     // Fails only for a leader of a process group, which a child of `credsh hook` is not.
     let _ = rustix::process::setsid();
-    // Standard output is the pipe whose end the starter waits for.
     if let Ok(null) = fs::OpenOptions::new().write(true).open("/dev/null") {
         let _ = rustix::stdio::dup2_stdout(&null);
     }

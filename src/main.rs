@@ -30,7 +30,10 @@ use clap::Parser;
 
 /// Parse, run, print the error once, exit. Nothing else prints an error or exits.
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return ExitCode::from(ui::usage(&error)),
+    };
     let env = env::Env::of_process();
     match command::run(cli, &env) {
         Ok(status) => ExitCode::from(status),

@@ -201,28 +201,39 @@ fn choose(env: &Env, files: &Files) -> Result<Source> {
     if env.in_container() {
         return container(env);
     }
-    let mut looked = vec![format!("container endpoint: {} and {} are not set", env::CONTAINER_FULL, env::CONTAINER_RELATIVE)];
     if let Ok(source) = of_env(env) {
         return Ok(source);
     }
-    looked.push(format!("environment: {} and {} are not both set", env::ACCESS_KEY_ID, env::SECRET_ACCESS_KEY));
     if let Some(name) = env.first(&env::PROFILE) {
         return of_profile(name, files, env, 0);
     }
     if config::profile(files, "default")?.is_some_and(|profile| gives_credentials(&profile)) {
         return of_profile("default", files, env, 0);
     }
-    let shown = |path: &Option<std::path::PathBuf>| path.as_ref().map_or("(no HOME)".into(), |path| path.display().to_string());
-    looked.push(format!("profile: AWS_PROFILE is not set, and no default profile with credentials is in {} or {}", shown(&files.config), shown(&files.credentials)));
     if let Ok(source) = web_identity(env) {
         return Ok(source);
     }
-    looked.push(format!("web identity: {} and {} are not both set", env::WEB_IDENTITY_TOKEN_FILE, env::ROLE_ARN));
     if env.get(env::NO_IMDS).is_none_or(|value| !value.eq_ignore_ascii_case("true")) {
         return Ok(Source::Ec2);
     }
-    looked.push(format!("EC2 metadata service: turned off by {}", env::NO_IMDS));
-    Err(Error::NoSource { looked })
+    Err(nothing_found(env, &format!("turned off by {}", env::NO_IMDS)))
+}
+
+/// Where the choice looked, for when even its last resort, the EC2 metadata service, failed with `reason`.
+pub fn nothing_found(env: &Env, reason: &str) -> Error {
+    let shown = |path: Option<std::path::PathBuf>| path.map_or("(no HOME)".into(), |path| path.display().to_string());
+    let Files { config, credentials } = Files::of(env);
+    let looked = vec![
+        format!("container endpoint: {} and {} are not set", env::CONTAINER_FULL, env::CONTAINER_RELATIVE),
+        format!("environment: {} and {} are not both set", env::ACCESS_KEY_ID, env::SECRET_ACCESS_KEY),
+        format!(
+            "profile: {} is not set, and no default profile with credentials is in {} or {}",
+            env::PROFILE[0], shown(config), shown(credentials)
+        ),
+        format!("web identity: {} and {} are not both set", env::WEB_IDENTITY_TOKEN_FILE, env::ROLE_ARN),
+        format!("EC2 metadata service: {reason}"),
+    ];
+    Error::NoSource { looked }
 }
 
 /// A default profile may hold no more than a region.

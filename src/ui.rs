@@ -18,6 +18,34 @@ pub fn error(error: &Error) {
     }
 }
 
+/// Reports what clap has to say about the command line, in the same shape; the exit status. Help and version are
+/// what was asked for, and go to stdout.
+pub fn usage(error: &clap::Error) -> u8 {
+    if !error.use_stderr() {
+        // Also when nobody reads on.
+        let _ = error.print();
+        return 0;
+    }
+    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = error.print();
+        return 2;
+    }
+    let text = error.to_string();
+    let mut paragraphs = text.split("\n\n").map(str::trim);
+    let first = paragraphs.next().unwrap_or_default();
+    let first: Vec<&str> = first.lines().map(str::trim).collect();
+    say(first.join(" ").trim_start_matches("error: "));
+    for part in paragraphs {
+        if let Some(tip) = part.strip_prefix("tip: ") {
+            hint(tip);
+        } else if let Some(values) = part.strip_prefix("[possible values: ") {
+            hint(&format!("one of {}", values.trim_end_matches(']')));
+        }
+    }
+    hint("see `credsh --help`, or --help after a command");
+    2
+}
+
 /// Tells the person something.
 pub fn say(text: impl Display) {
     // Nobody reads stderr any more: nothing left to tell, and nobody to tell it to.

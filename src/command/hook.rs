@@ -29,7 +29,7 @@ pub fn run(args: &Hook, env: &Env) -> Result<u8> {
     if !args.detached {
         return start(args, env);
     }
-    detach::from_shell();
+    detach::leave_session();
     let store = Store::open(env)?;
     let request = request(args, &store, env)?;
     renew::lease(&request, Some(&store), env, &Terms { when: When::Due, person: false, deadline: BACKGROUND })?;
@@ -39,6 +39,7 @@ pub fn run(args: &Hook, env: &Env) -> Result<u8> {
 /// Starts the background process, and returns when it is out of reach of the shell's terminal and job control: not
 /// before, as the shell may end right after. Its stdout is the sign: it closes it when it is.
 fn start(args: &Hook, env: &Env) -> Result<u8> {
+    detach::keep_files_back();
     let exe = env.exe();
     let mut child = Command::new(&exe)
         .args(["hook", "--detached"])

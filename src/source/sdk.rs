@@ -14,7 +14,7 @@ use crate::config::Files;
 use crate::credentials::{Credentials, Secret};
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
-use crate::time;
+use crate::{request, time};
 
 /// A profile without a role; from the files it was found in, whatever this process's variables say.
 pub async fn profile(name: &str, files: &Files, asking: &Asking<'_>) -> Result<Credentials> {
@@ -40,7 +40,8 @@ pub async fn ec2(asking: &Asking<'_>) -> Result<Credentials> {
     let client = imds::Client::builder().configure(&config).max_attempts(2).connect_timeout(Duration::from_secs(1)).read_timeout(Duration::from_secs(2));
     let provider = ImdsCredentialsProvider::builder().configure(&config).imds_client(client.build()).build();
     let given = provider.provide_credentials().await;
-    given.map(|sdk| aws::from_sdk(&sdk)).map_err(|error| aws::provider_error("the EC2 metadata service", None, &error))
+    // Not on EC2 is the ordinary case: then nothing was found, here or in the places that come before.
+    given.map(|sdk| aws::from_sdk(&sdk)).map_err(|error| request::nothing_found(asking.env, &aws::reason(&error)))
 }
 
 /// The standard variables, if they still are the ones that were meant.

@@ -1,0 +1,69 @@
+//! The fake CloudShell endpoint of the demo: one path, one token, credentials that live 20 s and rotate, like
+//! CloudShell's, when they are asked for in the second half of their life.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::env::Env;
+use crate::request::CLOUDSHELL_PATH;
+use crate::time::{Epoch, format_rfc3339};
+
+/// Seconds.
+pub const LIFE: Epoch = 20;
+
+/// A listening endpoint; its thread ends with the process.
+pub struct Endpoint {
+    pub port: u16,
+    pub token: String,
+}
+
+/// The credentials being served: their number, and when they end.
+type Current = (u32, Epoch);
+
+impl Endpoint {
+    /// Listens on a free port of the loopback interface.
+    pub fn start(env: Env) -> io::Result<Endpoint> {
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        let port = listener.local_addr()?.port();
+        let token = format!("demo-{:x}", (env.random() * 1e15) as u64);
+        let (expected, current) = (token.clone(), Arc::new(Mutex::new((0, 0))));
+        thread::spawn(move || {
+            for stream in listener.incoming().filter_map(Result::ok) {
+                let (env, expected, current) = (env.clone(), expected.clone(), Arc::clone(&current));
+                thread::spawn(move || serve(&stream, &expected, &current, env.now()));
+            }
+        });
+        Ok(Endpoint { port, token })
+    }
+}
+
+fn serve(stream: &TcpStream, expected: &str, current: &Mutex<Current>, now: Epoch) -> io::Result<()> {
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    let mut head = BufReader::new(stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
+    let wanted = head.next().is_some_and(|line| line.starts_with(&format!("GET {CLOUDSHELL_PATH} ")));
+    let allowed = head.any(|line| line.split_once(": ").is_some_and(|(name, value)| name.eq_ignore_ascii_case("authorization") && value == expected));
+    let (status, body) = match (wanted, allowed) {
+        (false, _) => ("404 Not Found", json!({ "code": "NotFound", "message": "no such path" })),
+        (_, false) => ("403 Forbidden", json!({ "code": "Forbidden", "message": "wrong token" })),
+        _ => ("200 OK", credentials(current, now)),
+    };
+    let body = body.to_string();
+    write!(&mut &*stream, "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+}
+
+fn credentials(current: &Mutex<Current>, now: Epoch) -> serde_json::Value {
+    let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
+    if current.1 - now <= LIFE / 2 {
+        *current = (current.0 + 1, now + LIFE);
+    }
+    let (number, ends) = *current;
+    json!({
+        "Type": "", "Code": "Success", "LastUpdated": "1970-01-01T00:00:00Z", "Expiration": format_rfc3339(ends),
+        "AccessKeyId": format!("ASIADEMO{number:04}"), "SecretAccessKey": format!("demo-secret-{number}"), "Token": format!("demo-token-{number}"),
+    })
+}

@@ -1,0 +1,164 @@
+//! The demo without a terminal: a fixed session of about half a minute, typed into a real bash on a pty of its own,
+//! and printed as a person would see it. Whether everything was seen decides the exit status.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+use super::{Stage, endpoint};
+use crate::env::Env;
+use crate::error::{Error, Result};
+use crate::ui;
+
+/// How long any one thing may take to show. Far more than it needs, on a machine that does other things too.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Plays the session.
+pub fn run(stage: &Stage, env: &Env) -> Result<u8> {
+    let bash = which::which("bash").map_err(|_| Error::Config { what: "the demo".into(), reason: "needs bash where there is no terminal".into(), hint: None })?;
+    ui::print("# credsh demo: a bash with the hook, an endpoint whose credentials live 20 s\n")?;
+    let mut session = Session::open(stage, &bash, env)?;
+    session.until_prompt()?;
+    let first = session.key()?;
+    check(!first.is_empty(), "the variables appear by themselves")?;
+    let high = session.countdown()?;
+    session.idle(3, "three seconds pass")?;
+    session.enter()?;
+    let low = session.countdown()?;
+    check(low < high, &format!("the countdown falls, {high}s to {low}s"))?;
+    session.idle(LIFE / 2 - 2, "half their life has passed: they are due, and the next prompt starts a renewal in the background")?;
+    session.enter()?;
+    let old = session.countdown().unwrap_or(0);
+    session.idle(1, "a second later")?;
+    let second = session.key()?;
+    check(second != first && old > 0, &format!("they changed by themselves, {old}s before the end"))?;
+    session.idle(LIFE + 1, "lunch: nobody types until they are over")?;
+    let third = session.key()?;
+    check(third != second && !third.is_empty(), "the idle gap was healed before the very next command")?;
+    session.type_line("exit")?;
+    let _ = session.shell.wait();
+    ui::print("# all of it happened\n")?;
+    Ok(0)
+}
+
+/// Seconds.
+const LIFE: u64 = endpoint::LIFE.unsigned_abs();
+
+fn check(seen: bool, what: &str) -> Result<()> {
+    if !seen {
+        return Err(Error::Demo { missing: what.into() });
+    }
+    ui::print(&format!("# ok: {what}\n"))
+}
+
+/// A shell on the other side of a pty.
+struct Session {
+    shell: Child,
+    keyboard: File,
+    screen: Receiver<Vec<u8>>,
+    seen: String,
+}
+
+impl Session {
+    fn open(stage: &Stage, bash: &Path, env: &Env) -> Result<Session> {
+        let (keyboard, tty) = pty().map_err(|error| Error::io("open", "/dev/ptmx")(error.into()))?;
+        let exe = crate::shell::Shell::Bash.quote(&stage.exe.to_string_lossy())?;
+        let rc = stage.file("bashrc", &format!("PS1='$ '\neval \"$({exe} init bash)\"\n"))?;
+        let mut command = Command::new(&stage.exe);
+        command.args(["demo", "--on-tty"]).arg(tty).arg("--").arg(bash).args(["--noprofile", "--rcfile"]).arg(rc).arg("-i");
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        stage.dress(&mut command, env);
+        let shell = command.env("TERM", "dumb").spawn().map_err(Error::io("start", bash))?;
+        let mut reader = keyboard.try_clone().map_err(Error::io("read", "the pty"))?;
+        let (sender, screen) = channel();
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            // Ends with an error when the shell has closed the other side.
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                if sender.send(buffer[..count].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(Session { shell, keyboard, screen, seen: String::new() })
+    }
+
+    /// Shows what the terminal shows until the shell has printed its prompt and is waiting.
+    fn until_prompt(&mut self) -> Result<()> {
+        let end = Instant::now() + PATIENCE;
+        self.seen.clear();
+        while !self.seen.ends_with("$ ") {
+            match self.screen.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(bytes) => {
+                    let text = String::from_utf8_lossy(&bytes).replace('\r', "");
+                    ui::print(&text)?;
+                    self.seen += &text;
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    return Err(Error::Demo { missing: "a prompt".into() });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn type_line(&mut self, line: &str) -> Result<()> {
+        self.keyboard.write_all(format!("{line}\n").as_bytes()).map_err(Error::io("write to", "the pty"))
+    }
+
+    fn enter(&mut self) -> Result<()> {
+        self.type_line("")?;
+        self.until_prompt()
+    }
+
+    /// What a command sees in the variable.
+    fn key(&mut self) -> Result<String> {
+        self.type_line("printenv TEMPORARY_AWS_ACCESS_KEY_ID")?;
+        self.until_prompt()?;
+        Ok(self.seen.lines().find(|line| line.starts_with("ASIADEMO")).unwrap_or_default().to_owned())
+    }
+
+    /// The seconds in the prompt just shown.
+    fn countdown(&self) -> Result<u32> {
+        let digits = self.seen.rsplit_once("[cloudshell ").and_then(|(_, rest)| rest.split_once("s]"));
+        digits.and_then(|(digits, _)| digits.parse().ok()).ok_or(Error::Demo { missing: "the time left in the prompt".into() })
+    }
+
+    fn idle(&self, seconds: u64, why: &str) -> Result<()> {
+        ui::print(&format!("\n# {why} ({seconds} s)\n"))?;
+        thread::sleep(Duration::from_secs(seconds));
+        Ok(())
+    }
+}
+
+/// A new pty: the side that types and reads, and the path of the other.
+fn pty() -> rustix::io::Result<(File, PathBuf)> {
+    let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+    grantpt(&controller)?;
+    unlockpt(&controller)?;
+    tcsetwinsize(&controller, Winsize { ws_row: 24, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 })?;
+    let name = ptsname(&controller, Vec::new())?;
+    Ok((File::from(controller), PathBuf::from(name.to_string_lossy().into_owned())))
+}
+
+/// Makes `tty` this process's terminal and becomes the shell. A program of its own, as what std can do between fork
+/// and exec it cannot do without `unsafe`.
+pub fn become_shell(tty: &Path, command: &[String]) -> Result<u8> {
+    let error = || Error::io("become a shell on", tty);
+    rustix::process::setsid().map_err(|errno| error()(errno.into()))?;
+    let terminal = OpenOptions::new().read(true).write(true).open(tty).map_err(error())?;
+    rustix::process::ioctl_tiocsctty(&terminal).map_err(|errno| error()(errno.into()))?;
+    rustix::stdio::dup2_stdin(&terminal).map_err(|errno| error()(errno.into()))?;
+    rustix::stdio::dup2_stdout(&terminal).map_err(|errno| error()(errno.into()))?;
+    rustix::stdio::dup2_stderr(&terminal).map_err(|errno| error()(errno.into()))?;
+    let (program, words) = command.split_first().ok_or(Error::Flag { flag: "--on-tty", reason: "needs a command".into() })?;
+    Err(Error::io("run", program)(Command::new(program).args(words).exec()))
+}
