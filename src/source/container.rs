@@ -317,22 +317,22 @@ mod tests {
         assert_eq!(message_of(b"\x1b[2Jplain\n"), "[2Jplain");
     }
 
-    #[tokio::test(flavor = "current_thread")]
-    async fn hosts() {
+    fn may_be_asked(uri: &str) -> bool {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        check(uri).is_ok_and(|url| runtime.block_on(allowed(&url)).is_ok())
+    }
+
+    #[test]
+    fn hosts() {
         for good in ["http://localhost:1338/x", "http://127.0.0.1/x", "http://127.8.9.10:80/x", "http://[::1]:9/x", "http://169.254.170.2/v2", "http://169.254.170.23/v1/credentials", "http://[fd00:ec2::23]/v1"] {
-            let url = check(good).unwrap_or_else(|reason| panic!("{good}: {reason}"));
-            assert!(allowed(&url).await.is_ok(), "{good}");
+            assert!(may_be_asked(good), "{good}");
         }
         for bad in [
             "http://10.0.0.1/", "http://169.254.1.1/", "http://169.254.169.254/", "http://0.0.0.0/", "http://[::]/", "http://[::ffff:10.0.0.1]/",
             "http://localhost@10.0.0.1/", "http://user:pw@localhost/", "http://2130706433/", "http://0177.0.0.1/", "http://0x7f.1/", "http://127.1/",
             "ftp://localhost/", "file:///etc/passwd", "localhost:1338/x", "", "http://", "http:///x", "http://192.0.2.1:1338/latest",
         ] {
-            let refused = match check(bad) {
-                Ok(url) => allowed(&url).await.is_err(),
-                Err(_) => true,
-            };
-            assert!(refused, "{bad}");
+            assert!(!may_be_asked(bad), "{bad}");
         }
     }
 }

@@ -1,0 +1,33 @@
+# What a person and CI run. `make test` sets itself up.
+PREFIX ?= /usr/local
+SHELL := /bin/bash
+
+.PHONY: all test lint setup bench install clean
+all:
+	cargo build --release --locked
+
+setup:
+	@tests/setup.sh
+
+# The lint first, as it is quick; then every test, against the program as it is built for debugging.
+test: setup lint
+	cargo test --locked
+
+lint: setup
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	shellcheck shell/credsh.bash tests/setup.sh .ci/run
+	bash -n shell/credsh.bash && zsh -n shell/credsh.zsh && fish -n shell/credsh.fish
+
+# Side by side in one run: see tests/bench.
+bench: setup all
+	python3 tests/bench/run.py
+
+install: all
+	install -D -m 755 target/release/credsh $(DESTDIR)$(PREFIX)/bin/credsh
+	install -D -m 644 completions/credsh.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/credsh
+	install -D -m 644 completions/_credsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_credsh
+	install -D -m 644 completions/credsh.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/credsh.fish
+
+clean:
+	cargo clean
