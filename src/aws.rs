@@ -63,7 +63,8 @@ fn for_sdk(credentials: &Credentials) -> aws_credential_types::Credentials {
 
 /// What an SDK provider gave, as ours.
 pub fn from_sdk(credentials: &aws_credential_types::Credentials) -> Credentials {
-    let since = |time: std::time::SystemTime| time.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs().try_into().ok();
+    let since =
+        |time: std::time::SystemTime| time.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs().try_into().ok();
     Credentials {
         access_key_id: credentials.access_key_id().into(),
         secret_access_key: Secret::new(credentials.secret_access_key()),
@@ -90,7 +91,11 @@ where
         let status = error.raw_response().map_or(0, |response| response.status().as_u16());
         return Error::Answer { source: "AWS STS".into(), status, message };
     }
-    let denied = !(code.contains("Throttl") || code == "RequestLimitExceeded" || code == "IDPCommunicationError" || code.starts_with("Internal") || code == "ServiceUnavailable");
+    let denied = !(code.contains("Throttl")
+        || code == "RequestLimitExceeded"
+        || code == "IDPCommunicationError"
+        || code.starts_with("Internal")
+        || code == "ServiceUnavailable");
     Error::Aws { operation, advice: advice(&code, &message, caller), code, message, denied }
 }
 
@@ -125,16 +130,23 @@ fn advice(code: &str, message: &str, caller: &str) -> Option<String> {
 pub fn provider_error(what: &str, profile: Option<&str>, error: &CredentialsError) -> Error {
     let reason = reason(error);
     let lower = reason.to_lowercase();
-    let login = lower.contains("sso") && (lower.contains("expired") || lower.contains("token") || lower.contains("no such file"));
+    let login = lower.contains("sso")
+        && (lower.contains("expired") || lower.contains("token") || lower.contains("no such file"));
     let hint = match (login, profile) {
         (true, Some(name)) => Some(format!("sign in with `aws sso login --profile {}`", ui::clean(name))),
         _ if lower.contains("login") && lower.contains("feature") => Some("profiles of `aws login` are not supported: let `aws configure export-credentials` be their credential_process".into()),
         _ => None,
     };
     match error {
-        CredentialsError::ProviderTimedOut(_) => Error::Unreachable { source: what.into(), reason: "no answer in time".into() },
-        CredentialsError::CredentialsNotLoaded(_) if profile.is_none() => Error::Unreachable { source: what.into(), reason },
-        _ if lower.contains("dispatch failure") || lower.contains("connect") => Error::Unreachable { source: what.into(), reason },
+        CredentialsError::ProviderTimedOut(_) => {
+            Error::Unreachable { source: what.into(), reason: "no answer in time".into() }
+        }
+        CredentialsError::CredentialsNotLoaded(_) if profile.is_none() => {
+            Error::Unreachable { source: what.into(), reason }
+        }
+        _ if lower.contains("dispatch failure") || lower.contains("connect") => {
+            Error::Unreachable { source: what.into(), reason }
+        }
         _ => Error::Config { what: format!("{what} gave no credentials"), reason, hint },
     }
 }

@@ -200,6 +200,8 @@ pub struct Hook {
 
 /// The beginning of a variable's name.
 fn prefix(text: &str) -> Result<String, String> {
-    let ok = text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && !text.starts_with(|c: char| c.is_ascii_digit());
+    let ok = text.len() <= 64
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        && !text.starts_with(|c: char| c.is_ascii_digit());
     if ok { Ok(text.into()) } else { Err("a variable's name begins with letters, digits and _".into()) }
 }

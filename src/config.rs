@@ -26,13 +26,18 @@ pub struct Files {
 impl Files {
     /// `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE`, else those in `~/.aws`.
     pub fn of(env: &Env) -> Self {
-        Files { config: env.aws_file(env::CONFIG_FILE, "config"), credentials: env.aws_file(env::CREDENTIALS_FILE, "credentials") }
+        Files {
+            config: env.aws_file(env::CONFIG_FILE, "config"),
+            credentials: env.aws_file(env::CREDENTIALS_FILE, "credentials"),
+        }
     }
 
     /// The same for the SDK: these two files and no others, wherever the process that renews has its `HOME`.
     pub fn for_sdk(&self) -> EnvConfigFiles {
         let mut files = EnvConfigFiles::builder();
-        for (kind, path) in [(EnvConfigFileKind::Config, &self.config), (EnvConfigFileKind::Credentials, &self.credentials)] {
+        for (kind, path) in
+            [(EnvConfigFileKind::Config, &self.config), (EnvConfigFileKind::Credentials, &self.credentials)]
+        {
             if let Some(path) = path.as_ref().filter(|path| path.exists()) {
                 files = files.with_file(kind, path);
             }
@@ -89,7 +94,9 @@ const KEYS: [&str; 17] = [
 ];
 
 fn unreadable(reason: String) -> Error {
-    let hint = Some("see `aws configure list`, or name other files with AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE".into());
+    let hint = Some(
+        "see `aws configure list`, or name other files with AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE".into(),
+    );
     Error::Config { what: "the AWS configuration cannot be read".into(), reason, hint }
 }
 

@@ -2,7 +2,8 @@
 //! own path. Nothing else in the crate reads them, so that a test can hand in others.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::ffi::OsString;
+use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -55,26 +56,23 @@ pub const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 /// The login shell, for `demo`.
 pub const SHELL: &str = "SHELL";
 
-/// Environment variables and clock of one run.
+/// Environment variables, clock and chance of one run.
 #[derive(Clone)]
 pub struct Env {
     vars: HashMap<String, String>,
     argv0: PathBuf,
+    clock: fn() -> SystemTime,
+    chance: RandomState,
 }
 
 impl Env {
     /// What this process was started with. Values that are not UTF-8 are left out: AWS's are ASCII.
+    #[allow(clippy::disallowed_methods, reason = "the one place")]
     pub fn of_process() -> Self {
-        let vars = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
+        let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        let vars = std::env::vars_os().filter_map(text).collect();
         let argv0 = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
-        Env { vars, argv0 }
-    }
-
-    /// Made-up surroundings, for tests.
-    #[cfg(test)]
-    pub fn of(vars: &[(&str, &str)]) -> Self {
-        let vars = vars.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
-        Env { vars, argv0: PathBuf::from("credsh") }
+        Env { vars, argv0, clock: SystemTime::now, chance: RandomState::new() }
     }
 
     /// A variable's value; empty is unset, as the Go SDK, the AWS CLI and most shells' users have it.
@@ -108,16 +106,15 @@ impl Env {
     }
 
     /// The clock, whole seconds.
-    #[allow(clippy::disallowed_methods, reason = "the one clock")]
     pub fn now(&self) -> Epoch {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = (self.clock)().duration_since(UNIX_EPOCH).unwrap_or_default();
         Epoch::try_from(since.as_secs()).unwrap_or(Epoch::MAX)
     }
 
-    /// A number from 0 up to 1, for jitter: `RandomState` is seeded by the system, which is enough
-    /// randomness to keep two shells apart and needs no crate.
+    /// A number from 0 up to 1, for jitter; the same all through a run. `RandomState` is seeded by the system, which is
+    /// enough to keep two shells apart and needs no crate.
     pub fn random(&self) -> f64 {
-        let bits = RandomState::new().build_hasher().finish() >> 40;
+        let bits = self.chance.hash_one(0_u8) >> 40;
         f64::from(u32::try_from(bits).unwrap_or(0)) / f64::from(1 << 24)
     }
 

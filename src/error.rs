@@ -134,7 +134,9 @@ impl fmt::Display for Error {
             }
             Error::Answer { source, status, message } => write!(f, "{source} answered with status {status}: {message}"),
             Error::BadAnswer { source, reason } => write!(f, "{source} gave no usable credentials: {reason}"),
-            Error::Aws { operation, code, message, .. } if code.is_empty() => write!(f, "{operation} failed: {message}"),
+            Error::Aws { operation, code, message, .. } if code.is_empty() => {
+                write!(f, "{operation} failed: {message}")
+            }
             Error::Aws { operation, code, message, .. } => write!(f, "{operation} failed with {code}: {message}"),
             Error::NeedsPerson { what, .. } => write!(f, "{what}"),
             Error::Deadline { what, seconds } => write!(f, "{what} did not answer within {seconds} s"),

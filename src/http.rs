@@ -48,7 +48,7 @@ impl Http {
     ///
     /// # Errors
     /// The client cannot be built; the builder's words.
-    pub fn pinned(&self, host: &str, addresses: &[SocketAddr]) -> Result<Client, String> {
+    pub fn pinned(host: &str, addresses: &[SocketAddr]) -> Result<Client, String> {
         without_tls().resolve_to_addrs(host, addresses).build().map_err(|error| innermost(&error))
     }
 
@@ -90,12 +90,16 @@ impl Http {
 }
 
 fn base() -> ClientBuilder {
-    Client::builder().redirect(redirect::Policy::none()).retry(retry::never()).user_agent(concat!("credsh/", env!("CARGO_PKG_VERSION")))
+    Client::builder()
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .user_agent(concat!("credsh/", env!("CARGO_PKG_VERSION")))
 }
 
 /// Without a trust store: nothing but `http` is asked with it.
 fn without_tls() -> ClientBuilder {
-    let empty = rustls::ClientConfig::builder().with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+    let empty =
+        rustls::ClientConfig::builder().with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
     base().no_proxy().tls_backend_preconfigured(empty)
 }
 
@@ -140,13 +144,15 @@ impl HttpConnector for Connector {
             let client = if is_local(request.uri()) { http.local() } else { http.remote() };
             let client = client.map_err(|reason| ConnectorError::user(reason.into()))?;
             // Everything credsh asks for fits in memory; a streaming body would be none of its requests.
-            let request = request.map(|body| body.bytes().map_or_else(reqwest::Body::default, |bytes| bytes.to_vec().into()));
-            let mut request = reqwest::Request::try_from(request).map_err(|error| connector_error(error))?;
+            let request =
+                request.map(|body| body.bytes().map_or_else(reqwest::Body::default, |bytes| bytes.to_vec().into()));
+            let mut request = reqwest::Request::try_from(request).map_err(connector_error)?;
             *request.timeout_mut() = timeout;
-            let response = client.execute(request).await.map_err(|error| connector_error(error))?;
+            let response = client.execute(request).await.map_err(connector_error)?;
             http.saw_date(response.headers().get("date").and_then(|value| value.to_str().ok()));
             let response: http::Response<reqwest::Body> = response.into();
-            HttpResponse::try_from(response.map(SdkBody::from_body_1_x)).map_err(|error| ConnectorError::other(error.into(), None))
+            HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
+                .map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
 }

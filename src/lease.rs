@@ -56,7 +56,18 @@ impl Lease {
         let skew = if skew.abs() <= SKEW_NOISE { 0 } else { skew };
         let expires = credentials.expiration.map_or(NEVER, |expiration| expiration - skew);
         let issued = vec![credentials.access_key_id.clone()];
-        let mut lease = Lease { request, credentials, received: now, expires, due: NEVER, asked: now, failures: 0, note: None, hopeless: false, issued };
+        let mut lease = Lease {
+            request,
+            credentials,
+            received: now,
+            expires,
+            due: NEVER,
+            asked: now,
+            failures: 0,
+            note: None,
+            hopeless: false,
+            issued,
+        };
         lease.due = lease.window();
         lease
     }
@@ -151,9 +162,15 @@ mod tests {
 
     #[test]
     fn windows_by_life() {
-        for (life, window, mandatory) in [(20, 10, 2), (600, 300, 60), (1200, 300, 60), (1201, 600, 60), (3600, 900, 60), (43200, 3600, 60)] {
+        for (life, window, mandatory) in
+            [(20, 10, 2), (600, 300, 60), (1200, 300, 60), (1201, 600, 60), (3600, 900, 60), (43200, 3600, 60)]
+        {
             let lease = answer(1_000_000, Some(life));
-            assert_eq!(lease.expires - lease.window(), window.min(life / 2).min(if life == 1201 { 600 } else { window }), "life {life}");
+            assert_eq!(
+                lease.expires - lease.window(),
+                window.min(life / 2).min(if life == 1201 { 600 } else { window }),
+                "life {life}"
+            );
             assert_eq!(lease.expires - lease.mandatory(), mandatory, "life {life}");
             assert_eq!(lease.due, lease.window());
         }

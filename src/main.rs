@@ -3,6 +3,14 @@
 //! The way of the data is one line: argv -> cli -> request -> store (fresh? done) -> source -> store -> shell or format
 //! -> stdout.
 
+#![deny(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
+
 mod aws;
 mod cli;
 mod command;

@@ -31,7 +31,17 @@ pub fn left(expires: Epoch, now: Epoch) -> String {
 mod tests {
     #[test]
     fn time_left() {
-        let cases = [(0, "expired"), (-5, "expired"), (1, "1s"), (119, "119s"), (120, "2m"), (779, "12m"), (5400, "90m"), (5401, "1h"), (10800, "3h")];
+        let cases = [
+            (0, "expired"),
+            (-5, "expired"),
+            (1, "1s"),
+            (119, "119s"),
+            (120, "2m"),
+            (779, "12m"),
+            (5400, "90m"),
+            (5401, "1h"),
+            (10800, "3h"),
+        ];
         for (left, text) in cases {
             assert_eq!(super::left(1_000_000 + left, 1_000_000), text);
         }

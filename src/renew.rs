@@ -77,7 +77,10 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
         return outcome(lease, false, failure, env);
     }
     if lock.is_none() {
-        let late = Error::Deadline { what: "another credsh that is renewing this lease".into(), seconds: terms.deadline.as_secs() };
+        let late = Error::Deadline {
+            what: "another credsh that is renewing this lease".into(),
+            seconds: terms.deadline.as_secs(),
+        };
         return stored.map_or(Err(()), |lease| outcome(lease, false, None, env).map_err(|_| ())).map_err(|()| late);
     }
     match (fresh(request, env, terms), stored) {
@@ -88,7 +91,8 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
             Ok(Outcome { lease, renewed: true, failure: None })
         }
         (Err(error), Some(stored)) => {
-            let hopeless = matches!(error, Error::NeedsPerson { .. }) || matches!(error.kind(), Kind::Denied | Kind::Failed);
+            let hopeless =
+                matches!(error, Error::NeedsPerson { .. }) || matches!(error.kind(), Kind::Denied | Kind::Failed);
             let lease = stored.failed(env.now(), env.random(), one_line(&error), hopeless);
             save(store, &lease);
             outcome(lease, false, Some(error), env)
@@ -106,7 +110,10 @@ pub fn one_line(error: &Error) -> String {
 fn outcome(lease: Lease, renewed: bool, failure: Option<Error>, env: &Env) -> Result<Outcome> {
     match (lease.state(env.now()), failure) {
         (State::Expired, Some(failure)) => Err(failure),
-        (State::Expired, None) => Err(Error::Unreachable { source: lease.request.label(), reason: "its credentials are over, and another renewal is still at work".into() }),
+        (State::Expired, None) => Err(Error::Unreachable {
+            source: lease.request.label(),
+            reason: "its credentials are over, and another renewal is still at work".into(),
+        }),
         (_, failure) => Ok(Outcome { lease, renewed, failure }),
     }
 }
@@ -141,7 +148,10 @@ fn fresh(request: &Request, env: &Env, terms: &Terms) -> Result<Lease> {
         Some(serial) if terms.person => Some(ui::ask(&format!("MFA code for {}: ", ui::clean(serial)))?),
         Some(_) => {
             let hint = "type `credsh refresh`".into();
-            return Err(Error::NeedsPerson { what: format!("{} needs an MFA code to be renewed", request.label()), hint });
+            return Err(Error::NeedsPerson {
+                what: format!("{} needs an MFA code to be renewed", request.label()),
+                hint,
+            });
         }
     };
     let answer = source::ask(request, env, mfa_code, terms.deadline)?;

@@ -20,7 +20,12 @@ pub enum Source {
     /// A profile without a role of its own: keys, SSO, `credential_process`, web identity.
     Profile { name: String, sso: bool, files: Files },
     /// `sts:AssumeRoleWithWebIdentity` from the environment's variables.
-    WebIdentity { token_file: String, role_arn: String, #[serde(skip_serializing_if = "Option::is_none")] session_name: Option<String> },
+    WebIdentity {
+        token_file: String,
+        role_arn: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        session_name: Option<String>,
+    },
     /// The instance profile, from the EC2 metadata service.
     Ec2,
     /// The standard variables; the id of the key tells one set from the next.
@@ -28,7 +33,11 @@ pub enum Source {
     /// `sts:AssumeRole` with the credentials of `base`.
     Role { role: Role, base: Box<Source> },
     /// `sts:GetSessionToken` with the long-term keys of `base`.
-    Session { #[serde(skip_serializing_if = "Option::is_none")] duration: Option<u32>, base: Box<Source> },
+    Session {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        duration: Option<u32>,
+        base: Box<Source>,
+    },
 }
 
 /// The parameters of `sts:AssumeRole`.
@@ -107,7 +116,15 @@ impl Request {
         }
         // A container endpoint or a profile's own keys ask nothing of STS: without this their id would
         // change with every `export AWS_REGION`, and with it the lease.
-        let asks_sts = typed.region.is_some() || matches!(source, Source::Role { .. } | Source::Session { .. } | Source::Profile { .. } | Source::WebIdentity { .. } | Source::Env { .. });
+        let asks_sts = typed.region.is_some()
+            || matches!(
+                source,
+                Source::Role { .. }
+                    | Source::Session { .. }
+                    | Source::Profile { .. }
+                    | Source::WebIdentity { .. }
+                    | Source::Env { .. }
+            );
         let endpoint = env.first(&env::STS_ENDPOINT).filter(|_| asks_sts).map(str::to_owned);
         if asks_sts {
             region = region.or_else(|| env.first(&env::REGION).map(str::to_owned)).or(region_of(&source, &files)?);
@@ -118,8 +135,9 @@ impl Request {
     /// A short digest: 16 lower-case hexadecimal digits, safe in a path and in every shell. Equal requests
     /// have equal ids; 64 bits keep a user's few dozen apart.
     pub fn id(&self) -> String {
-        let text = serde_json::to_vec(self).unwrap_or_default();
-        Sha256::digest(&text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        // Serializing it cannot fail: no map with keys that are not strings, no foreign `Serialize`.
+        let digest = Sha256::digest(serde_json::to_vec(self).unwrap_or_default());
+        format!("{:016x}", digest.iter().take(8).fold(0, |id: u64, byte| id << 8 | u64::from(*byte)))
     }
 
     /// The source's name for prompt and table: only `[A-Za-z0-9 ._:/@+=,-]`, whatever the role is called.
@@ -134,7 +152,9 @@ impl Source {
         let label = match self {
             Source::Container { uri } if is_cloudshell(uri) => "cloudshell".into(),
             Source::Container { uri } if uri.starts_with(ECS) => "ecs".into(),
-            Source::Container { uri } if uri.contains("//169.254.170.23/") || uri.contains("[fd00:ec2::23]") => "eks".into(),
+            Source::Container { uri } if uri.contains("//169.254.170.23/") || uri.contains("[fd00:ec2::23]") => {
+                "eks".into()
+            }
             Source::Container { .. } => "container".into(),
             Source::Profile { name, sso: true, .. } => format!("sso:{name}"),
             Source::Profile { name, .. } => format!("profile:{name}"),
@@ -167,7 +187,8 @@ fn safe(label: &str) -> String {
 fn is_cloudshell(uri: &str) -> bool {
     let rest = uri.strip_prefix("http://").unwrap_or_default();
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let loopback = ["localhost", "127.0.0.1", "[::1]"].iter().any(|name| host == *name || host.starts_with(&format!("{name}:")));
+    let loopback =
+        ["localhost", "127.0.0.1", "[::1]"].iter().any(|name| host == *name || host.starts_with(&format!("{name}:")));
     loopback && path == CLOUDSHELL_PATH
 }
 
@@ -180,7 +201,9 @@ fn container(env: &Env) -> Result<Source> {
 
 fn web_identity(env: &Env) -> Result<Source> {
     let (Some(token_file), Some(role_arn)) = (env.get(env::WEB_IDENTITY_TOKEN_FILE), env.get(env::ROLE_ARN)) else {
-        return Err(Error::NoSource { looked: vec![format!("{} and {} (not both set)", env::WEB_IDENTITY_TOKEN_FILE, env::ROLE_ARN)] });
+        return Err(Error::NoSource {
+            looked: vec![format!("{} and {} (not both set)", env::WEB_IDENTITY_TOKEN_FILE, env::ROLE_ARN)],
+        });
     };
     let session_name = env.get(env::ROLE_SESSION_NAME).map(str::to_owned);
     Ok(Source::WebIdentity { token_file: token_file.into(), role_arn: role_arn.into(), session_name })
@@ -192,7 +215,9 @@ fn of_env(env: &Env) -> Result<Source> {
         (Some(id), Some(_), None) => {
             Ok(Source::Session { duration: None, base: Box::new(Source::Env { access_key_id: id.into() }) })
         }
-        _ => Err(Error::NoSource { looked: vec![format!("{} and {} (not both set)", env::ACCESS_KEY_ID, env::SECRET_ACCESS_KEY)] }),
+        _ => Err(Error::NoSource {
+            looked: vec![format!("{} and {} (not both set)", env::ACCESS_KEY_ID, env::SECRET_ACCESS_KEY)],
+        }),
     }
 }
 
@@ -228,7 +253,9 @@ pub fn nothing_found(env: &Env, reason: &str) -> Error {
         format!("environment: {} and {} are not both set", env::ACCESS_KEY_ID, env::SECRET_ACCESS_KEY),
         format!(
             "profile: {} is not set, and no default profile with credentials is in {} or {}",
-            env::PROFILE[0], shown(config), shown(credentials)
+            env::PROFILE[0],
+            shown(config),
+            shown(credentials)
         ),
         format!("web identity: {} and {} are not both set", env::WEB_IDENTITY_TOKEN_FILE, env::ROLE_ARN),
         format!("EC2 metadata service: {reason}"),
@@ -238,7 +265,15 @@ pub fn nothing_found(env: &Env, reason: &str) -> Error {
 
 /// A default profile may hold no more than a region.
 fn gives_credentials(profile: &Profile) -> bool {
-    let any = ["aws_access_key_id", "credential_process", "role_arn", "sso_account_id", "sso_start_url", "web_identity_token_file", "login_session"];
+    let any = [
+        "aws_access_key_id",
+        "credential_process",
+        "role_arn",
+        "sso_account_id",
+        "sso_start_url",
+        "web_identity_token_file",
+        "login_session",
+    ];
     any.iter().any(|key| profile.contains_key(*key))
 }
 
@@ -255,7 +290,8 @@ fn named(name: &str, files: &Files) -> Result<Profile> {
 /// belongs to the identity, and the SDK does it.
 fn of_profile(name: &str, files: &Files, env: &Env, depth: usize) -> Result<Source> {
     let profile = named(name, files)?;
-    let broken = |reason: String| Error::Config { what: format!("profile {}", crate::ui::clean(name)), reason, hint: None };
+    let broken =
+        |reason: String| Error::Config { what: format!("profile {}", crate::ui::clean(name)), reason, hint: None };
     if depth > DEEPEST {
         return Err(broken("its source_profile leads in a circle".into()));
     }
@@ -266,7 +302,11 @@ fn of_profile(name: &str, files: &Files, env: &Env, depth: usize) -> Result<Sour
     let Some(arn) = profile.get("role_arn").filter(|_| !profile.contains_key("web_identity_token_file")) else {
         let long_term = profile.contains_key("aws_access_key_id") && !profile.contains_key("aws_session_token");
         let base = plain();
-        return Ok(if long_term && depth == 0 { Source::Session { duration: None, base: Box::new(base) } } else { base });
+        return Ok(if long_term && depth == 0 {
+            Source::Session { duration: None, base: Box::new(base) }
+        } else {
+            base
+        });
     };
     let base = match (profile.get("source_profile"), profile.get("credential_source").map(String::as_str)) {
         (Some(_), Some(_)) => return Err(broken("has both source_profile and credential_source".into())),
@@ -306,19 +346,29 @@ fn with_duration(source: Source, typed: &Selectors) -> Result<Source> {
     match source {
         Source::Role { role, base } => Ok(Source::Role { role: Role { duration: typed.duration, ..role }, base }),
         Source::Session { base, .. } => Ok(Source::Session { duration: typed.duration, base }),
-        other => Err(Error::Flag { flag: "--duration", reason: format!("{} decides itself how long its credentials live", other.label()) }),
+        other => Err(Error::Flag {
+            flag: "--duration",
+            reason: format!("{} decides itself how long its credentials live", other.label()),
+        }),
     }
 }
 
 fn check_kind(kind: SourceKind, name: &str, files: &Files) -> Result<()> {
     let profile = named(name, files)?;
     let (has, key) = match kind {
-        SourceKind::Sso => (profile.contains_key("sso_account_id") || profile.contains_key("sso_start_url"), "sso_session and sso_account_id"),
+        SourceKind::Sso => (
+            profile.contains_key("sso_account_id") || profile.contains_key("sso_start_url"),
+            "sso_session and sso_account_id",
+        ),
         SourceKind::Process => (profile.contains_key("credential_process"), "credential_process"),
         _ => (true, ""),
     };
     let reason = format!("has no {key}");
-    if has { Ok(()) } else { Err(Error::Config { what: format!("profile {}", crate::ui::clean(name)), reason, hint: None }) }
+    if has {
+        Ok(())
+    } else {
+        Err(Error::Config { what: format!("profile {}", crate::ui::clean(name)), reason, hint: None })
+    }
 }
 
 /// The region a profile names, for STS; a role's is its source profile's.

@@ -76,7 +76,16 @@ fn role_arn(text: &str) -> Result<String, String> {
     let parts: Vec<&str> = text.splitn(6, ':').collect();
     let account = |id: &str| id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit());
     match parts[..] {
-        ["arn", partition, "iam", "", id, role] if partition.starts_with("aws") && account(id) && role.len() > 5 && role.starts_with("role/") && plain(text) && text.len() <= 2048 => Ok(text.into()),
+        ["arn", partition, "iam", "", id, role]
+            if partition.starts_with("aws")
+                && account(id)
+                && role.len() > 5
+                && role.starts_with("role/")
+                && plain(text)
+                && text.len() <= 2048 =>
+        {
+            Ok(text.into())
+        }
         _ => Err("not a role's ARN, as in arn:aws:iam::123456789012:role/NAME".into()),
     }
 }
@@ -104,19 +113,22 @@ fn duration(text: &str) -> Result<u32, String> {
 
 /// AWS's pattern: `[\w+=,.@-]{2,64}`.
 fn session_name(text: &str) -> Result<String, String> {
-    let ok = (2..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b));
+    let ok =
+        (2..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b));
     if ok { Ok(text.into()) } else { Err("AWS takes 2 to 64 letters, digits and _+=,.@-".into()) }
 }
 
 /// AWS's pattern: `[\w+=,.@:\/-]{2,1224}`.
 fn external_id(text: &str) -> Result<String, String> {
-    let ok = (2..=1224).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&b));
+    let ok = (2..=1224).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&b));
     if ok { Ok(text.into()) } else { Err("AWS takes 2 to 1224 letters, digits and _+=,.@:/-".into()) }
 }
 
 /// A region's name becomes part of a host name.
 fn region(text: &str) -> Result<String, String> {
-    let ok = (1..=63).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let ok = (1..=63).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if ok { Ok(text.into()) } else { Err("not a region's name, as in eu-central-1".into()) }
 }
 
@@ -139,7 +151,13 @@ mod tests {
         for good in ["arn:aws:iam::123456789012:role/deploy", "arn:aws-cn:iam::123456789012:role/path/to/deploy"] {
             assert_eq!(role_arn(good).as_deref(), Ok(good));
         }
-        for bad in ["deploy", "arn:aws:iam::123456789012:user/me", "arn:aws:iam::12345:role/x", "arn:aws:iam::123456789012:role/", "arn:aws:iam::123456789012:role/a b"] {
+        for bad in [
+            "deploy",
+            "arn:aws:iam::123456789012:user/me",
+            "arn:aws:iam::12345:role/x",
+            "arn:aws:iam::123456789012:role/",
+            "arn:aws:iam::123456789012:role/a b",
+        ] {
             assert!(role_arn(bad).is_err(), "{bad}");
         }
     }

@@ -58,7 +58,11 @@ impl Store {
         match fs::symlink_metadata(dir) {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(Error::io("create the store", dir))?;
+                DirBuilder::new()
+                    .recursive(true)
+                    .mode(0o700)
+                    .create(dir)
+                    .map_err(Error::io("create the store", dir))?;
             }
             Err(error) => return Err(Error::io("look at the store", dir)(error)),
         }
@@ -70,7 +74,11 @@ impl Store {
     fn check(&self) -> Result<()> {
         let meta = fs::symlink_metadata(&self.dir).map_err(Error::io("look at the store", &self.dir))?;
         let refuse = |reason: &str, hint: &str| {
-            Err(Error::Store { path: self.dir.clone(), reason: reason.into(), hint: format!("{hint}, or set XDG_RUNTIME_DIR to a private directory") })
+            Err(Error::Store {
+                path: self.dir.clone(),
+                reason: reason.into(),
+                hint: format!("{hint}, or set XDG_RUNTIME_DIR to a private directory"),
+            })
         };
         if meta.file_type().is_symlink() {
             refuse("is a symbolic link", "remove the link")
@@ -91,7 +99,13 @@ impl Store {
             return Ok(());
         }
         let error = |action| Error::io(action, &path);
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path).map_err(error("create"))?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(error("create"))?;
         file.set_times(FileTimes::new().set_modified(SystemTime::UNIX_EPOCH)).map_err(error("set the time of"))
     }
 
@@ -120,7 +134,10 @@ impl Store {
             _ => {
                 let aside = self.path(id, "broken");
                 fs::rename(&path, &aside).map_err(Error::io("set aside", &path))?;
-                Ok((None, Some(format!("the stored lease {id} could not be read; it was set aside as {}", aside.display()))))
+                Ok((
+                    None,
+                    Some(format!("the stored lease {id} could not be read; it was set aside as {}", aside.display())),
+                ))
             }
         }
     }
@@ -147,7 +164,9 @@ impl Store {
     /// A value no shell may be given, or the disk.
     pub fn save(&self, lease: &Lease) -> Result<()> {
         let id = lease.request.id();
-        let json = zeroize::Zeroizing::new(serde_json::to_vec(lease).map_err(|error| Error::io("write", self.path(&id, "json"))(error.into()))?);
+        let json = zeroize::Zeroizing::new(
+            serde_json::to_vec(lease).map_err(|error| Error::io("write", self.path(&id, "json"))(error.into()))?,
+        );
         self.write(&self.path(&id, "json"), &json)?;
         for shell in [Shell::Bash, Shell::Fish] {
             self.write(&self.path(&id, shell.lease_file()), shell.adopt(lease)?.expose().as_bytes())?;
@@ -172,7 +191,13 @@ impl Store {
     pub fn lock(&self, id: &str, until: Instant) -> Result<Option<Lock>> {
         let path = self.path(id, "lock");
         loop {
-            let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(Error::io("create", &path))?;
+            let file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .open(&path)
+                .map_err(Error::io("create", &path))?;
             match file.try_lock() {
                 // `clear` removes lock files: a lock on one that is no longer there locks nobody out.
                 Ok(()) if same_file(&file, &path) => return Ok(Some(Lock { _file: file })),
@@ -219,7 +244,7 @@ impl Store {
         let Ok(entries) = fs::read_dir(&self.dir) else { return };
         for entry in entries.filter_map(std::result::Result::ok) {
             let age = entry.metadata().and_then(|meta| meta.modified()).ok().and_then(|time| time.elapsed().ok());
-            if entry.file_name().to_string_lossy().starts_with(".new-") && age > Some(Duration::from_secs(60)) {
+            if entry.file_name().to_string_lossy().starts_with(".new-") && age > Some(Duration::from_mins(1)) {
                 let _ = fs::remove_file(entry.path());
             }
         }

@@ -89,7 +89,8 @@ pub fn ask(question: &str) -> Result<String> {
 
 /// Text from elsewhere, fit for a terminal: without control characters, on one line, at most 300 characters.
 pub fn clean(text: &str) -> String {
-    let words: Vec<&str> = text.split(|c: char| c.is_control() || c.is_whitespace()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> =
+        text.split(|c: char| c.is_control() || c.is_whitespace()).filter(|word| !word.is_empty()).collect();
     let mut line = words.join(" ");
     if let Some((cut, _)) = line.char_indices().nth(300) {
         line.truncate(cut);

@@ -66,7 +66,8 @@ fn wait_for(args: &Hook, env: &Env, deadline: Duration) -> Result<u8> {
         Ok(store) => store.as_ref(),
         Err(error) => return defer(args, env, error),
     };
-    let request = match store.map_or_else(|| Request::resolve(&args.selectors, env), |store| request(args, store, env)) {
+    let request = match store.map_or_else(|| Request::resolve(&args.selectors, env), |store| request(args, store, env))
+    {
         Ok(request) => request,
         Err(Error::NoLease { .. }) => {
             ui::print(&args.shell.call("__credsh_drop", &[])?)?;

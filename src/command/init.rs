@@ -33,7 +33,11 @@ pub fn run(args: &Init, env: &Env) -> Result<u8> {
         Side::Off => "off",
     };
     let (exe, selectors) = (env.exe(), args.selectors.words());
-    let utf8 = |path: &std::path::Path| path.to_str().map(str::to_owned).ok_or(Error::Value { what: format!("the path {}", path.display()), reason: "is not UTF-8" });
+    let utf8 = |path: &std::path::Path| {
+        path.to_str()
+            .map(str::to_owned)
+            .ok_or(Error::Value { what: format!("the path {}", path.display()), reason: "is not UTF-8" })
+    };
     let (exe, place) = (utf8(&exe)?, utf8(&place)?);
     let mut words = vec![exe.as_str(), &args.prefix, side, &place, &lease];
     words.extend(selectors.iter().map(String::as_str));

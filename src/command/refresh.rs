@@ -28,7 +28,9 @@ pub fn run(args: &Refresh, hooked: Option<Shell>, env: &Env) -> Result<u8> {
         let again: Vec<String> = args.selectors.words();
         let flags = again.iter().map(|word| Shell::Bash.quote(word)).collect::<Result<Vec<_>>>()?.join(" ");
         let flags = if flags.is_empty() { flags } else { format!(" {flags}") };
-        ui::hint(&format!("load them with `eval \"$(credsh export{flags})\"`, or let a hook do it: `credsh init --help`"));
+        ui::hint(&format!(
+            "load them with `eval \"$(credsh export{flags})\"`, or let a hook do it: `credsh init --help`"
+        ));
     }
     Ok(0)
 }

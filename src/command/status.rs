@@ -1,5 +1,7 @@
 //! `credsh status`: the leases that are held, as a table or as JSON. No secret, and nobody is asked.
 
+use std::fmt::Write;
+
 use serde_json::{Value, json};
 
 use crate::cli::Status;
@@ -32,9 +34,10 @@ pub fn run(args: &Status, env: &Env) -> Result<u8> {
         let mark = if own == Some(&id) { '*' } else { ' ' };
         let left = Some(prompt::left(lease.expires, now)).filter(|left| !left.is_empty()).unwrap_or("unknown".into());
         let state = painted(lease.state(now), ui::colour(env));
-        table += &format!("{mark} {:width$}  {left:7}  {:20}  {state}  {id}\n", lease.request.label(), expiration(lease));
+        writeln!(table, "{mark} {:width$}  {left:7}  {:20}  {state}  {id}", lease.request.label(), expiration(lease))
+            .ok();
         if let Some(note) = &lease.note {
-            table += &format!("    last renewal failed: {note}\n");
+            writeln!(table, "    last renewal failed: {note}").ok();
         }
     }
     ui::print(&table)?;

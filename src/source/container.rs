@@ -59,7 +59,7 @@ impl<'a> Endpoint<'a> {
             asking.http.remote()
         } else {
             let addresses = allowed(&url).await.map_err(refused)?;
-            asking.http.pinned(url.host_str().unwrap_or_default(), &addresses)
+            http::Http::pinned(url.host_str().unwrap_or_default(), &addresses)
         };
         let client = client.map_err(|reason| Error::Unreachable { source: source.into(), reason })?;
         Ok(Endpoint { url, client, token: token(asking.env)?, source, http: &asking.http })
@@ -100,7 +100,11 @@ impl<'a> Endpoint<'a> {
         }
         let again = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
         let message = self.redact(&message_of(&body));
-        Err(Failure { error: Error::Answer { source: self.source.into(), status: status.as_u16(), message }, again, after })
+        Err(Failure {
+            error: Error::Answer { source: self.source.into(), status: status.as_u16(), message },
+            again,
+            after,
+        })
     }
 
     /// CloudShell's other dialect, of the EC2 metadata service: where `sudo` or cron has taken the authorization
@@ -124,7 +128,11 @@ impl<'a> Endpoint<'a> {
             body.extend_from_slice(&chunk);
             if body.len() > LARGEST {
                 let reason = format!("the answer is larger than {} KiB", LARGEST / 1024);
-                return Err(Failure { error: Error::BadAnswer { source: self.source.into(), reason }, again: false, after: None });
+                return Err(Failure {
+                    error: Error::BadAnswer { source: self.source.into(), reason },
+                    again: false,
+                    after: None,
+                });
             }
         }
         Ok(body)
@@ -182,7 +190,11 @@ fn read_small(path: &str) -> Result<Secret> {
     let meta = std::fs::metadata(path).map_err(Error::io("read the token file", path))?;
     if !meta.is_file() || meta.len() > LARGEST as u64 {
         let what = format!("the token file {}", ui::clean(path));
-        return Err(Error::Config { what, reason: "is not a small regular file".into(), hint: Some(format!("check {}", env::CONTAINER_TOKEN_FILE)) });
+        return Err(Error::Config {
+            what,
+            reason: "is not a small regular file".into(),
+            hint: Some(format!("check {}", env::CONTAINER_TOKEN_FILE)),
+        });
     }
     std::fs::read_to_string(path).map(Secret::new).map_err(Error::io("read the token file", path))
 }
@@ -216,12 +228,21 @@ async fn allowed(url: &Url) -> std::result::Result<Vec<SocketAddr>, String> {
         Ok(address) => vec![SocketAddr::new(address, port)],
         Err(_) => match tokio::net::lookup_host((bare, port)).await {
             Ok(found) => found.collect(),
-            Err(error) => return Err(format!("names a host that cannot be resolved ({}): {}", ui::clean(bare), http::innermost(&error))),
+            Err(error) => {
+                return Err(format!(
+                    "names a host that cannot be resolved ({}): {}",
+                    ui::clean(bare),
+                    http::innermost(&error)
+                ));
+            }
         },
     };
     let fine = |address: &SocketAddr| address.ip().is_loopback() || address.ip() == ECS || EKS.contains(&address.ip());
     if addresses.is_empty() || !addresses.iter().all(fine) {
-        return Err(format!("names {}, which is neither loopback nor 169.254.170.2, 169.254.170.23 or fd00:ec2::23; the token was not sent", ui::clean(host)));
+        return Err(format!(
+            "names {}, which is neither loopback nor 169.254.170.2, 169.254.170.23 or fd00:ec2::23; the token was not sent",
+            ui::clean(host)
+        ));
     }
     Ok(addresses)
 }
@@ -230,7 +251,8 @@ async fn allowed(url: &Url) -> std::result::Result<Vec<SocketAddr>, String> {
 fn message_of(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     if let Ok(Value::Object(object)) = serde_json::from_str(&text) {
-        let parts: Vec<&str> = ["code", "message"].iter().filter_map(|name| field(&object, &[name])?.as_str()).collect();
+        let parts: Vec<&str> =
+            ["code", "message"].iter().filter_map(|name| field(&object, &[name])?.as_str()).collect();
         return ui::clean(&parts.join(": "));
     }
     // CloudShell's 503 is a page of HTML: what stands between the tags is the message.
@@ -261,11 +283,18 @@ fn parse(body: &[u8]) -> std::result::Result<Credentials, String> {
     match text(&["Code"]) {
         Err(reason) if reason.ends_with("missing") => {}
         Ok("Success") => {}
-        Ok(code) => return Err(format!("its Code is {}: {}", ui::clean(code), ui::clean(text(&["Message"]).unwrap_or("no message")))),
+        Ok(code) => {
+            return Err(format!(
+                "its Code is {}: {}",
+                ui::clean(code),
+                ui::clean(text(&["Message"]).unwrap_or("no message"))
+            ));
+        }
         Err(reason) => return Err(reason),
     }
     let expiration = text(&["Expiration", "ExpiresAt"])?;
-    let expiration = time::parse_rfc3339(expiration).ok_or_else(|| format!("Expiration is not a time: {}", ui::clean(expiration)))?;
+    let expiration = time::parse_rfc3339(expiration)
+        .ok_or_else(|| format!("Expiration is not a time: {}", ui::clean(expiration)))?;
     Ok(Credentials {
         access_key_id: text(&["AccessKeyId"])?.into(),
         secret_access_key: Secret::new(text(&["SecretAccessKey"])?),
@@ -288,7 +317,10 @@ mod tests {
     fn answers_as_they_are_in_the_wild() {
         let good = parse(GOOD.as_bytes()).unwrap();
         assert_eq!((good.access_key_id.as_str(), good.expiration), ("ASIA1", Some(1_728_549_858)));
-        let other = parse(br#"{"accesskeyid":"A","secretaccesskey":"s","sessiontoken":"t","expiresat":"2024-10-10T08:44:18Z"}"#).unwrap();
+        let other = parse(
+            br#"{"accesskeyid":"A","secretaccesskey":"s","sessiontoken":"t","expiresat":"2024-10-10T08:44:18Z"}"#,
+        )
+        .unwrap();
         assert_eq!(other.session_token.unwrap().expose(), "t");
     }
 
@@ -297,7 +329,10 @@ mod tests {
         let cases = [
             (GOOD.replace("\"Expiration\"", "\"x\""), "Expiration is missing"),
             (GOOD.replace("2024-10-10T08:44:18Z", "soon"), "Expiration is not a time: soon"),
-            (GOOD.replace("2024-10-10T08:44:18Z", "2024-10-10T08:44:18"), "Expiration is not a time: 2024-10-10T08:44:18"),
+            (
+                GOOD.replace("2024-10-10T08:44:18Z", "2024-10-10T08:44:18"),
+                "Expiration is not a time: 2024-10-10T08:44:18",
+            ),
             (GOOD.replace("\"ASIA1\"", "null"), "AccessKeyId is missing"),
             (GOOD.replace("\"s\"", "7"), "SecretAccessKey is not a string"),
             (GOOD.replace("Success", "Failed"), "its Code is Failed: no message"),
@@ -324,13 +359,37 @@ mod tests {
 
     #[test]
     fn hosts() {
-        for good in ["http://localhost:1338/x", "http://127.0.0.1/x", "http://127.8.9.10:80/x", "http://[::1]:9/x", "http://169.254.170.2/v2", "http://169.254.170.23/v1/credentials", "http://[fd00:ec2::23]/v1"] {
+        for good in [
+            "http://localhost:1338/x",
+            "http://127.0.0.1/x",
+            "http://127.8.9.10:80/x",
+            "http://[::1]:9/x",
+            "http://169.254.170.2/v2",
+            "http://169.254.170.23/v1/credentials",
+            "http://[fd00:ec2::23]/v1",
+        ] {
             assert!(may_be_asked(good), "{good}");
         }
         for bad in [
-            "http://10.0.0.1/", "http://169.254.1.1/", "http://169.254.169.254/", "http://0.0.0.0/", "http://[::]/", "http://[::ffff:10.0.0.1]/",
-            "http://localhost@10.0.0.1/", "http://user:pw@localhost/", "http://2130706433/", "http://0177.0.0.1/", "http://0x7f.1/", "http://127.1/",
-            "ftp://localhost/", "file:///etc/passwd", "localhost:1338/x", "", "http://", "http:///x", "http://192.0.2.1:1338/latest",
+            "http://10.0.0.1/",
+            "http://169.254.1.1/",
+            "http://169.254.169.254/",
+            "http://0.0.0.0/",
+            "http://[::]/",
+            "http://[::ffff:10.0.0.1]/",
+            "http://localhost@10.0.0.1/",
+            "http://user:pw@localhost/",
+            "http://2130706433/",
+            "http://0177.0.0.1/",
+            "http://0x7f.1/",
+            "http://127.1/",
+            "ftp://localhost/",
+            "file:///etc/passwd",
+            "localhost:1338/x",
+            "",
+            "http://",
+            "http:///x",
+            "http://192.0.2.1:1338/latest",
         ] {
             assert!(!may_be_asked(bad), "{bad}");
         }

@@ -49,7 +49,8 @@ pub fn ask(request: &Request, env: &Env, mfa_code: Option<String>, deadline: Dur
     let credentials = fetched.unwrap_or(Err(Error::Deadline { what: what.clone(), seconds: deadline.as_secs() }))?;
     let now = env.now();
     let skew = asking.http.skew(now);
-    let credentials = credentials.checked().map_err(|error| Error::BadAnswer { source: what.clone(), reason: error.to_string() })?;
+    let credentials =
+        credentials.checked().map_err(|error| Error::BadAnswer { source: what.clone(), reason: error.to_string() })?;
     if credentials.expiration.is_some_and(|expiration| expiration <= now + skew) {
         let reason = format!("they ended at {}", crate::time::format_rfc3339(credentials.expiration.unwrap_or(0)));
         return Err(Error::BadAnswer { source: what, reason });

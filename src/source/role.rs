@@ -11,15 +11,29 @@ use crate::time;
 const CHAINED: u32 = 3600;
 
 /// Assumes `role` with the credentials of `base`.
-pub async fn assume(role: &Role, base: &Source, base_credentials: &Credentials, asking: &mut Asking<'_>) -> Result<Credentials> {
+pub async fn assume(
+    role: &Role,
+    base: &Source,
+    base_credentials: &Credentials,
+    asking: &mut Asking<'_>,
+) -> Result<Credentials> {
     let mut duration = role.duration;
     if !base_credentials.long_term() && duration > Some(CHAINED) {
-        asking.notices.push("a role assumed with temporary credentials lives an hour at most (role chaining): asking for 1h".into());
+        asking.notices.push(
+            "a role assumed with temporary credentials lives an hour at most (role chaining): asking for 1h".into(),
+        );
         duration = Some(CHAINED);
     }
     let request = asking.request;
-    let client = aws::sts(&asking.http, base_credentials, request.region.as_deref(), request.endpoint.as_deref(), Some(&role.arn));
-    let session_name = role.session_name.clone().unwrap_or_else(|| format!("{}-session", time::compact(asking.env.now())));
+    let client = aws::sts(
+        &asking.http,
+        base_credentials,
+        request.region.as_deref(),
+        request.endpoint.as_deref(),
+        Some(&role.arn),
+    );
+    let session_name =
+        role.session_name.clone().unwrap_or_else(|| format!("{}-session", time::compact(asking.env.now())));
     let given = client
         .assume_role()
         .role_arn(&role.arn)

@@ -19,17 +19,28 @@ use crate::{request, time};
 /// A profile without a role; from the files it was found in, whatever this process's variables say.
 pub async fn profile(name: &str, files: &Files, asking: &Asking<'_>) -> Result<Credentials> {
     let config = aws::provider_config(&asking.http, asking.request.region.as_deref());
-    let provider = ProfileFileCredentialsProvider::builder().configure(&config).profile_name(name).profile_files(files.for_sdk());
+    let provider =
+        ProfileFileCredentialsProvider::builder().configure(&config).profile_name(name).profile_files(files.for_sdk());
     let given = provider.build().provide_credentials().await;
-    given.map(|sdk| aws::from_sdk(&sdk)).map_err(|error| aws::provider_error(&format!("profile {}", crate::ui::clean(name)), Some(name), &error))
+    given
+        .map(|sdk| aws::from_sdk(&sdk))
+        .map_err(|error| aws::provider_error(&format!("profile {}", crate::ui::clean(name)), Some(name), &error))
 }
 
 /// `sts:AssumeRoleWithWebIdentity`, unsigned. The token file is read anew each time.
-pub async fn web_identity(token_file: &str, role_arn: &str, session_name: Option<&str>, asking: &Asking<'_>) -> Result<Credentials> {
+pub async fn web_identity(
+    token_file: &str,
+    role_arn: &str,
+    session_name: Option<&str>,
+    asking: &Asking<'_>,
+) -> Result<Credentials> {
     let config = aws::provider_config(&asking.http, asking.request.region.as_deref());
-    let session_name = session_name.map_or_else(|| format!("{}-session", time::compact(asking.env.now())), str::to_owned);
-    let statics = StaticConfiguration { web_identity_token_file: token_file.into(), role_arn: role_arn.into(), session_name };
-    let provider = WebIdentityTokenCredentialsProvider::builder().configure(&config).static_configuration(statics).build();
+    let session_name =
+        session_name.map_or_else(|| format!("{}-session", time::compact(asking.env.now())), str::to_owned);
+    let statics =
+        StaticConfiguration { web_identity_token_file: token_file.into(), role_arn: role_arn.into(), session_name };
+    let provider =
+        WebIdentityTokenCredentialsProvider::builder().configure(&config).static_configuration(statics).build();
     let given = provider.provide_credentials().await;
     given.map(|sdk| aws::from_sdk(&sdk)).map_err(|error| aws::provider_error("the web identity", None, &error))
 }
@@ -37,7 +48,11 @@ pub async fn web_identity(token_file: &str, role_arn: &str, session_name: Option
 /// The instance profile. Off EC2 nothing answers, so it is not waited for long.
 pub async fn ec2(asking: &Asking<'_>) -> Result<Credentials> {
     let config = aws::provider_config(&asking.http, asking.request.region.as_deref());
-    let client = imds::Client::builder().configure(&config).max_attempts(2).connect_timeout(Duration::from_secs(1)).read_timeout(Duration::from_secs(2));
+    let client = imds::Client::builder()
+        .configure(&config)
+        .max_attempts(2)
+        .connect_timeout(Duration::from_secs(1))
+        .read_timeout(Duration::from_secs(2));
     let provider = ImdsCredentialsProvider::builder().configure(&config).imds_client(client.build()).build();
     let given = provider.provide_credentials().await;
     // Not on EC2 is the ordinary case: then nothing was found, here or in the places that come before.

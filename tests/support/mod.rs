@@ -1,6 +1,7 @@
 //! What the tests share: a sandbox for the program (own HOME, own store, no AWS variables but those given), a
 //! fault-injecting container endpoint, and real shells on a pty.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, clippy::must_use_candidate, missing_docs)]
 
 pub mod endpoint;
 

@@ -30,7 +30,7 @@ impl Endpoint {
     pub fn start(env: Env) -> io::Result<Endpoint> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let port = listener.local_addr()?.port();
-        let token = format!("demo-{:x}", (env.random() * 1e15) as u64);
+        let token = format!("demo-{:x}", env.random().to_bits());
         let (expected, current) = (token.clone(), Arc::new(Mutex::new((0, 0))));
         thread::spawn(move || {
             for stream in listener.incoming().filter_map(Result::ok) {
@@ -46,14 +46,21 @@ fn serve(stream: &TcpStream, expected: &str, current: &Mutex<Current>, now: Epoc
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     let mut head = BufReader::new(stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
     let wanted = head.next().is_some_and(|line| line.starts_with(&format!("GET {CLOUDSHELL_PATH} ")));
-    let allowed = head.any(|line| line.split_once(": ").is_some_and(|(name, value)| name.eq_ignore_ascii_case("authorization") && value == expected));
+    let allowed = head.any(|line| {
+        line.split_once(": ")
+            .is_some_and(|(name, value)| name.eq_ignore_ascii_case("authorization") && value == expected)
+    });
     let (status, body) = match (wanted, allowed) {
         (false, _) => ("404 Not Found", json!({ "code": "NotFound", "message": "no such path" })),
         (_, false) => ("403 Forbidden", json!({ "code": "Forbidden", "message": "wrong token" })),
         _ => ("200 OK", credentials(current, now)),
     };
     let body = body.to_string();
-    write!(&mut &*stream, "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+    write!(
+        &mut &*stream,
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 fn credentials(current: &Mutex<Current>, now: Epoch) -> serde_json::Value {

@@ -23,24 +23,31 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Plays the session.
 pub fn run(stage: &Stage, env: &Env) -> Result<u8> {
-    let bash = which::which("bash").map_err(|_| Error::Config { what: "the demo".into(), reason: "needs bash where there is no terminal".into(), hint: None })?;
+    let bash = which::which("bash").map_err(|_| Error::Config {
+        what: "the demo".into(),
+        reason: "needs bash where there is no terminal".into(),
+        hint: None,
+    })?;
     ui::print("# credsh demo: a bash with the hook, an endpoint whose credentials live 20 s\n")?;
     let mut session = Session::open(stage, &bash, env)?;
     session.until_prompt()?;
     let first = session.key()?;
     check(!first.is_empty(), "the variables appear by themselves")?;
     let high = session.countdown()?;
-    session.idle(3, "three seconds pass")?;
+    idle(3, "three seconds pass")?;
     session.enter()?;
     let low = session.countdown()?;
     check(low < high, &format!("the countdown falls, {high}s to {low}s"))?;
-    session.idle(LIFE / 2 - 2, "half their life has passed: they are due, and the next prompt starts a renewal in the background")?;
+    idle(
+        LIFE / 2 - 2,
+        "half their life has passed: they are due, and the next prompt starts a renewal in the background",
+    )?;
     session.enter()?;
     let old = session.countdown().unwrap_or(0);
-    session.idle(1, "a second later")?;
+    idle(1, "a second later")?;
     let second = session.key()?;
     check(second != first && old > 0, &format!("they changed by themselves, {old}s before the end"))?;
-    session.idle(LIFE + 1, "lunch: nobody types until they are over")?;
+    idle(LIFE + 1, "lunch: nobody types until they are over")?;
     let third = session.key()?;
     check(third != second && !third.is_empty(), "the idle gap was healed before the very next command")?;
     session.type_line("exit")?;
@@ -59,6 +66,13 @@ fn check(seen: bool, what: &str) -> Result<()> {
     ui::print(&format!("# ok: {what}\n"))
 }
 
+/// Nobody types.
+fn idle(seconds: u64, why: &str) -> Result<()> {
+    ui::print(&format!("\n# {why} ({seconds} s)\n"))?;
+    thread::sleep(Duration::from_secs(seconds));
+    Ok(())
+}
+
 /// A shell on the other side of a pty.
 struct Session {
     shell: Child,
@@ -73,7 +87,14 @@ impl Session {
         let exe = crate::shell::Shell::Bash.quote(&stage.exe.to_string_lossy())?;
         let rc = stage.file("bashrc", &format!("PS1='$ '\neval \"$({exe} init bash)\"\n"))?;
         let mut command = Command::new(&stage.exe);
-        command.args(["demo", "--on-tty"]).arg(tty).arg("--").arg(bash).args(["--noprofile", "--rcfile"]).arg(rc).arg("-i");
+        command
+            .args(["demo", "--on-tty"])
+            .arg(tty)
+            .arg("--")
+            .arg(bash)
+            .args(["--noprofile", "--rcfile"])
+            .arg(rc)
+            .arg("-i");
         command.stdin(Stdio::null()).stdout(Stdio::null());
         stage.dress(&mut command, env);
         let shell = command.env("TERM", "dumb").spawn().map_err(Error::io("start", bash))?;
@@ -129,13 +150,9 @@ impl Session {
     /// The seconds in the prompt just shown.
     fn countdown(&self) -> Result<u32> {
         let digits = self.seen.rsplit_once("[cloudshell ").and_then(|(_, rest)| rest.split_once("s]"));
-        digits.and_then(|(digits, _)| digits.parse().ok()).ok_or(Error::Demo { missing: "the time left in the prompt".into() })
-    }
-
-    fn idle(&self, seconds: u64, why: &str) -> Result<()> {
-        ui::print(&format!("\n# {why} ({seconds} s)\n"))?;
-        thread::sleep(Duration::from_secs(seconds));
-        Ok(())
+        digits
+            .and_then(|(digits, _)| digits.parse().ok())
+            .ok_or(Error::Demo { missing: "the time left in the prompt".into() })
     }
 }
 
@@ -159,6 +176,7 @@ pub fn become_shell(tty: &Path, command: &[String]) -> Result<u8> {
     rustix::stdio::dup2_stdin(&terminal).map_err(|errno| error()(errno.into()))?;
     rustix::stdio::dup2_stdout(&terminal).map_err(|errno| error()(errno.into()))?;
     rustix::stdio::dup2_stderr(&terminal).map_err(|errno| error()(errno.into()))?;
-    let (program, words) = command.split_first().ok_or(Error::Flag { flag: "--on-tty", reason: "needs a command".into() })?;
+    let (program, words) =
+        command.split_first().ok_or(Error::Flag { flag: "--on-tty", reason: "needs a command".into() })?;
     Err(Error::io("run", program)(Command::new(program).args(words).exec()))
 }
