@@ -12,7 +12,7 @@ use crate::ui;
 /// Prints the script.
 pub fn run(args: &Init, env: &Env) -> Result<u8> {
     if std::io::stdout().is_terminal() {
-        ui::hint(&format!("this is for your shell to evaluate: see `credsh init --help` for the line to put into {:?}'s start-up file", args.shell).to_lowercase());
+        ui::hint("this is for a shell to evaluate; `credsh init --help` shows the line for its start-up file");
     }
     if args.off {
         ui::print("credsh_off\n")?;
