@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::format::Format;
-use crate::selectors::Selectors;
+use crate::selectors::{self, Selectors};
 use crate::shell::Shell;
 
 /// The command line.
@@ -56,6 +56,20 @@ Examples:
   credsh export --prefix TEMPORARY_                the names the hook uses
   credsh export --format json | jq -r .Expiration")]
     Export(Export),
+    /// Run a command with the credentials in its environment, under their standard names
+    #[command(after_help = "\
+Examples:
+  credsh exec -- aws s3 ls
+  credsh exec --profile dev -- terraform plan
+  credsh exec --role arn:aws:iam::123456789012:role/deploy --min-life 30m -- ./deploy.sh")]
+    Exec(Exec),
+    /// Run docker or podman with the credentials passed to the container, none of them in an argument
+    #[command(after_help = "\
+Examples:
+  credsh docker -- run --rm amazon/aws-cli s3 ls
+  credsh docker --engine podman --profile dev -- run --rm -it image
+  credsh docker -- compose run web")]
+    Docker(Docker),
     /// Show the leases that are held: source, time left, which one is this shell's
     Status(Status),
     /// Print the prompt indicator's text, for prompt tools that run a command
@@ -80,6 +94,15 @@ Examples:
 On a terminal it opens your shell with the hook, and credentials that live 20 s. Without one it plays a
 session of about 30 s, prints what a person would see, and exits 0 if all of it was seen.")]
     Demo(Demo),
+    /// Print a CloudFormation template for a role to assume
+    #[command(after_help = "\
+Example:
+  credsh template > role.yaml
+  aws cloudformation create-stack --stack-name temporary-role --template-body file://role.yaml \\
+    --capabilities CAPABILITY_NAMED_IAM --parameters \\
+    ParameterKey=TrustedPrincipalArn,ParameterValue=arn:aws:iam::123456789012:user/alice \\
+    ParameterKey=AllowedActions,ParameterValue='s3:GetObject\\,s3:ListBucket'")]
+    Template,
     /// What the hook runs
     #[command(hide = true)]
     Hook(Hook),
@@ -150,6 +173,43 @@ pub struct Export {
     pub selectors: Selectors,
 }
 
+/// `credsh exec`.
+#[derive(Args)]
+pub struct Exec {
+    #[command(flatten)]
+    pub life: MinLife,
+    #[command(flatten)]
+    pub selectors: Selectors,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
+/// How long what is handed on shall last.
+#[derive(Args)]
+pub struct MinLife {
+    /// Renew, or else warn, if less than this remains
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = min_life)]
+    pub min_life: u32,
+    #[command(flatten)]
+    pub store: StoreUse,
+}
+
+/// `credsh docker`.
+#[derive(Args)]
+pub struct Docker {
+    /// The program: docker, podman, or a path [default: docker, else podman]
+    #[arg(long, value_name = "ENGINE")]
+    pub engine: Option<String>,
+    #[command(flatten)]
+    pub life: MinLife,
+    #[command(flatten)]
+    pub selectors: Selectors,
+    /// The engine's own arguments: run, create, exec, compose run, compose exec
+    #[arg(last = true, required = true, value_name = "ARGS")]
+    pub command: Vec<String>,
+}
+
 /// `credsh status`.
 #[derive(Args)]
 pub struct Status {
@@ -196,6 +256,13 @@ pub struct Hook {
     pub detached: bool,
     #[command(flatten)]
     pub selectors: Selectors,
+}
+
+/// As `--duration`, from nothing up to the longest session.
+fn min_life(text: &str) -> Result<u32, String> {
+    selectors::seconds(text)
+        .filter(|seconds| *seconds <= 43200)
+        .ok_or("write seconds, or a number with m or h, as in 15m".into())
 }
 
 /// The beginning of a variable's name.

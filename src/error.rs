@@ -21,6 +21,10 @@ pub enum Kind {
     NoSource,
     /// 4: AWS, or the endpoint, said no. Trying again will not help.
     Denied,
+    /// 127, as a shell has it: there is no such command.
+    NotFound,
+    /// 126: it is there, and cannot be run.
+    NotRunnable,
     /// 5: the source could not be reached, or did not answer as its contract says.
     Unreachable,
 }
@@ -34,6 +38,8 @@ impl Kind {
             Kind::NoSource => 3,
             Kind::Denied => 4,
             Kind::Unreachable => 5,
+            Kind::NotRunnable => 126,
+            Kind::NotFound => 127,
         }
     }
 }
@@ -67,6 +73,8 @@ pub enum Error {
     Value { what: String, reason: &'static str },
     /// The lease is not in the store.
     NoLease { hint: &'static str },
+    /// A program that was to be run.
+    Run { program: String, source: std::io::Error },
     /// The played session of `demo` did not show what it must.
     Demo { missing: String },
 }
@@ -88,6 +96,8 @@ impl Error {
             Error::Answer { .. } => Kind::Unreachable,
             Error::Aws { denied: true, .. } => Kind::Denied,
             Error::Aws { .. } => Kind::Unreachable,
+            Error::Run { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Kind::NotFound,
+            Error::Run { .. } => Kind::NotRunnable,
             Error::Config { .. }
             | Error::NeedsPerson { .. }
             | Error::Store { .. }
@@ -142,6 +152,7 @@ impl fmt::Display for Error {
             Error::Deadline { what, seconds } => write!(f, "{what} did not answer within {seconds} s"),
             Error::Store { path, reason, .. } => write!(f, "the store {} {reason}", path.display()),
             Error::Io { action, path, source } => write!(f, "cannot {action} {}: {}", path.display(), lower(source)),
+            Error::Run { program, source } => write!(f, "cannot run {}: {}", crate::ui::clean(program), lower(source)),
             Error::Value { what, reason } => write!(f, "{what} {reason}"),
             Error::NoLease { .. } => write!(f, "no lease is held"),
             Error::Demo { missing } => write!(f, "the demo did not show: {missing}"),
@@ -160,7 +171,7 @@ fn lower(error: &std::io::Error) -> String {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Error::Io { source, .. } => Some(source),
+            Error::Io { source, .. } | Error::Run { source, .. } => Some(source),
             _ => None,
         }
     }

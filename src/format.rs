@@ -1,12 +1,13 @@
-//! What `credsh export` prints: one arm a format. The names are the standard ones behind a prefix.
+//! What `credsh export` prints: one arm a format. The names are the standard ones behind a prefix; the shapes are those of
+//! `aws configure export-credentials`, quoted.
 
 use clap::ValueEnum;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::credentials::{Credentials, Secret};
 use crate::env;
-use crate::error::Result;
-use crate::shell::Shell;
+use crate::error::{Error, Result};
+use crate::shell::Grammar;
 use crate::time;
 
 /// `--format`'s values.
@@ -14,10 +15,26 @@ use crate::time;
 pub enum Format {
     /// `export NAME='value'` lines, for sh, bash, zsh and their kin
     Env,
+    /// `NAME='value'` lines: not exported
+    EnvNoExport,
     /// `set -gx NAME 'value'` lines
     Fish,
-    /// The object the container endpoint and the SDKs speak
+    /// The object that credential_process prints, and the SDKs read
+    Process,
+    /// The same
     Json,
+    /// NAME=value lines without quotes, for docker --env-file and podman --env-file
+    EnvFile,
+    /// A section of a credentials file
+    Ini,
+    /// `$Env:NAME='value'` lines
+    Powershell,
+    /// `set "NAME=value"` lines, for cmd.exe
+    WindowsCmd,
+    /// `set-env NAME 'value'` lines
+    Elvish,
+    /// A record: credsh export --format nu | from json | load-env
+    Nu,
 }
 
 /// Renders the credentials.
@@ -25,42 +42,83 @@ pub enum Format {
 /// # Errors
 /// A value that the format cannot hold.
 pub fn render(format: Format, credentials: &Credentials, prefix: &str) -> Result<Secret> {
-    let lines = |shell: Shell| {
-        let line = |(name, value): (&str, String)| shell.set(&format!("{prefix}{name}"), &value);
-        variables(credentials).into_iter().map(line).collect::<Result<String>>()
+    let lines = |line: &dyn Fn(&str, &str) -> Result<String>| {
+        let lines =
+            variables(credentials).into_iter().map(|(name, value)| line(&format!("{prefix}{name}"), value.expose()));
+        lines.collect::<Result<String>>()
     };
     let text = match format {
-        Format::Env => lines(Shell::Bash)?,
-        Format::Fish => lines(Shell::Fish)?,
-        Format::Json => format!("{:#}\n", object(credentials)),
+        Format::Env => lines(&|name, value| Grammar::Posix.set(name, value, true))?,
+        Format::EnvNoExport => lines(&|name, value| Grammar::Posix.set(name, value, false))?,
+        Format::Fish => lines(&|name, value| Grammar::Fish.set(name, value, true))?,
+        Format::Elvish => lines(&|name, value| Grammar::Elvish.set(name, value, true))?,
+        Format::Powershell => lines(&|name, value| Grammar::PowerShell.set(name, value, true))?,
+        Format::WindowsCmd => lines(&|name, value| Grammar::Cmd.set(name, value, true))?,
+        // Everything behind the first `=` is the value, to the letter: quotes would be part of it.
+        Format::EnvFile => lines(&|name, value| Ok(format!("{name}={value}\n")))?,
+        Format::Nu => json(
+            &variables(credentials)
+                .into_iter()
+                .map(|(name, value)| (format!("{prefix}{name}"), value))
+                .collect::<std::collections::BTreeMap<_, _>>(),
+        )?,
+        Format::Process | Format::Json => json(&Process::of(credentials))?,
+        Format::Ini => ini(credentials)?,
     };
     Ok(Secret::new(text))
 }
 
 /// Name and value of each variable, without prefix. What is not known is left out.
-pub fn variables(credentials: &Credentials) -> Vec<(&'static str, String)> {
-    let token = credentials.session_token.as_ref().map(|token| token.expose().to_owned());
+pub fn variables(credentials: &Credentials) -> Vec<(&'static str, Secret)> {
     let some = [
-        (env::ACCESS_KEY_ID, Some(credentials.access_key_id.clone())),
-        (env::SECRET_ACCESS_KEY, Some(credentials.secret_access_key.expose().to_owned())),
-        (env::SESSION_TOKEN, token),
-        (env::EXPIRATION, credentials.expiration.map(time::format_rfc3339)),
+        (env::ACCESS_KEY_ID, Some(Secret::new(&*credentials.access_key_id))),
+        (env::SECRET_ACCESS_KEY, Some(credentials.secret_access_key.clone())),
+        (env::SESSION_TOKEN, credentials.session_token.clone()),
+        (env::EXPIRATION, credentials.expiration.map(|time| Secret::new(time::format_rfc3339(time)))),
     ];
     some.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
-/// `Version` 1 makes it what `credential_process` must print, too.
-fn object(credentials: &Credentials) -> Value {
-    let mut object = json!({
-        "Version": 1,
-        "AccessKeyId": credentials.access_key_id,
-        "SecretAccessKey": credentials.secret_access_key.expose(),
-    });
-    if let Some(token) = &credentials.session_token {
-        object["SessionToken"] = token.expose().into();
+/// What a `credential_process` prints (AWS SDKs and Tools Reference, "Process credential provider").
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Process<'a> {
+    version: u8,
+    access_key_id: &'a str,
+    secret_access_key: &'a Secret,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_token: Option<&'a Secret>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiration: Option<String>,
+}
+
+impl<'a> Process<'a> {
+    fn of(credentials: &'a Credentials) -> Process<'a> {
+        Process {
+            version: 1,
+            access_key_id: &credentials.access_key_id,
+            secret_access_key: &credentials.secret_access_key,
+            session_token: credentials.session_token.as_ref(),
+            expiration: credentials.expiration.map(time::format_rfc3339),
+        }
     }
-    if let Some(expiration) = credentials.expiration {
-        object["Expiration"] = time::format_rfc3339(expiration).into();
+}
+
+fn json(value: &impl Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Error::io("write", "the JSON")(error.into()))?;
+    Ok(text + "\n")
+}
+
+/// botocore's parser cuts a value off at ` #` and ` ;`, and white space at its ends.
+fn ini(credentials: &Credentials) -> Result<String> {
+    let mut lines = vec!["[credsh]".to_owned()];
+    for (name, value) in variables(credentials).into_iter().filter(|(name, _)| *name != env::EXPIRATION) {
+        let value = value.expose();
+        if value.contains([' ', '#', ';']) {
+            let reason = "holds a space, # or ;, which a credentials file cannot";
+            return Err(Error::Value { what: name.into(), reason });
+        }
+        lines.push(format!("{} = {value}", name.to_lowercase()));
     }
-    object
+    Ok(lines.join("\n") + "\n")
 }

@@ -94,21 +94,25 @@ fn plain(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_graphic())
 }
 
-/// Seconds, or a number with `s`, `m` or `h`; STS takes 900 to 43200 for a role.
+/// STS takes 900 to 43200 for a role.
 fn duration(text: &str) -> Result<u32, String> {
+    match seconds(text) {
+        Some(seconds @ 900..=43200) => Ok(seconds),
+        Some(_) => Err("AWS takes 15 minutes (900) to 12 hours (43200)".into()),
+        None => Err("write seconds, or a number with m or h, as in 15m or 1h".into()),
+    }
+}
+
+/// Reads seconds, or a number with `s`, `m` or `h`.
+pub fn seconds(text: &str) -> Option<u32> {
     let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let factor = match unit {
         "" | "s" => 1,
         "m" | "min" => 60,
         "h" => 3600,
-        _ => return Err("write seconds, or a number with m or h, as in 15m or 1h".into()),
+        _ => return None,
     };
-    let seconds = digits.parse::<u32>().ok().and_then(|number| number.checked_mul(factor));
-    match seconds {
-        Some(seconds @ 900..=43200) => Ok(seconds),
-        Some(_) => Err("AWS takes 15 minutes (900) to 12 hours (43200)".into()),
-        None => Err("write seconds, or a number with m or h, as in 15m or 1h".into()),
-    }
+    digits.parse::<u32>().ok()?.checked_mul(factor)
 }
 
 /// AWS's pattern: `[\w+=,.@-]{2,64}`.

@@ -1,4 +1,4 @@
-//! Shells: each one's script, quoting, setting, unsetting. Nothing else knows a shell's grammar, and nothing
+//! Shells: each one's script, and the grammars they are written in: quoting, setting. Nothing else knows a shell's grammar, and nothing
 //! else quotes.
 
 use clap::ValueEnum;
@@ -37,7 +37,7 @@ impl Shell {
     pub fn init(self, words: &[&str]) -> Result<String> {
         let script = self.script().replace(TOKEN, &self.words(words)?);
         match self {
-            Shell::Zsh => Ok(format!("{ZSH} {}\n", self.literal(&script))),
+            Shell::Zsh => Ok(format!("{ZSH} {}\n", literal(&script))),
             Shell::Bash | Shell::Fish => Ok(script),
         }
     }
@@ -50,40 +50,25 @@ impl Shell {
         }
     }
 
-    /// `text` as one word, whatever it holds: the one quoting function.
-    ///
-    /// # Errors
-    /// A control character: no credential, name or path has one, and terminals obey them.
-    pub fn quote(self, text: &str) -> Result<String> {
-        if text.chars().any(char::is_control) {
-            return Err(Error::Value { what: "a value for the shell".into(), reason: "holds a control character" });
+    /// What it is written in.
+    fn grammar(self) -> Grammar {
+        match self {
+            Shell::Bash | Shell::Zsh => Grammar::Posix,
+            Shell::Fish => Grammar::Fish,
         }
-        Ok(self.literal(text))
     }
 
-    fn literal(self, text: &str) -> String {
-        match self {
-            Shell::Bash | Shell::Zsh => format!("'{}'", text.replace('\'', r"'\''")),
-            // In fish's single quotes a backslash quotes itself and the quote.
-            Shell::Fish => format!("'{}'", text.replace('\\', r"\\").replace('\'', r"\'")),
-        }
+    /// See [`Grammar::quote`].
+    ///
+    /// # Errors
+    /// A control character.
+    pub fn quote(self, text: &str) -> Result<String> {
+        self.grammar().quote(text)
     }
 
     fn words(self, words: &[&str]) -> Result<String> {
         let quoted: Result<Vec<String>> = words.iter().map(|word| self.quote(word)).collect();
         Ok(quoted?.join(" "))
-    }
-
-    /// A line that exports a variable.
-    ///
-    /// # Errors
-    /// As [`Shell::quote`].
-    pub fn set(self, name: &str, value: &str) -> Result<String> {
-        let value = self.quote(value)?;
-        Ok(match self {
-            Shell::Bash | Shell::Zsh => format!("export {name}={value}\n"),
-            Shell::Fish => format!("set -gx {name} {value}\n"),
-        })
     }
 
     /// A line that calls one of the script's functions.
@@ -118,6 +103,68 @@ impl Shell {
     }
 }
 
+/// How a command language writes a word and sets a variable. More than there are hooks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grammar {
+    /// sh, bash, zsh, dash, ksh, mksh, yash
+    Posix,
+    Fish,
+    Elvish,
+    PowerShell,
+    /// `cmd.exe`, which has no quoting to speak of
+    Cmd,
+}
+
+/// Single quotes that nothing inside ends but the quote itself.
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+impl Grammar {
+    /// `text` as one word, whatever it holds: the one quoting function.
+    ///
+    /// # Errors
+    /// A control character: no credential, name or path has one, and terminals obey them. For `cmd.exe` also what it
+    /// would expand wherever it stands.
+    pub fn quote(self, text: &str) -> Result<String> {
+        if text.chars().any(char::is_control) {
+            return Err(Error::Value { what: "a value for the shell".into(), reason: "holds a control character" });
+        }
+        Ok(match self {
+            Grammar::Posix => literal(text),
+            // In fish's single quotes a backslash quotes itself and the quote.
+            Grammar::Fish => format!("'{}'", text.replace('\\', r"\\").replace('\'', r"\'")),
+            Grammar::Elvish => format!("'{}'", text.replace('\'', "''")),
+            // PowerShell takes the typographic quotes for quotes too.
+            Grammar::PowerShell => {
+                let doubled =
+                    |c: char| if "'\u{2018}\u{2019}\u{201a}\u{201b}".contains(c) { vec![c, c] } else { vec![c] };
+                format!("'{}'", text.chars().flat_map(doubled).collect::<String>())
+            }
+            Grammar::Cmd if text.contains(['"', '%', '!', '^']) => {
+                return Err(Error::Value { what: "a value for cmd.exe".into(), reason: "holds one of \" % ! ^" });
+            }
+            Grammar::Cmd => text.into(),
+        })
+    }
+
+    /// A line that exports a variable; with `export` unset one that only assigns it, where there is a difference.
+    ///
+    /// # Errors
+    /// As [`Grammar::quote`].
+    pub fn set(self, name: &str, value: &str, export: bool) -> Result<String> {
+        let value = self.quote(value)?;
+        Ok(match self {
+            Grammar::Posix if export => format!("export {name}={value}\n"),
+            Grammar::Posix => format!("{name}={value}\n"),
+            Grammar::Fish => format!("set -gx {name} {value}\n"),
+            Grammar::Elvish => format!("set-env {name} {value}\n"),
+            Grammar::PowerShell => format!("$Env:{name}={value}\n"),
+            Grammar::Cmd => format!("set \"{name}={value}\"\n"),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +176,8 @@ mod tests {
         assert_eq!(Shell::Zsh.quote("").unwrap(), "''");
         assert!(Shell::Bash.quote("a\nb").is_err());
         assert!(Shell::Fish.quote("a\u{9b}b").is_err(), "C1 controls are controls too");
+        assert_eq!(Grammar::PowerShell.quote("it's \u{2019}").unwrap(), "'it''s \u{2019}\u{2019}'");
+        assert!(Grammar::Cmd.quote("100%PATH%").is_err());
     }
 
     #[test]

@@ -3,12 +3,15 @@
 mod clear;
 mod completions;
 mod demo;
+mod docker;
+mod exec;
 mod export;
 mod hook;
 mod init;
 mod prompt;
 mod refresh;
 mod status;
+mod template;
 
 use std::time::Duration;
 
@@ -38,6 +41,9 @@ pub fn run(cli: Cli, env: &Env) -> Result<u8> {
         Command::Clear(args) => clear::run(&args, cli.hooked, env),
         Command::Completions { shell } => completions::run(shell),
         Command::Demo(args) => demo::run(&args, env),
+        Command::Exec(args) => exec::run(&args, env),
+        Command::Docker(args) => docker::run(&args, env),
+        Command::Template => template::run(),
         Command::Hook(args) => hook::run(&args, env),
     }
 }

@@ -42,7 +42,12 @@ pub fn ask(request: &Request, env: &Env, mfa_code: Option<String>, deadline: Dur
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(Error::io("start", "the runtime"))?;
     let mut asking = Asking { env, http: Http::new(env), request, mfa_code, notices: Vec::new() };
-    let fetched = runtime.block_on(async { tokio::time::timeout(deadline, fetch(&request.source, &mut asking)).await });
+    let work = async {
+        let credentials = fetch(&request.source, &mut asking).await?;
+        // Whoever gave long-term keys, a credential_process too: they are never handed out.
+        session::get(None, &request.source, credentials, &asking).await
+    };
+    let fetched = runtime.block_on(async { tokio::time::timeout(deadline, work).await });
     // A name that does not resolve may hold a thread in getaddrinfo long past the deadline.
     runtime.shutdown_background();
     let what = name_of(&request.source);

@@ -1,0 +1,121 @@
+//! `credsh docker`: docker or podman with the credentials passed *by name*, so that no secret is in an argument, where
+//! every user of the machine could read it.
+
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::cli::Docker;
+use crate::env::{self, Env};
+use crate::error::{Error, Result};
+use crate::format;
+
+/// Global options of docker and podman, and options of `compose`, whose value is the next word.
+const TAKE_A_VALUE: [&str; 34] = [
+    "-H",
+    "--host",
+    "-c",
+    "--context",
+    "--config",
+    "-l",
+    "--log-level",
+    "--tlscacert",
+    "--tlscert",
+    "--tlskey",
+    "--connection",
+    "--url",
+    "--identity",
+    "--root",
+    "--runroot",
+    "--runtime",
+    "--runtime-flag",
+    "--storage-driver",
+    "--storage-opt",
+    "--tmpdir",
+    "--cgroup-manager",
+    "--conmon",
+    "--events-backend",
+    "--hooks-dir",
+    "--module",
+    "--network-cmd-path",
+    "--volumepath",
+    "-f",
+    "--file",
+    "-p",
+    "--project-name",
+    "--profile",
+    "--env-file",
+    "--project-directory",
+];
+
+/// Runs the engine.
+pub fn run(args: &Docker, env: &Env) -> Result<u8> {
+    let place = place(&args.command).ok_or(Error::Flag {
+        flag: "--",
+        reason: "only run, create, exec, and compose run and exec give a container variables".into(),
+    })?;
+    let engine = engine(args.engine.as_deref())?;
+    let lease = super::exec::lease(&args.selectors, &args.life, env)?;
+    let mut command = Command::new(&engine);
+    let (before, after) = args.command.split_at(place);
+    command.args(before);
+    for (name, _) in format::variables(&lease.credentials) {
+        command.args(["-e", name]);
+    }
+    for name in env::REGION.iter().filter(|name| env.get(name).is_some()) {
+        command.args(["-e", name]);
+    }
+    command.args(after);
+    super::exec::dress(&mut command, &lease);
+    Err(Error::Run { program: engine.display().to_string(), source: command.exec() })
+}
+
+/// The one that was named, else docker, else podman.
+fn engine(wanted: Option<&str>) -> Result<PathBuf> {
+    let names: Vec<&str> = wanted.map_or(vec!["docker", "podman"], |name| vec![name]);
+    let found = names.iter().find_map(|name| which::which(name).ok());
+    found.ok_or_else(|| Error::Config {
+        what: "the container engine".into(),
+        reason: format!("{} is not in PATH", names.join(" or ")),
+        hint: Some("install one, or name it with --engine".into()),
+    })
+}
+
+/// Where the `-e` options belong: right behind the word that starts or enters a container.
+fn place(words: &[String]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let word = words.get(at)?;
+        at += 1;
+        match word.as_str() {
+            "run" | "create" | "exec" => return Some(at),
+            "container" | "compose" => {}
+            option if TAKE_A_VALUE.contains(&option) => at += 1,
+            option if option.starts_with('-') => {}
+            _ => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::place;
+
+    #[test]
+    fn behind_the_word_that_starts_a_container() {
+        let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        for (line, at) in [
+            ("run --rm image", Some(1)),
+            ("-H unix:///run --tls run image", Some(4)),
+            ("--context=run exec -it name sh", Some(2)),
+            ("container run image", Some(2)),
+            ("compose -f run.yml run web", Some(4)),
+            ("ps", None),
+            ("build .", None),
+            ("-H", None),
+            ("pull run", None),
+        ] {
+            assert_eq!(place(&words(line)), at, "{line}");
+        }
+    }
+}

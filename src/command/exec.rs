@@ -1,0 +1,72 @@
+//! `credsh exec`: a command with the credentials under their standard names, in its environment only. It *becomes* the
+//! command: same process, same signals, its own exit status.
+
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use crate::cli::{Exec, MinLife};
+use crate::env::{self, Env};
+use crate::error::{Error, Result};
+use crate::lease::Lease;
+use crate::renew::{self, Terms, When};
+use crate::selectors::Selectors;
+use crate::{format, prompt, ui};
+
+/// What would name other credentials, or beat these: each is removed where these are set.
+pub const CONFLICTS: [&str; 10] = [
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SECURITY_TOKEN",
+    env::SESSION_TOKEN,
+    env::EXPIRATION,
+    env::CONTAINER_FULL,
+    env::CONTAINER_RELATIVE,
+    env::CONTAINER_TOKEN,
+    env::CONTAINER_TOKEN_FILE,
+    env::WEB_IDENTITY_TOKEN_FILE,
+];
+
+/// Runs the command.
+pub fn run(args: &Exec, env: &Env) -> Result<u8> {
+    let lease = lease(&args.selectors, &args.life, env)?;
+    let (program, words) =
+        args.command.split_first().ok_or(Error::Flag { flag: "--", reason: "a command must follow".into() })?;
+    let mut command = Command::new(program);
+    command.args(words);
+    for name in CONFLICTS {
+        command.env_remove(name);
+    }
+    dress(&mut command, &lease);
+    // Only comes back when it failed.
+    Err(Error::Run { program: program.clone(), source: command.exec() })
+}
+
+/// Sets the standard variables; the region too, if the request has one and the surroundings have none.
+pub fn dress(command: &mut Command, lease: &Lease) {
+    for (name, value) in format::variables(&lease.credentials) {
+        command.env(name, value.expose());
+    }
+}
+
+/// A lease that lasts at least `--min-life`, if the source has one.
+pub fn lease(selectors: &Selectors, life: &MinLife, env: &Env) -> Result<Lease> {
+    let store = super::store(life.store.no_store, env)?;
+    let request = super::meant(selectors, store.as_ref(), env)?;
+    let ask =
+        |when| renew::lease(&request, store.as_ref(), env, &Terms { when, person: true, deadline: super::PATIENCE });
+    let short = |lease: &Lease| lease.expires - env.now() < i64::from(life.min_life);
+    let mut outcome = ask(When::Needed)?;
+    if short(&outcome.lease) && !outcome.renewed {
+        outcome = ask(When::Now)?;
+    }
+    if let Some(failure) = &outcome.failure {
+        ui::error(failure);
+    }
+    if short(&outcome.lease) {
+        ui::say(format_args!(
+            "warning: the credentials end soon, and what runs now cannot be given others: {}",
+            prompt::segment(&outcome.lease, env.now())
+        ));
+    }
+    Ok(outcome.lease)
+}
