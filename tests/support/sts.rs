@@ -141,17 +141,30 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
         reader.read_line(&mut line).ok()?;
         match line.trim_end() {
             "" => break,
-            line => headers.extend(line.split_once(':').map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))),
+            line => {
+                headers.extend(line.split_once(':').map(|(name, value)| (name.to_lowercase(), value.trim().to_owned())))
+            }
         }
     }
     let header = |name: &str| headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
     let mut body = vec![0; header("content-length")?.parse().ok()?];
     reader.read_exact(&mut body).ok()?;
     let form = String::from_utf8(body).ok()?;
-    let form = form.split('&').filter_map(|pair| pair.split_once('=')).map(|(name, value)| (decode(name), decode(value))).collect();
-    let call = Call { form, authorization: header("authorization").unwrap_or_default(), token: header("x-amz-security-token") };
+    let form = form
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (decode(name), decode(value)))
+        .collect();
+    let call = Call {
+        form,
+        authorization: header("authorization").unwrap_or_default(),
+        token: header("x-amz-security-token"),
+    };
     let (status, body) = answer(&mut state.lock().unwrap(), call);
-    let head = format!("HTTP/1.1 {status} X\r\nContent-Type: text/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 {status} X\r\nContent-Type: text/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
     stream.write_all(format!("{head}{body}").as_bytes()).ok()
 }
 
