@@ -101,7 +101,43 @@ fn the_region_of_the_flag_then_the_variables_then_the_profile_then_the_partition
     assert_eq!(region(&sandbox, &[ARN, "--region", "eu-north-1"]), "eu-north-1");
 }
 
+/// Long-term keys sign for themselves: a session of theirs would be bound to the hour of a chained role.
+#[test]
+fn over_every_base() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let mut keys = user(&sts);
+    let signed_by = |sandbox: &Sandbox, flags: &[&str]| {
+        let before = sts.calls().len();
+        sandbox.credsh(&[&["export", "--no-store", "--role", ARN], flags].concat()).ok();
+        let calls = sts.calls().split_off(before);
+        let actions: Vec<&str> = calls.iter().map(|call| call.get("Action")).collect();
+        assert_eq!(actions, ["AssumeRole"]);
+        (calls[0].signer().to_owned(), calls[0].token.clone())
+    };
+    assert_eq!(signed_by(&cloudshell(&endpoint, &sts), &[]), ("ASIATEST0001".into(), Some("test-token-1".into())));
+    assert_eq!(signed_by(&keys, &[]), ("AKIATESTUSER".into(), None));
+    keys.file(".aws/credentials", "[dev]\naws_access_key_id = AKIADEV\naws_secret_access_key = s\n[tmp]\naws_access_key_id = ASIATMP\naws_secret_access_key = s\naws_session_token = tmp\n");
+    assert_eq!(signed_by(&keys, &["--profile", "dev"]), ("AKIADEV".into(), None));
+    assert_eq!(signed_by(&keys, &["--profile", "tmp"]), ("ASIATMP".into(), Some("tmp".into())));
+    keys.set("AWS_ACCESS_KEY_ID", "ASIAENV");
+    keys.set("AWS_SESSION_TOKEN", "env-token");
+    assert_eq!(signed_by(&keys, &[]), ("ASIAENV".into(), Some("env-token".into())));
+}
 
+#[test]
+fn a_chained_role_is_capped_at_an_hour_and_we_say_so() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let notice =
+        "credsh: a role assumed with temporary credentials lives an hour at most (role chaining): asking for 1h\n";
+    let flags = ["export", "--role", ARN, "--duration", "2h"];
+    let run = cloudshell(&endpoint, &sts).credsh(&flags);
+    assert_eq!((run.status, run.stderr.as_str()), (0, notice));
+    assert_eq!(sts.call().get("DurationSeconds"), "3600");
+    // The control: keys of one's own are not chained.
+    let run = user(&sts).credsh(&flags);
+    assert_eq!((run.status, run.stderr.as_str()), (0, ""));
+    assert_eq!(sts.of("AssumeRole")[1].get("DurationSeconds"), "7200");
+}
 
 #[test]
 fn long_term_keys_are_never_handed_out() {
