@@ -295,6 +295,27 @@ fn what_sts_says_cannot_move_the_terminal() {
     assert_eq!(text.lines().count(), 2, "{text:?}");
 }
 
+#[test]
+fn an_sts_that_is_not_there_or_not_sts() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let down = format!("http://{}", TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap());
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("AWS_ENDPOINT_URL_STS", &down);
+    let flags = ["export", "--role", ARN];
+    assert_eq!(sandbox.credsh(&flags).fails(5, &[]), "credsh: cannot reach AWS STS: connection refused\n");
+    let sandbox = cloudshell(&endpoint, &sts);
+    sts.answer(500, "<html>Internal Server Error</html>");
+    sandbox.credsh(&flags).fails(5, &["credsh: AWS STS answered with status 500"]);
+    sts.answer(403, "Forbidden");
+    assert_eq!(
+        sandbox.credsh(&flags).fails(4, &[]),
+        "credsh: AWS STS answered with status 403\n",
+        "no word of the container's token"
+    );
+    sts.answer(200, "<html>hello</html>");
+    sandbox.credsh(&flags).fails(5, &["AWS STS"]);
+    sts.answer(200, "<AssumeRoleResponse><AssumeRoleResult></AssumeRoleResult></AssumeRoleResponse>");
+    sandbox.credsh(&flags).fails(5, &["credsh: AWS STS gave no usable credentials: the answer holds no credentials\n"]);
+}
 
 #[test]
 fn a_renewal_repeats_the_same_request() {
