@@ -124,6 +124,51 @@ external_id = ext-1\nrole_session_name = me\nregion = eu-central-1\n",
     assert_eq!(sts.calls()[1].get("DurationSeconds"), "900");
 }
 
+#[test]
+fn roles_over_roles_and_over_other_sources() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let role = |name: &str, rest: &str| {
+        format!("[profile {name}]\nrole_arn = arn:aws:iam::123456789012:role/{name}\n{rest}\n")
+    };
+    let config = [
+        role("first", "source_profile = base"),
+        role("second", "source_profile = first\nduration_seconds = 43200"),
+        role("self", "source_profile = self\naws_access_key_id = AKIASELF\naws_secret_access_key = s"),
+        role("env", "credential_source = Environment"),
+        role("box", "credential_source = EcsContainer"),
+        "[profile base]\naws_access_key_id = AKIABASE\naws_secret_access_key = s\n".into(),
+    ];
+    let sandbox =
+        configured(&sts, &config.concat()).with("AWS_ACCESS_KEY_ID", "AKIAENV").with("AWS_SECRET_ACCESS_KEY", "s");
+    let sandbox = sandbox.with("AWS_CONTAINER_CREDENTIALS_FULL_URI", &endpoint.uri());
+    let sandbox = sandbox.with("AWS_CONTAINER_AUTHORIZATION_TOKEN", support::endpoint::TOKEN);
+    let asked = |name: &str| {
+        let before = sts.calls().len();
+        let run = sandbox.credsh(&["export", "--no-store", "--profile", name]);
+        assert_eq!(run.status, 0, "{run:?}");
+        let calls = sts.calls().split_off(before);
+        let calls: Vec<String> = calls
+            .iter()
+            .map(|call| {
+                format!(
+                    "{} {} {}",
+                    call.signer(),
+                    call.get("RoleArn").rsplit('/').next().unwrap(),
+                    call.get("DurationSeconds")
+                )
+            })
+            .collect();
+        (calls, run.stderr)
+    };
+    assert_eq!(asked("first").0, ["AKIABASE first "]);
+    let (calls, said) = asked("second");
+    assert_eq!(calls[0], "AKIABASE first ");
+    assert!(calls[1].starts_with("ASIASTS") && calls[1].ends_with(" second 3600"), "{calls:?}");
+    assert!(said.contains("role chaining"), "{said}");
+    assert_eq!(asked("self").0, ["AKIASELF self "], "its own keys, and once");
+    assert_eq!(asked("env").0, ["AKIAENV env "]);
+    assert_eq!(asked("box").0, ["ASIATEST0001 box "]);
+}
 
 #[test]
 fn profiles_that_cannot_be() {

@@ -10,7 +10,7 @@ use aws_credential_types::provider::ProvideCredentials;
 
 use super::Asking;
 use crate::aws;
-use crate::config::Files;
+use crate::config::{self, Files};
 use crate::credentials::{Credentials, Secret};
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
@@ -18,6 +18,9 @@ use crate::{request, time};
 
 /// A profile without a role; from the files it was found in, whatever this process's variables say.
 pub async fn profile(name: &str, files: &Files, asking: &Asking<'_>) -> Result<Credentials> {
+    if let Some(keys) = config::keys_beside_role(files, name)? {
+        return Ok(keys);
+    }
     let config = aws::provider_config(&asking.http, asking.request.region.as_deref());
     let provider = ProfileFileCredentialsProvider::builder().configure(&config).profile_name(name).profile_files(files.for_sdk());
     let given = provider.build().provide_credentials().await;
