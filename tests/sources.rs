@@ -15,6 +15,12 @@ fn configured(sts: &Sts, config: &str) -> Sandbox {
     sandbox
 }
 
+/// A program that prints this.
+fn process(sandbox: &Sandbox, json: &str) -> String {
+    let path = sandbox.file("process", &format!("#!/bin/sh\ncat <<'END'\n{json}\nEND\n"));
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    path.to_str().unwrap().to_owned()
+}
 
 fn label(run: Run) -> String {
     assert_eq!(run.status, 0, "{run:?}");
@@ -200,6 +206,47 @@ fn profiles_that_cannot_be() {
     assert_eq!(sts.calls().len(), 0);
 }
 
+#[test]
+fn a_credential_process() {
+    let sts = Sts::start();
+    let mut sandbox = configured(&sts, "");
+    let end = rfc3339(now() + 1800);
+    let program = process(
+        &sandbox,
+        &format!(
+            r#"{{"Version":1,"AccessKeyId":"ASIAPROCESS","SecretAccessKey":"process-secret","SessionToken":"t","Expiration":"{end}"}}"#
+        ),
+    );
+    sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = {program}\n"));
+    for flags in [&["--profile", "p"][..], &["--source", "process", "--profile", "p"]] {
+        let out = sandbox.credsh(&[&["export", "--no-store"], flags].concat()).ok();
+        assert_eq!(
+            out,
+            format!(
+                "export AWS_ACCESS_KEY_ID='ASIAPROCESS'\nexport AWS_SECRET_ACCESS_KEY='process-secret'\nexport AWS_SESSION_TOKEN='t'\nexport AWS_CREDENTIAL_EXPIRATION='{end}'\n"
+            )
+        );
+    }
+    sandbox.set("AWS_PROFILE", "p");
+    sandbox.credsh(&["export", "--role", ROLE]).ok();
+    assert_eq!(sts.call().signer(), "ASIAPROCESS");
+    // Long-term keys are not handed out, whoever keeps them.
+    process(&sandbox, r#"{"Version":1,"AccessKeyId":"AKIAPROCESS","SecretAccessKey":"process-secret"}"#);
+    let out = sandbox.credsh(&["export", "--no-store"]).ok();
+    assert!(!out.contains("AKIAPROCESS") && !out.contains("process-secret") && out.contains("ASIASTS0002"), "{out}");
+    assert_eq!((sts.calls()[1].get("Action"), sts.calls()[1].signer()), ("GetSessionToken", "AKIAPROCESS"));
+    for broken in [
+        r#"{"Version":1,"AccessKeyId":"AKIAPROCESS","SecretAccessKey":"process-secret""#,
+        r#"{"Version":2}"#,
+        "process-secret",
+    ] {
+        process(&sandbox, broken);
+        let text = sandbox.credsh(&["export", "--no-store"]).fails(1, &["credsh: profile p gave no credentials: "]);
+        assert!(!text.contains("process-secret"), "{text}");
+    }
+    sandbox.file(".aws/config", "[profile p]\ncredential_process = echo this way >&2; exit 3\n");
+    sandbox.credsh(&["export", "--no-store"]).fails(1, &["credsh: profile p gave no credentials: "]);
+}
 
 #[test]
 fn temporary_keys_of_the_environment_are_passed_on() {
