@@ -286,3 +286,34 @@ fn sso_without_a_sign_in_says_what_to_type() {
         .fails(1, &["hint: sign in with `aws sso login --profile dev`\n"]);
 }
 
+#[test]
+fn a_web_identity() {
+    let sts = Sts::start();
+    let mut sandbox = configured(&sts, "").with("AWS_ROLE_ARN", ROLE).with("AWS_REGION", "eu-central-1");
+    let file = sandbox.file("jwt", "header.payload.signature");
+    sandbox.set("AWS_WEB_IDENTITY_TOKEN_FILE", file.to_str().unwrap());
+    assert_eq!(label(sandbox.credsh(&["refresh"])), "web-identity");
+    let call = sts.call();
+    let sent = ["Action", "RoleArn", "WebIdentityToken"].map(|name| call.get(name).to_owned());
+    assert_eq!(sent, ["AssumeRoleWithWebIdentity", ROLE, "header.payload.signature"]);
+    assert!(call.get("RoleSessionName").ends_with("-session"), "{call:?}");
+    assert_eq!(call.authorization, "", "not signed");
+    sandbox.set("AWS_ROLE_SESSION_NAME", "pod");
+    sandbox.credsh(&["export", "--source", "web-identity"]).ok();
+    assert_eq!(sts.calls()[1].get("RoleSessionName"), "pod");
+    sts.refuse(400, "InvalidIdentityToken", "no OpenIDConnect provider");
+    let text =
+        sandbox.credsh(&["export", "--no-store"]).fails(4, &["InvalidIdentityToken", "no OpenIDConnect provider"]);
+    assert!(!text.contains("payload"), "{text}");
+    std::fs::remove_file(&file).unwrap();
+    let message = format!("credsh: cannot read the web identity token {}: no such file or directory\n", file.display());
+    sandbox.credsh(&["export", "--no-store"]).fails(1, &[&message]);
+    // A renewal in other surroundings asks the same STS.
+    sandbox.file("jwt", "header.payload.signature\n");
+    sts.yes();
+    sandbox.unset("AWS_ENDPOINT_URL_STS");
+    let table = sandbox.credsh(&["status", "--json"]).ok();
+    let id = &table.split("\"id\": \"").nth(1).unwrap()[..16];
+    sandbox.with("CREDSH_LEASE", id).credsh(&["refresh", "--force"]).ok();
+    assert_eq!(sts.calls().last().unwrap().get("WebIdentityToken"), "header.payload.signature");
+}

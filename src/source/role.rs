@@ -2,8 +2,8 @@
 
 use super::Asking;
 use crate::aws;
-use crate::credentials::{Credentials, Secret};
-use crate::error::{Error, Result};
+use crate::credentials::Credentials;
+use crate::error::Result;
 use crate::request::{Role, Source};
 use crate::time;
 
@@ -18,7 +18,7 @@ pub async fn assume(role: &Role, base: &Source, base_credentials: &Credentials, 
         duration = Some(CHAINED);
     }
     let request = asking.request;
-    let client = aws::sts(&asking.http, base_credentials, request.region.as_deref(), request.endpoint.as_deref(), Some(&role.arn));
+    let client = aws::sts(&asking.http, Some(base_credentials), request.region.as_deref(), request.endpoint.as_deref(), Some(&role.arn));
     let session_name = role.session_name.clone().unwrap_or_else(|| format!("{}-session", time::compact(asking.env.now())));
     let given = client
         .assume_role()
@@ -31,16 +31,5 @@ pub async fn assume(role: &Role, base: &Source, base_credentials: &Credentials, 
         .send()
         .await
         .map_err(|error| aws::sts_error("sts:AssumeRole", &base.label(), &error))?;
-    let given = given.credentials().ok_or_else(nothing)?;
-    Ok(Credentials {
-        access_key_id: given.access_key_id().into(),
-        secret_access_key: Secret::new(given.secret_access_key()),
-        session_token: Some(Secret::new(given.session_token())),
-        expiration: Some(given.expiration().secs()),
-    })
-}
-
-/// STS said yes and sent nothing.
-pub fn nothing() -> Error {
-    Error::BadAnswer { source: "AWS STS".into(), reason: "the answer holds no credentials".into() }
+    aws::from_sts(given.credentials())
 }
