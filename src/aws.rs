@@ -15,7 +15,7 @@ use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_async::rt::sleep::TokioSleep;
 
 use crate::credentials::{Credentials, Secret};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::http::{self, Http};
 use crate::ui;
 
@@ -31,8 +31,14 @@ pub fn provider_config(http: &Http, region: Option<&str>) -> ProviderConfig {
 /// Where no region is known, the one botocore's legacy global endpoint signs for.
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// An STS client with `base` for signing. Without a region, the home of the ARN's partition.
-pub fn sts(http: &Http, base: &Credentials, region: Option<&str>, endpoint: Option<&str>, arn: Option<&str>) -> Client {
+/// An STS client with `base` for signing, if it shall sign. Without a region, the home of the ARN's partition.
+pub fn sts(
+    http: &Http,
+    base: Option<&Credentials>,
+    region: Option<&str>,
+    endpoint: Option<&str>,
+    arn: Option<&str>,
+) -> Client {
     let partition = arn.and_then(|arn| arn.split(':').nth(1)).unwrap_or("aws");
     let home = match partition {
         "aws-cn" => "cn-north-1",
@@ -45,9 +51,12 @@ pub fn sts(http: &Http, base: &Credentials, region: Option<&str>, endpoint: Opti
         .region(Region::new(region.unwrap_or(home).to_owned()))
         .http_client(http.clone())
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-        .credentials_provider(SharedCredentialsProvider::new(for_sdk(base)))
         .retry_config(RetryConfig::standard().with_max_attempts(3))
         .timeout_config(TimeoutConfig::builder().connect_timeout(Duration::from_secs(5)).build());
+    let config = match base {
+        Some(base) => config.credentials_provider(SharedCredentialsProvider::new(for_sdk(base))),
+        None => config,
+    };
     let config = match endpoint {
         Some(url) => config.endpoint_url(url),
         None => config,
@@ -71,6 +80,23 @@ pub fn from_sdk(credentials: &aws_credential_types::Credentials) -> Credentials 
         session_token: credentials.session_token().map(Secret::new),
         expiration: credentials.expiry().and_then(since),
     }
+}
+
+/// What STS gave, as ours.
+///
+/// # Errors
+/// It said yes and sent nothing.
+pub fn from_sts(given: Option<&aws_sdk_sts::types::Credentials>) -> Result<Credentials> {
+    let given = given.ok_or_else(|| Error::BadAnswer {
+        source: "AWS STS".into(),
+        reason: "the answer holds no credentials".into(),
+    })?;
+    Ok(Credentials {
+        access_key_id: given.access_key_id().into(),
+        secret_access_key: Secret::new(given.secret_access_key()),
+        session_token: Some(Secret::new(given.session_token())),
+        expiration: Some(given.expiration().secs()),
+    })
 }
 
 /// A failed STS call. `caller` names the credentials that signed it.

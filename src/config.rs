@@ -13,6 +13,7 @@ use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_types::os_shim_internal::{Env as SdkEnv, Fs};
 use serde::{Deserialize, Serialize};
 
+use crate::credentials::{Credentials, Secret};
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
 
@@ -54,6 +55,36 @@ pub type Profile = BTreeMap<String, String>;
 /// # Errors
 /// A file that cannot be read or parsed, with the parser's words.
 pub fn profile(files: &Files, name: &str) -> Result<Option<Profile>> {
+    Ok(load(files, name)?.map(|profile| {
+        let keys = KEYS.iter().filter_map(|key| Some(((*key).to_owned(), profile.get(key)?.to_owned())));
+        keys.collect()
+    }))
+}
+
+/// The keys of a profile that is its own `source_profile`. The SDK would assume the profile's role with them, and the
+/// role is ours to assume.
+///
+/// # Errors
+/// As [`profile`].
+pub fn keys_beside_role(files: &Files, name: &str) -> Result<Option<Credentials>> {
+    let Some(profile) = load(files, name)?
+        .filter(|profile| profile.get("role_arn").is_some() && profile.get("source_profile") == Some(name))
+    else {
+        return Ok(None);
+    };
+    let (Some(id), Some(secret)) = (profile.get("aws_access_key_id"), profile.get("aws_secret_access_key")) else {
+        return Ok(None);
+    };
+    let session_token = profile.get("aws_session_token").map(Secret::new);
+    Ok(Some(Credentials {
+        access_key_id: id.into(),
+        secret_access_key: Secret::new(secret),
+        session_token,
+        expiration: None,
+    }))
+}
+
+fn load(files: &Files, name: &str) -> Result<Option<aws_config::profile::Profile>> {
     if files.config.as_ref().is_none_or(|p| !p.exists()) && files.credentials.as_ref().is_none_or(|p| !p.exists()) {
         return Ok(None);
     }
@@ -65,11 +96,7 @@ pub fn profile(files: &Files, name: &str) -> Result<Option<Profile>> {
         return Err(unreadable("the parser did not finish".into()));
     };
     let set = loaded.map_err(|error| unreadable(innermost(&error)))?;
-    let profile = set.get_profile(name);
-    Ok(profile.map(|profile| {
-        let keys = KEYS.iter().filter_map(|key| Some(((*key).to_owned(), profile.get(key)?.to_owned())));
-        keys.collect()
-    }))
+    Ok(set.get_profile(name).cloned())
 }
 
 /// What credsh asks of a profile; the SDK reads the rest by itself.

@@ -118,7 +118,7 @@ impl Error {
             Error::Unreachable { source, .. } | Error::Deadline { what: source, .. } if source.starts_with("the container") => {
                 Some("check that AWS_CONTAINER_CREDENTIALS_FULL_URI is this environment's, and try again".into())
             }
-            Error::Answer { status: 401 | 403, .. } => {
+            Error::Answer { source, status: 401 | 403, .. } if source.starts_with("the container") => {
                 Some("the endpoint did not take AWS_CONTAINER_AUTHORIZATION_TOKEN; open a new terminal to get this session's".into())
             }
             Error::Aws { advice, .. } => advice.clone(),

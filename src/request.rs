@@ -110,7 +110,7 @@ impl Request {
                 mfa_serial: None,
                 profile: None,
             };
-            source = Source::Role { role, base: Box::new(source) };
+            source = Source::Role { role, base: Box::new(unwrap_session(source)) };
         } else if typed.duration.is_some() {
             source = with_duration(source, typed)?;
         }

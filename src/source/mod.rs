@@ -42,12 +42,8 @@ pub fn ask(request: &Request, env: &Env, mfa_code: Option<String>, deadline: Dur
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(Error::io("start", "the runtime"))?;
     let mut asking = Asking { env, http: Http::new(env), request, mfa_code, notices: Vec::new() };
-    let work = async {
-        let credentials = fetch(&request.source, &mut asking).await?;
-        // Whoever gave long-term keys, a credential_process too: they are never handed out.
-        session::get(None, &request.source, credentials, &asking).await
-    };
-    let fetched = runtime.block_on(async { tokio::time::timeout(deadline, work).await });
+    let fetched =
+        runtime.block_on(async { tokio::time::timeout(deadline, temporary(&request.source, &mut asking)).await });
     // A name that does not resolve may hold a thread in getaddrinfo long past the deadline.
     runtime.shutdown_background();
     let what = name_of(&request.source);
@@ -73,6 +69,12 @@ fn name_of(source: &Source) -> String {
         Source::WebIdentity { .. } => "the web identity".into(),
         Source::Profile { name, .. } => format!("profile {}", crate::ui::clean(name)),
     }
+}
+
+/// Long-term keys may show only when they arrive, as from a `credential_process`: they are not handed out either.
+async fn temporary(source: &Source, asking: &mut Asking<'_>) -> Result<Credentials> {
+    let credentials = fetch(source, asking).await?;
+    session::get(None, source, credentials, asking).await
 }
 
 async fn fetch(source: &Source, asking: &mut Asking<'_>) -> Result<Credentials> {

@@ -2,8 +2,8 @@
 
 use super::Asking;
 use crate::aws;
-use crate::credentials::{Credentials, Secret};
-use crate::error::{Error, Result};
+use crate::credentials::Credentials;
+use crate::error::Result;
 use crate::request::{Role, Source};
 use crate::time;
 
@@ -27,7 +27,7 @@ pub async fn assume(
     let request = asking.request;
     let client = aws::sts(
         &asking.http,
-        base_credentials,
+        Some(base_credentials),
         request.region.as_deref(),
         request.endpoint.as_deref(),
         Some(&role.arn),
@@ -45,16 +45,5 @@ pub async fn assume(
         .send()
         .await
         .map_err(|error| aws::sts_error("sts:AssumeRole", &base.label(), &error))?;
-    let given = given.credentials().ok_or_else(nothing)?;
-    Ok(Credentials {
-        access_key_id: given.access_key_id().into(),
-        secret_access_key: Secret::new(given.secret_access_key()),
-        session_token: Some(Secret::new(given.session_token())),
-        expiration: Some(given.expiration().secs()),
-    })
-}
-
-/// STS said yes and sent nothing.
-pub fn nothing() -> Error {
-    Error::BadAnswer { source: "AWS STS".into(), reason: "the answer holds no credentials".into() }
+    aws::from_sts(given.credentials())
 }

@@ -1,16 +1,15 @@
-//! The sources the AWS SDK knows best: profiles (keys, SSO, `credential_process`), web identity, EC2; and the
+//! The sources the AWS SDK knows best: profiles (keys, SSO, `credential_process`), EC2; web identity; and the
 //! environment's own variables, which are already credentials.
 
 use std::time::Duration;
 
 use aws_config::imds::{self, credentials::ImdsCredentialsProvider};
 use aws_config::profile::ProfileFileCredentialsProvider;
-use aws_config::web_identity_token::{StaticConfiguration, WebIdentityTokenCredentialsProvider};
 use aws_credential_types::provider::ProvideCredentials;
 
 use super::Asking;
 use crate::aws;
-use crate::config::Files;
+use crate::config::{self, Files};
 use crate::credentials::{Credentials, Secret};
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
@@ -18,6 +17,9 @@ use crate::{request, time};
 
 /// A profile without a role; from the files it was found in, whatever this process's variables say.
 pub async fn profile(name: &str, files: &Files, asking: &Asking<'_>) -> Result<Credentials> {
+    if let Some(keys) = config::keys_beside_role(files, name)? {
+        return Ok(keys);
+    }
     let config = aws::provider_config(&asking.http, asking.request.region.as_deref());
     let provider =
         ProfileFileCredentialsProvider::builder().configure(&config).profile_name(name).profile_files(files.for_sdk());
@@ -27,22 +29,25 @@ pub async fn profile(name: &str, files: &Files, asking: &Asking<'_>) -> Result<C
         .map_err(|error| aws::provider_error(&format!("profile {}", crate::ui::clean(name)), Some(name), &error))
 }
 
-/// `sts:AssumeRoleWithWebIdentity`, unsigned. The token file is read anew each time.
+/// `sts:AssumeRoleWithWebIdentity`, unsigned. The token file is read anew each time. Asked by us: the SDK's provider
+/// takes the endpoint from this process's variables, which a renewal elsewhere does not have, and hides AWS's code.
 pub async fn web_identity(
     token_file: &str,
     role_arn: &str,
     session_name: Option<&str>,
     asking: &Asking<'_>,
 ) -> Result<Credentials> {
-    let config = aws::provider_config(&asking.http, asking.request.region.as_deref());
+    let token = std::fs::read_to_string(token_file)
+        .map(Secret::new)
+        .map_err(Error::io("read the web identity token", token_file))?;
+    let request = asking.request;
+    let client = aws::sts(&asking.http, None, request.region.as_deref(), request.endpoint.as_deref(), Some(role_arn));
     let session_name =
         session_name.map_or_else(|| format!("{}-session", time::compact(asking.env.now())), str::to_owned);
-    let statics =
-        StaticConfiguration { web_identity_token_file: token_file.into(), role_arn: role_arn.into(), session_name };
-    let provider =
-        WebIdentityTokenCredentialsProvider::builder().configure(&config).static_configuration(statics).build();
-    let given = provider.provide_credentials().await;
-    given.map(|sdk| aws::from_sdk(&sdk)).map_err(|error| aws::provider_error("the web identity", None, &error))
+    let asked = client.assume_role_with_web_identity().role_arn(role_arn).role_session_name(session_name);
+    let given = asked.web_identity_token(token.expose().trim()).send().await;
+    let given = given.map_err(|error| aws::sts_error("sts:AssumeRoleWithWebIdentity", "the web identity", &error))?;
+    aws::from_sts(given.credentials())
 }
 
 /// The instance profile. Off EC2 nothing answers, so it is not waited for long.

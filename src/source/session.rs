@@ -2,7 +2,7 @@
 
 use super::Asking;
 use crate::aws;
-use crate::credentials::{Credentials, Secret};
+use crate::credentials::Credentials;
 use crate::error::Result;
 use crate::request::Source;
 
@@ -21,15 +21,9 @@ pub async fn get(
     }
     let request = asking.request;
     let client =
-        aws::sts(&asking.http, &base_credentials, request.region.as_deref(), request.endpoint.as_deref(), None);
+        aws::sts(&asking.http, Some(&base_credentials), request.region.as_deref(), request.endpoint.as_deref(), None);
     let seconds = i32::try_from(duration.unwrap_or(DEFAULT)).unwrap_or(i32::MAX);
     let given = client.get_session_token().duration_seconds(seconds).send().await;
     let given = given.map_err(|error| aws::sts_error("sts:GetSessionToken", &base.label(), &error))?;
-    let given = given.credentials().ok_or_else(super::role::nothing)?;
-    Ok(Credentials {
-        access_key_id: given.access_key_id().into(),
-        secret_access_key: Secret::new(given.secret_access_key()),
-        session_token: Some(Secret::new(given.session_token())),
-        expiration: Some(given.expiration().secs()),
-    })
+    aws::from_sts(given.credentials())
 }

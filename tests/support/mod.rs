@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, clippy::must_use_candidate, missing_docs)]
 
 pub mod endpoint;
+pub mod moto;
+pub mod sts;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

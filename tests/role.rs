@@ -1,0 +1,410 @@
+//! Roles and sessions, seen from STS: what is asked, by whom, and what a refusal is made of.
+
+mod support;
+
+use std::net::TcpListener;
+
+use support::endpoint::Endpoint;
+use support::sts::{Call, Sts};
+use support::{Run, Sandbox};
+
+const ARN: &str = "arn:aws:iam::123456789012:role/deploy";
+const DENIED: &str =
+    "User: arn:aws:iam::123456789012:user/me is not authorized to perform: sts:AssumeRole on resource: x";
+
+fn cloudshell(endpoint: &Endpoint, sts: &Sts) -> Sandbox {
+    Sandbox::in_cloudshell(endpoint).with("AWS_ENDPOINT_URL_STS", &sts.url())
+}
+
+/// Long-term keys in the environment.
+fn user(sts: &Sts) -> Sandbox {
+    let sandbox =
+        Sandbox::new().with("AWS_ACCESS_KEY_ID", "AKIATESTUSER").with("AWS_SECRET_ACCESS_KEY", "long-term-secret");
+    sandbox.with("AWS_ENDPOINT_URL_STS", &sts.url())
+}
+
+fn names(call: &Call) -> Vec<&str> {
+    call.form.iter().map(|(name, _)| name.as_str()).collect()
+}
+
+fn is_default_name(name: &str) -> bool {
+    name.strip_suffix("-session")
+        .is_some_and(|time| time.len() == 14 && time.starts_with("20") && time.bytes().all(|b| b.is_ascii_digit()))
+}
+
+#[test]
+fn every_parameter_reaches_sts() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let flags = [
+        "export",
+        "--role",
+        ARN,
+        "--duration",
+        "15m",
+        "--session-name",
+        "me@work",
+        "--external-id",
+        "ext:123/4",
+        "--region",
+        "eu-central-1",
+    ];
+    let out = cloudshell(&endpoint, &sts).credsh(&flags).ok();
+    assert!(out.contains("AWS_ACCESS_KEY_ID='ASIASTS0001'\n"), "{out}");
+    let call = sts.call();
+    let wanted = [
+        ("Action", "AssumeRole"),
+        ("Version", "2011-06-15"),
+        ("RoleArn", ARN),
+        ("RoleSessionName", "me@work"),
+        ("DurationSeconds", "900"),
+        ("ExternalId", "ext:123/4"),
+    ];
+    for (name, value) in wanted {
+        assert_eq!(call.get(name), value, "{name}");
+    }
+    assert_eq!(call.form.len(), wanted.len(), "and nothing else: {call:?}");
+    assert_eq!(
+        (call.signer(), call.token.as_deref(), call.region()),
+        ("ASIATEST0001", Some("test-token-1"), "eu-central-1")
+    );
+}
+
+#[test]
+fn what_is_not_given_is_awss_to_choose() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    cloudshell(&endpoint, &sts).credsh(&["export", "--role", ARN]).ok();
+    let call = sts.call();
+    assert_eq!(names(&call), ["Action", "Version", "RoleArn", "RoleSessionName"]);
+    assert!(is_default_name(call.get("RoleSessionName")), "{call:?}");
+}
+
+#[test]
+fn the_region_of_the_flag_then_the_variables_then_the_profile_then_the_partition() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let mut sandbox = cloudshell(&endpoint, &sts);
+    let region = |sandbox: &Sandbox, flags: &[&str]| {
+        sandbox.credsh(&[&["export", "--no-store", "--role"], flags].concat()).ok();
+        sts.calls().last().unwrap().region().to_owned()
+    };
+    assert_eq!(region(&sandbox, &[ARN]), "us-east-1");
+    assert_eq!(region(&sandbox, &["arn:aws-cn:iam::123456789012:role/deploy"]), "cn-north-1");
+    assert_eq!(region(&sandbox, &["arn:aws-us-gov:iam::123456789012:role/deploy"]), "us-gov-west-1");
+    sandbox.file(
+        ".aws/config",
+        "[profile dev]\nregion = sa-east-1\naws_access_key_id = AKIADEV\naws_secret_access_key = s\n",
+    );
+    assert_eq!(region(&sandbox, &[ARN, "--profile", "dev"]), "sa-east-1");
+    sandbox.set("AWS_DEFAULT_REGION", "eu-west-1");
+    assert_eq!(region(&sandbox, &[ARN, "--profile", "dev"]), "eu-west-1");
+    sandbox.set("AWS_REGION", "ap-northeast-1");
+    assert_eq!(region(&sandbox, &[ARN]), "ap-northeast-1");
+    assert_eq!(region(&sandbox, &[ARN, "--region", "eu-north-1"]), "eu-north-1");
+}
+
+/// Long-term keys sign for themselves: a session of theirs would be bound to the hour of a chained role.
+#[test]
+fn over_every_base() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let mut keys = user(&sts);
+    let signed_by = |sandbox: &Sandbox, flags: &[&str]| {
+        let before = sts.calls().len();
+        sandbox.credsh(&[&["export", "--no-store", "--role", ARN], flags].concat()).ok();
+        let calls = sts.calls().split_off(before);
+        let actions: Vec<&str> = calls.iter().map(|call| call.get("Action")).collect();
+        assert_eq!(actions, ["AssumeRole"]);
+        (calls[0].signer().to_owned(), calls[0].token.clone())
+    };
+    assert_eq!(signed_by(&cloudshell(&endpoint, &sts), &[]), ("ASIATEST0001".into(), Some("test-token-1".into())));
+    assert_eq!(signed_by(&keys, &[]), ("AKIATESTUSER".into(), None));
+    keys.file(".aws/credentials", "[dev]\naws_access_key_id = AKIADEV\naws_secret_access_key = s\n[tmp]\naws_access_key_id = ASIATMP\naws_secret_access_key = s\naws_session_token = tmp\n");
+    assert_eq!(signed_by(&keys, &["--profile", "dev"]), ("AKIADEV".into(), None));
+    assert_eq!(signed_by(&keys, &["--profile", "tmp"]), ("ASIATMP".into(), Some("tmp".into())));
+    keys.set("AWS_ACCESS_KEY_ID", "ASIAENV");
+    keys.set("AWS_SESSION_TOKEN", "env-token");
+    assert_eq!(signed_by(&keys, &[]), ("ASIAENV".into(), Some("env-token".into())));
+}
+
+#[test]
+fn a_chained_role_is_capped_at_an_hour_and_we_say_so() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let notice =
+        "credsh: a role assumed with temporary credentials lives an hour at most (role chaining): asking for 1h\n";
+    let flags = ["export", "--role", ARN, "--duration", "2h"];
+    let run = cloudshell(&endpoint, &sts).credsh(&flags);
+    assert_eq!((run.status, run.stderr.as_str()), (0, notice));
+    assert_eq!(sts.call().get("DurationSeconds"), "3600");
+    // The control: keys of one's own are not chained.
+    let run = user(&sts).credsh(&flags);
+    assert_eq!((run.status, run.stderr.as_str()), (0, ""));
+    assert_eq!(sts.of("AssumeRole")[1].get("DurationSeconds"), "7200");
+}
+
+#[test]
+fn long_term_keys_are_never_handed_out() {
+    let sts = Sts::start();
+    let profile = Sandbox::new().with("AWS_ENDPOINT_URL_STS", &sts.url());
+    profile.file(
+        ".aws/credentials",
+        "[dev]\naws_access_key_id = AKIATESTUSER\naws_secret_access_key = long-term-secret\n",
+    );
+    for (sandbox, flags) in
+        [(user(&sts), vec![]), (user(&sts), vec!["--source", "env"]), (profile, vec!["--profile", "dev"])]
+    {
+        let run = sandbox.credsh(&[&["export"], flags.as_slice()].concat());
+        assert_eq!(run.stderr, "");
+        let out = run.ok();
+        assert!(
+            out.contains("ASIASTS")
+                && out.contains("AWS_SESSION_TOKEN='sts-token-")
+                && !out.contains("AKIA")
+                && !out.contains("long-term"),
+            "{out}"
+        );
+        let call = sts.calls().pop().unwrap();
+        assert_eq!(
+            (call.get("Action"), call.get("DurationSeconds"), call.signer()),
+            ("GetSessionToken", "3600", "AKIATESTUSER")
+        );
+        let files: Vec<String> =
+            sandbox.stored().iter().map(|name| std::fs::read_to_string(sandbox.store().join(name)).unwrap()).collect();
+        assert!(!files.concat().contains("long-term-secret"), "nor stored");
+        sts.refuse(403, "AccessDenied", "no");
+        let text = sandbox.credsh(&[&["export", "--no-store"], flags.as_slice()].concat());
+        let text = text.fails(4, &["sts:GetSessionToken failed with AccessDenied: no"]);
+        assert!(!text.contains("long-term-secret"), "nor without STS");
+        sts.yes();
+    }
+    user(&sts).credsh(&["export", "--duration", "12h"]).ok();
+    assert_eq!(sts.calls().pop().unwrap().get("DurationSeconds"), "43200");
+}
+
+#[test]
+fn awss_codes_become_advice() {
+    let trust = "either cloudshell may not call it, or the role's trust policy does not name cloudshell, or one of its conditions (ExternalId, MFA, source identity) is not met; AWS says the same for all three";
+    let clock = "this machine's clock is wrong: set it, e.g. with chronyc or timedatectl";
+    let unknown = "AWS does not know the key of cloudshell: it was deleted, its session token is missing, or it belongs to another partition";
+    let exceeds = "The requested DurationSeconds exceeds the";
+    let chained = format!("{exceeds} 1 hour session limit for roles assumed by role chaining.");
+    let longer = format!("{exceeds} MaxSessionDuration set for this role.");
+    let mfa = "MultiFactorAuthentication failed";
+    let (wrong, serial, both) = (
+        format!("{mfa} with invalid MFA one time pass code."),
+        format!(
+            "{mfa}, unable to validate MFA code. Please verify your MFA serial number is valid and associated with this user."
+        ),
+        format!("{mfa}, must provide both MFA serial number and one time pass code."),
+    );
+    let cases = [
+        (403, "AccessDenied", DENIED, 4, trust),
+        (403, "AccessDenied", &wrong, 4, "a code works once: wait for the next one"),
+        (403, "AccessDenied", &serial, 4, "check that mfa_serial is this user's device"),
+        (403, "AccessDenied", &both, 4, "this role wants an MFA code: name the device in the profile's mfa_serial"),
+        (
+            403,
+            "ExpiredToken",
+            "The security token included in the request is expired",
+            4,
+            "the credentials of cloudshell are over: renew them first",
+        ),
+        (400, "ExpiredTokenException", "x", 4, "the credentials of cloudshell are over: renew them first"),
+        (403, "InvalidClientTokenId", "The security token included in the request is invalid", 4, unknown),
+        (
+            403,
+            "SignatureDoesNotMatch",
+            "The request signature we calculated does not match the signature you provided.",
+            4,
+            "the secret key of cloudshell is wrong, or was mangled when it was copied",
+        ),
+        (
+            403,
+            "SignatureDoesNotMatch",
+            "Signature expired: 20241010T084418Z is now earlier than 20241010T090000Z (20241010T091500Z - 15 min.)",
+            4,
+            clock,
+        ),
+        (
+            403,
+            "SignatureDoesNotMatch",
+            "Signature not yet current: 20241010T084418Z is still later than 20241010T080000Z",
+            4,
+            clock,
+        ),
+        (400, "RequestExpired", "x", 4, clock),
+        (
+            400,
+            "ValidationError",
+            &longer,
+            4,
+            "the role allows less: pass a shorter --duration, or raise the role's maximum session duration",
+        ),
+        (
+            400,
+            "ValidationError",
+            &chained,
+            4,
+            "roles assumed with temporary credentials live an hour at most: pass --duration 1h",
+        ),
+        (
+            403,
+            "RegionDisabledException",
+            "x",
+            4,
+            "STS is not activated in this region: pass --region with another, or have the account's administrator activate it",
+        ),
+        (
+            400,
+            "PackedPolicyTooLarge",
+            "Packed size of session tags consumes 112% of allotted space.",
+            4,
+            "shorten the session policy or the tags",
+        ),
+        (400, "Throttling", "Rate exceeded", 5, "AWS asks for fewer requests: try again in a minute"),
+        (400, "SomethingNew", "what it says", 4, ""),
+    ];
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let sandbox = cloudshell(&endpoint, &sts);
+    for (http, code, message, status, advice) in cases {
+        sts.refuse(http, code, message);
+        let hint = if advice.is_empty() { String::new() } else { format!("hint: {advice}\n") };
+        let run = sandbox.credsh(&["export", "--role", ARN]);
+        assert_eq!(run.fails(status, &[]), format!("credsh: sts:AssumeRole failed with {code}: {message}\n{hint}"));
+    }
+    assert_eq!(sandbox.stored(), [format!("{}.lock", lock_id(&sandbox)), "clock".into()], "a refusal is no lease");
+}
+
+fn lock_id(sandbox: &Sandbox) -> String {
+    sandbox.stored().iter().find_map(|name| name.strip_suffix(".lock").map(str::to_owned)).unwrap_or_default()
+}
+
+#[test]
+fn throttling_is_tried_again() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    sts.refuse_times(2, 400, "Throttling", "Rate exceeded");
+    cloudshell(&endpoint, &sts).credsh(&["export", "--role", ARN]).ok();
+    assert_eq!(sts.calls().len(), 3);
+}
+
+#[test]
+fn what_sts_says_cannot_move_the_terminal() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    sts.refuse(403, "AccessDenied", "a&#x9b;31mb&#13;&#10;c");
+    let text = cloudshell(&endpoint, &sts)
+        .credsh(&["export", "--role", ARN])
+        .fails(4, &["credsh: sts:AssumeRole failed with AccessDenied: a"]);
+    assert!(!text.replace('\n', "").contains(char::is_control), "{text:?}");
+    assert_eq!(text.lines().count(), 2, "{text:?}");
+}
+
+#[test]
+fn an_sts_that_is_not_there_or_not_sts() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let down = format!("http://{}", TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap());
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("AWS_ENDPOINT_URL_STS", &down);
+    let flags = ["export", "--role", ARN];
+    assert_eq!(sandbox.credsh(&flags).fails(5, &[]), "credsh: cannot reach AWS STS: connection refused\n");
+    let sandbox = cloudshell(&endpoint, &sts);
+    sts.answer(500, "<html>Internal Server Error</html>");
+    sandbox.credsh(&flags).fails(5, &["credsh: AWS STS answered with status 500"]);
+    sts.answer(403, "Forbidden");
+    assert_eq!(
+        sandbox.credsh(&flags).fails(4, &[]),
+        "credsh: AWS STS answered with status 403\n",
+        "no word of the container's token"
+    );
+    sts.answer(200, "<html>hello</html>");
+    sandbox.credsh(&flags).fails(5, &["AWS STS"]);
+    sts.answer(200, "<AssumeRoleResponse><AssumeRoleResult></AssumeRoleResult></AssumeRoleResponse>");
+    sandbox.credsh(&flags).fails(5, &["credsh: AWS STS gave no usable credentials: the answer holds no credentials\n"]);
+}
+
+#[test]
+fn a_renewal_repeats_the_same_request() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    endpoint.rotate(support::endpoint::Rotation::Always);
+    let mut sandbox = cloudshell(&endpoint, &sts);
+    let flags = [
+        "refresh",
+        "--role",
+        ARN,
+        "--duration",
+        "15m",
+        "--session-name",
+        "me",
+        "--external-id",
+        "ext",
+        "--region",
+        "eu-central-1",
+    ];
+    sandbox.credsh(&flags).ok();
+    sandbox.credsh(&["refresh", "--role", ARN]).ok();
+    let table = sandbox.credsh(&["status", "--json"]).ok();
+    let ids: Vec<&str> = table.split("\"id\": \"").skip(1).map(|rest| &rest[..16]).collect();
+    assert_eq!(ids.len(), 2, "{table}");
+    // Another shell of the user's, in other surroundings, knows no more than the lease's id.
+    sandbox.unset("AWS_ENDPOINT_URL_STS");
+    sandbox.set("AWS_REGION", "us-west-2");
+    for id in ids {
+        sandbox.set("CREDSH_LEASE", id);
+        sandbox.credsh(&["refresh", "--force"]).ok();
+    }
+    let calls = sts.calls();
+    let same = |one: &Call, other: &Call| {
+        let form =
+            |call: &Call| call.form.iter().filter(|(_, value)| !is_default_name(value)).cloned().collect::<Vec<_>>();
+        (form(one), one.region(), one.form.len()) == (form(other), other.region(), other.form.len())
+    };
+    assert_eq!(calls.len(), 4);
+    assert!(!same(&calls[0], &calls[1]), "the control");
+    for first in &calls[..2] {
+        assert!(calls[2..].iter().any(|renewal| same(first, renewal)), "{first:?} was not repeated: {calls:?}");
+    }
+}
+
+#[test]
+fn a_role_that_is_refused_keeps_the_credentials_at_hand() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let sandbox = cloudshell(&endpoint, &sts);
+    let first = sandbox.credsh(&["export", "--role", ARN]).ok();
+    sts.refuse(403, "AccessDenied", DENIED);
+    let text = sandbox
+        .credsh(&["refresh", "--force", "--role", ARN])
+        .fails(4, &["failed with AccessDenied", "credsh: the credentials at hand are kept: role:deploy "]);
+    assert!(!text.contains("sts-secret") && !text.contains("token-1"), "{text}");
+    assert_eq!(sandbox.credsh(&["export", "--role", ARN]).ok(), first);
+}
+
+const MFA: &str = "[profile base]\naws_access_key_id = AKIABASE\naws_secret_access_key = s\n[profile mfa]\nrole_arn = arn:aws:iam::123456789012:role/deploy\nsource_profile = base\nmfa_serial = arn:aws:iam::123456789012:mfa/me\n";
+
+#[test]
+fn an_mfa_code_without_a_terminal_is_refused_with_words() {
+    let sts = Sts::start();
+    let sandbox = Sandbox::new().with("AWS_ENDPOINT_URL_STS", &sts.url());
+    sandbox.file(".aws/config", MFA);
+    // In a session of its own there is no terminal, whoever runs the tests.
+    let mut setsid = sandbox.command("setsid");
+    let run = Run::of(setsid.args(["--wait", support::CREDSH, "export", "--profile", "mfa"]).output().unwrap());
+    run.fails(1, &["credsh: cannot ask on /dev/tty: no such device or address\n"]);
+    assert_eq!(sts.calls().len(), 0);
+}
+
+#[test]
+fn an_mfa_code_is_asked_for_on_the_terminal() {
+    let sts = Sts::start();
+    let sandbox = Sandbox::new().with("AWS_ENDPOINT_URL_STS", &sts.url());
+    sandbox.file(".aws/config", MFA);
+    let out = sandbox.home().join("out");
+    // stdin, stdout and stderr are elsewhere: the question must not need them.
+    let command = format!("{} export --profile mfa </dev/null >{} 2>&1", support::CREDSH, out.display());
+    let mut script = sandbox.command("script");
+    script
+        .args(["-qec", &command, "/dev/null"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped());
+    let mut script = script.spawn().unwrap();
+    std::io::Write::write_all(script.stdin.as_mut().unwrap(), b"123456\n").unwrap();
+    let run = Run::of(script.wait_with_output().unwrap());
+    assert!(run.stdout.contains("MFA code for arn:aws:iam::123456789012:mfa/me: "), "{run:?}");
+    assert!(std::fs::read_to_string(out).unwrap().contains("ASIASTS0001"));
+    let call = sts.call();
+    assert_eq!((call.get("SerialNumber"), call.get("TokenCode")), ("arn:aws:iam::123456789012:mfa/me", "123456"));
+}

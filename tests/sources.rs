@@ -1,0 +1,319 @@
+//! Which source is chosen, and the ones that come from AWS's own files: profiles, processes, web identity.
+
+mod support;
+
+use support::endpoint::{Endpoint, now, rfc3339};
+use support::sts::Sts;
+use support::{Run, Sandbox};
+
+const ROLE: &str = "arn:aws:iam::123456789012:role/deploy";
+
+/// With these profiles, and an STS. Were another STS asked, it would be through a proxy that is not there.
+fn configured(sts: &Sts, config: &str) -> Sandbox {
+    let sandbox = Sandbox::new().with("AWS_ENDPOINT_URL_STS", &sts.url()).with("HTTPS_PROXY", "http://127.0.0.1:9");
+    sandbox.file(".aws/config", config);
+    sandbox
+}
+
+/// A program that prints this.
+fn process(sandbox: &Sandbox, json: &str) -> String {
+    let path = sandbox.file("process", &format!("#!/bin/sh\ncat <<'END'\n{json}\nEND\n"));
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+fn label(run: Run) -> String {
+    assert_eq!(run.status, 0, "{run:?}");
+    run.stderr.lines().next().unwrap().trim_start_matches("credsh: renewed: ").split(' ').next().unwrap().to_owned()
+}
+
+#[test]
+fn no_source_at_all_lists_where_was_looked() {
+    let sandbox = Sandbox::new();
+    let home = sandbox.home();
+    let wanted = format!(
+        "credsh: no source of credentials was found; looked for:
+  - container endpoint: AWS_CONTAINER_CREDENTIALS_FULL_URI and AWS_CONTAINER_CREDENTIALS_RELATIVE_URI are not set
+  - environment: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set
+  - profile: AWS_PROFILE is not set, and no default profile with credentials is in {0}/.aws/config or {0}/.aws/credentials
+  - web identity: AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not both set
+  - EC2 metadata service: turned off by AWS_EC2_METADATA_DISABLED
+hint: name one with --profile, --role or --source; in AWS CloudShell the container variables are set by themselves
+",
+        home.display()
+    );
+    assert_eq!(sandbox.credsh(&["refresh"]).fails(3, &[]), wanted);
+    assert_eq!(sandbox.credsh(&["export", "--role", ROLE]).fails(3, &[]), wanted);
+    // A default profile may hold no more than a region.
+    sandbox.file(".aws/config", "[default]\nregion = eu-central-1\n");
+    assert_eq!(sandbox.credsh(&["export"]).fails(3, &[]), wanted);
+}
+
+#[test]
+fn the_order_of_the_choice() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let keys = |name: &str| format!("aws_access_key_id = AKIA{name}\naws_secret_access_key = s\n");
+    let config = format!("[default]\n{}[profile one]\n{}[profile two]\n{}", keys("DEFAULT"), keys("ONE"), keys("TWO"));
+    let mut sandbox = configured(&sts, &config);
+    let choice = |sandbox: &Sandbox, flags: &[&str]| label(sandbox.credsh(&[&["refresh", "--force"], flags].concat()));
+    // Each beats all before it.
+    assert_eq!(choice(&sandbox, &[]), "profile:default");
+    sandbox.set("AWS_DEFAULT_PROFILE", "one");
+    assert_eq!(choice(&sandbox, &[]), "profile:one");
+    sandbox.set("AWS_PROFILE", "two");
+    assert_eq!(choice(&sandbox, &[]), "profile:two");
+    sandbox.set("AWS_ACCESS_KEY_ID", "AKIAENV");
+    sandbox.set("AWS_SECRET_ACCESS_KEY", "s");
+    assert_eq!(choice(&sandbox, &[]), "env");
+    sandbox.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", &endpoint.uri());
+    sandbox.set("AWS_CONTAINER_AUTHORIZATION_TOKEN", support::endpoint::TOKEN);
+    assert_eq!(choice(&sandbox, &[]), "cloudshell");
+    assert_eq!(choice(&sandbox, &["--profile", "one"]), "profile:one");
+    // And a flag names any of them.
+    assert_eq!(choice(&sandbox, &["--source", "env"]), "env");
+    assert_eq!(choice(&sandbox, &["--source", "profile"]), "profile:two");
+    assert_eq!(choice(&sandbox, &["--source", "profile", "--profile", "default"]), "profile:default");
+    assert_eq!(choice(&sandbox, &["--source", "container"]), "cloudshell");
+}
+
+#[test]
+fn a_source_that_was_named_and_is_not_there() {
+    let sts = Sts::start();
+    let sandbox = configured(&sts, "[profile plain]\nregion = eu-central-1\n");
+    let cases: [(&[&str], i32, &str); 10] = [
+        (
+            &["--source", "container"],
+            3,
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI and AWS_CONTAINER_CREDENTIALS_RELATIVE_URI (not set)",
+        ),
+        (&["--source", "env"], 3, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (not both set)"),
+        (&["--source", "web-identity"], 3, "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN (not both set)"),
+        (&["--source", "ec2"], 3, "EC2 metadata service: "),
+        (
+            &["--source", "sso", "--profile", "plain"],
+            1,
+            "credsh: profile plain: has no sso_session and sso_account_id\n",
+        ),
+        (&["--source", "process", "--profile", "plain"], 1, "credsh: profile plain: has no credential_process\n"),
+        (
+            &["--source", "profile", "--profile", "none"],
+            1,
+            "credsh: profile none: is in neither the AWS config file nor the credentials file\nhint: `aws configure list-profiles` shows the names there are\n",
+        ),
+        (&["--profile", "none"], 1, "credsh: profile none: is in neither"),
+        (&["--source", "profile"], 1, "credsh: profile default: is in neither"),
+        (&["--profile", "plain"], 1, "credsh: profile plain gave no credentials: "),
+    ];
+    for (flags, status, message) in cases {
+        sandbox.credsh(&[&["export"], flags].concat()).fails(status, &[message]);
+    }
+    assert_eq!(sts.calls().len(), 0);
+}
+
+#[test]
+fn a_profiles_role_honours_the_profile() {
+    let sts = Sts::start();
+    let sandbox = configured(
+        &sts,
+        "[profile base]\naws_access_key_id = AKIABASE\naws_secret_access_key = s\nregion = sa-east-1
+[profile deploy]\nrole_arn = arn:aws:iam::123456789012:role/deploy\nsource_profile = base\nduration_seconds = 7200
+external_id = ext-1\nrole_session_name = me\nregion = eu-central-1\n",
+    );
+    let run = sandbox.credsh(&["refresh", "--profile", "deploy"]);
+    assert_eq!(label(run), "profile:deploy");
+    let call = sts.call();
+    let sent = ["Action", "RoleArn", "DurationSeconds", "ExternalId", "RoleSessionName"].map(|name| call.get(name));
+    assert_eq!(sent, ["AssumeRole", ROLE, "7200", "ext-1", "me"]);
+    assert_eq!((call.signer(), call.region()), ("AKIABASE", "eu-central-1"));
+    // The flag is for this time.
+    sandbox.credsh(&["export", "--profile", "deploy", "--duration", "15m"]).ok();
+    assert_eq!(sts.calls()[1].get("DurationSeconds"), "900");
+}
+
+#[test]
+fn roles_over_roles_and_over_other_sources() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let role = |name: &str, rest: &str| {
+        format!("[profile {name}]\nrole_arn = arn:aws:iam::123456789012:role/{name}\n{rest}\n")
+    };
+    let config = [
+        role("first", "source_profile = base"),
+        role("second", "source_profile = first\nduration_seconds = 43200"),
+        role("self", "source_profile = self\naws_access_key_id = AKIASELF\naws_secret_access_key = s"),
+        role("env", "credential_source = Environment"),
+        role("box", "credential_source = EcsContainer"),
+        "[profile base]\naws_access_key_id = AKIABASE\naws_secret_access_key = s\n".into(),
+    ];
+    let sandbox =
+        configured(&sts, &config.concat()).with("AWS_ACCESS_KEY_ID", "AKIAENV").with("AWS_SECRET_ACCESS_KEY", "s");
+    let sandbox = sandbox.with("AWS_CONTAINER_CREDENTIALS_FULL_URI", &endpoint.uri());
+    let sandbox = sandbox.with("AWS_CONTAINER_AUTHORIZATION_TOKEN", support::endpoint::TOKEN);
+    let asked = |name: &str| {
+        let before = sts.calls().len();
+        let run = sandbox.credsh(&["export", "--no-store", "--profile", name]);
+        assert_eq!(run.status, 0, "{run:?}");
+        let calls = sts.calls().split_off(before);
+        let calls: Vec<String> = calls
+            .iter()
+            .map(|call| {
+                format!(
+                    "{} {} {}",
+                    call.signer(),
+                    call.get("RoleArn").rsplit('/').next().unwrap(),
+                    call.get("DurationSeconds")
+                )
+            })
+            .collect();
+        (calls, run.stderr)
+    };
+    assert_eq!(asked("first").0, ["AKIABASE first "]);
+    let (calls, said) = asked("second");
+    assert_eq!(calls[0], "AKIABASE first ");
+    assert!(calls[1].starts_with("ASIASTS") && calls[1].ends_with(" second 3600"), "{calls:?}");
+    assert!(said.contains("role chaining"), "{said}");
+    assert_eq!(asked("self").0, ["AKIASELF self "], "its own keys, and once");
+    assert_eq!(asked("env").0, ["AKIAENV env "]);
+    assert_eq!(asked("box").0, ["ASIATEST0001 box "]);
+}
+
+#[test]
+fn profiles_that_cannot_be() {
+    let sts = Sts::start();
+    let sandbox = configured(
+        &sts,
+        "[profile a]\nrole_arn = arn:aws:iam::123456789012:role/a\nsource_profile = b
+[profile b]\nrole_arn = arn:aws:iam::123456789012:role/b\nsource_profile = a
+[profile lost]\nrole_arn = arn:aws:iam::123456789012:role/a\nsource_profile = nowhere
+[profile alone]\nrole_arn = arn:aws:iam::123456789012:role/a
+[profile both]\nrole_arn = arn:aws:iam::123456789012:role/a\nsource_profile = base\ncredential_source = Environment
+[profile odd]\nrole_arn = arn:aws:iam::123456789012:role/a\ncredential_source = Somewhere
+[profile long]\nrole_arn = arn:aws:iam::123456789012:role/a\nsource_profile = base\nduration_seconds = an hour
+[profile base]\naws_access_key_id = AKIABASE\naws_secret_access_key = s\n",
+    );
+    let cases = [
+        ("a", "its source_profile leads in a circle\n"),
+        ("lost", "is in neither the AWS config file nor the credentials file\n"),
+        ("alone", "credsh: profile alone: has role_arn, but neither source_profile nor credential_source\n"),
+        ("both", "credsh: profile both: has both source_profile and credential_source\n"),
+        ("odd", "credsh: profile odd: its credential_source is Somewhere\n"),
+        ("long", "credsh: profile long: its duration_seconds is no number\n"),
+    ];
+    for (name, message) in cases {
+        sandbox.credsh(&["export", "--profile", name]).fails(1, &[message]);
+    }
+    sandbox.file(".aws/config", "[profile a\nx = y\n");
+    sandbox.credsh(&["export", "--profile", "a"]).fails(1, &["credsh: the AWS configuration cannot be read: "]);
+    assert_eq!(sts.calls().len(), 0);
+}
+
+#[test]
+fn a_credential_process() {
+    let sts = Sts::start();
+    let mut sandbox = configured(&sts, "");
+    let end = rfc3339(now() + 1800);
+    let program = process(
+        &sandbox,
+        &format!(
+            r#"{{"Version":1,"AccessKeyId":"ASIAPROCESS","SecretAccessKey":"process-secret","SessionToken":"t","Expiration":"{end}"}}"#
+        ),
+    );
+    sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = {program}\n"));
+    for flags in [&["--profile", "p"][..], &["--source", "process", "--profile", "p"]] {
+        let out = sandbox.credsh(&[&["export", "--no-store"], flags].concat()).ok();
+        assert_eq!(
+            out,
+            format!(
+                "export AWS_ACCESS_KEY_ID='ASIAPROCESS'\nexport AWS_SECRET_ACCESS_KEY='process-secret'\nexport AWS_SESSION_TOKEN='t'\nexport AWS_CREDENTIAL_EXPIRATION='{end}'\n"
+            )
+        );
+    }
+    sandbox.set("AWS_PROFILE", "p");
+    sandbox.credsh(&["export", "--role", ROLE]).ok();
+    assert_eq!(sts.call().signer(), "ASIAPROCESS");
+    // Long-term keys are not handed out, whoever keeps them.
+    process(&sandbox, r#"{"Version":1,"AccessKeyId":"AKIAPROCESS","SecretAccessKey":"process-secret"}"#);
+    let out = sandbox.credsh(&["export", "--no-store"]).ok();
+    assert!(!out.contains("AKIAPROCESS") && !out.contains("process-secret") && out.contains("ASIASTS0002"), "{out}");
+    assert_eq!((sts.calls()[1].get("Action"), sts.calls()[1].signer()), ("GetSessionToken", "AKIAPROCESS"));
+    for broken in [
+        r#"{"Version":1,"AccessKeyId":"AKIAPROCESS","SecretAccessKey":"process-secret""#,
+        r#"{"Version":2}"#,
+        "process-secret",
+    ] {
+        process(&sandbox, broken);
+        let text = sandbox.credsh(&["export", "--no-store"]).fails(1, &["credsh: profile p gave no credentials: "]);
+        assert!(!text.contains("process-secret"), "{text}");
+    }
+    sandbox.file(".aws/config", "[profile p]\ncredential_process = echo this way >&2; exit 3\n");
+    sandbox.credsh(&["export", "--no-store"]).fails(1, &["credsh: profile p gave no credentials: "]);
+}
+
+#[test]
+fn temporary_keys_of_the_environment_are_passed_on() {
+    let end = rfc3339(now() + 900);
+    let sandbox = Sandbox::new().with("AWS_ACCESS_KEY_ID", "ASIAENV").with("AWS_SECRET_ACCESS_KEY", "s");
+    let mut sandbox = sandbox.with("AWS_SESSION_TOKEN", "t").with("AWS_CREDENTIAL_EXPIRATION", &end);
+    let wanted = format!(
+        "export AWS_ACCESS_KEY_ID='ASIAENV'\nexport AWS_SECRET_ACCESS_KEY='s'\nexport AWS_SESSION_TOKEN='t'\nexport AWS_CREDENTIAL_EXPIRATION='{end}'\n"
+    );
+    assert_eq!(sandbox.credsh(&["export"]).ok(), wanted);
+    sandbox.set("AWS_CREDENTIAL_EXPIRATION", &rfc3339(now() - 9));
+    sandbox
+        .credsh(&["export", "--no-store"])
+        .fails(5, &["credsh: the environment gave no usable credentials: they ended at "]);
+    // Without a known end they are not over.
+    sandbox.unset("AWS_CREDENTIAL_EXPIRATION");
+    let out = sandbox.credsh(&["export", "--no-store"]).ok();
+    assert_eq!(out.lines().count(), 3, "{out}");
+}
+
+#[test]
+fn sso_without_a_sign_in_says_what_to_type() {
+    let sts = Sts::start();
+    let sandbox = configured(
+        &sts,
+        "[profile dev]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = dev\nregion = us-east-1
+[sso-session corp]\nsso_region = us-east-1\nsso_start_url = https://example.invalid/start\n",
+    );
+    for flags in [&["--profile", "dev"][..], &["--source", "sso", "--profile", "dev"]] {
+        sandbox.credsh(&[&["export"], flags].concat()).fails(
+            1,
+            &["credsh: profile dev gave no credentials: ", "hint: sign in with `aws sso login --profile dev`\n"],
+        );
+    }
+    sandbox
+        .credsh(&["export", "--profile", "dev", "--role", ROLE])
+        .fails(1, &["hint: sign in with `aws sso login --profile dev`\n"]);
+}
+
+#[test]
+fn a_web_identity() {
+    let sts = Sts::start();
+    let mut sandbox = configured(&sts, "").with("AWS_ROLE_ARN", ROLE).with("AWS_REGION", "eu-central-1");
+    let file = sandbox.file("jwt", "header.payload.signature");
+    sandbox.set("AWS_WEB_IDENTITY_TOKEN_FILE", file.to_str().unwrap());
+    assert_eq!(label(sandbox.credsh(&["refresh"])), "web-identity");
+    let call = sts.call();
+    let sent = ["Action", "RoleArn", "WebIdentityToken"].map(|name| call.get(name).to_owned());
+    assert_eq!(sent, ["AssumeRoleWithWebIdentity", ROLE, "header.payload.signature"]);
+    assert!(call.get("RoleSessionName").ends_with("-session"), "{call:?}");
+    assert_eq!(call.authorization, "", "not signed");
+    sandbox.set("AWS_ROLE_SESSION_NAME", "pod");
+    sandbox.credsh(&["export", "--source", "web-identity"]).ok();
+    assert_eq!(sts.calls()[1].get("RoleSessionName"), "pod");
+    sts.refuse(400, "InvalidIdentityToken", "no OpenIDConnect provider");
+    let text =
+        sandbox.credsh(&["export", "--no-store"]).fails(4, &["InvalidIdentityToken", "no OpenIDConnect provider"]);
+    assert!(!text.contains("payload"), "{text}");
+    std::fs::remove_file(&file).unwrap();
+    let message = format!("credsh: cannot read the web identity token {}: no such file or directory\n", file.display());
+    sandbox.credsh(&["export", "--no-store"]).fails(1, &[&message]);
+    // A renewal in other surroundings asks the same STS.
+    sandbox.file("jwt", "header.payload.signature\n");
+    sts.yes();
+    sandbox.unset("AWS_ENDPOINT_URL_STS");
+    let table = sandbox.credsh(&["status", "--json"]).ok();
+    let id = &table.split("\"id\": \"").nth(1).unwrap()[..16];
+    sandbox.with("CREDSH_LEASE", id).credsh(&["refresh", "--force"]).ok();
+    assert_eq!(sts.calls().last().unwrap().get("WebIdentityToken"), "header.payload.signature");
+}

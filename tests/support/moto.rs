@@ -1,0 +1,63 @@
+//! moto, a stand-in for AWS that knows callers, roles and sessions: here the real AWS CLI and boto3 can use what credsh
+//! handed out. What STS was asked is better seen with `sts`, whose errors are also the real ones.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub struct Moto {
+    port: u16,
+    /// A shell that holds moto, and ends it when this test binary is gone: a `static` is never dropped.
+    holder: Child,
+}
+
+/// A program of the tests' Python environment, which `tests/setup.sh` makes.
+pub fn tool(name: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/venv/bin").join(name);
+    assert!(path.exists(), "{} is missing: run tests/setup.sh", path.display());
+    path
+}
+
+impl Moto {
+    /// The one of this test binary. It takes seconds to start, and its tests do not disturb each other.
+    pub fn shared() -> &'static Moto {
+        static MOTO: OnceLock<Moto> = OnceLock::new();
+        MOTO.get_or_init(Moto::start)
+    }
+
+    fn start() -> Moto {
+        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        let script = r#""$@" >/dev/null 2>&1 & pid=$!; read -r _; kill $pid"#;
+        let mut holder = Command::new("sh");
+        holder.args(["-c", script, "sh"]).arg(tool("moto_server")).args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+        let moto = Moto { port, holder: holder.stdin(Stdio::piped()).spawn().unwrap() };
+        let start = Instant::now();
+        while !moto.answers() {
+            assert!(start.elapsed() < Duration::from_secs(120), "moto does not start");
+            thread::sleep(Duration::from_millis(100));
+        }
+        moto
+    }
+
+    fn answers(&self) -> bool {
+        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) else { return false };
+        let mut answer = [0; 12];
+        let asked = stream.write_all(b"GET /moto-api/ HTTP/1.0\r\n\r\n").and_then(|()| stream.read_exact(&mut answer));
+        asked.is_ok() && answer.ends_with(b"200")
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        drop(self.holder.stdin.take());
+        let _ = self.holder.wait();
+    }
+}

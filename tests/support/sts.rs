@@ -1,0 +1,208 @@
+//! An AWS STS of our own that records the parameters of each request and answers as told: moto takes any parameter and
+//! its errors have a shape that the real STS's do not have.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+use std::time::Duration;
+
+use super::endpoint::{now, rfc3339};
+
+/// One request: its form, and who signed it for where.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// In the order they came, decoded.
+    pub form: Vec<(String, String)>,
+    pub authorization: String,
+    /// `X-Amz-Security-Token`.
+    pub token: Option<String>,
+}
+
+impl Call {
+    /// A parameter's value, "" when it was not sent.
+    pub fn get(&self, name: &str) -> &str {
+        self.form.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.form.iter().any(|(known, _)| known == name)
+    }
+
+    /// The access key id that signed, "" when nobody did.
+    pub fn signer(&self) -> &str {
+        self.scope().next().unwrap_or_default()
+    }
+
+    /// The region in the credential scope.
+    pub fn region(&self) -> &str {
+        self.scope().nth(2).unwrap_or_default()
+    }
+
+    fn scope(&self) -> impl Iterator<Item = &str> {
+        let scope = self.authorization.split("Credential=").nth(1).unwrap_or_default();
+        scope.split(',').next().unwrap_or_default().split('/')
+    }
+}
+
+#[derive(Default)]
+struct State {
+    calls: Vec<Call>,
+    /// Status and body instead of credentials; the number of times, or for ever.
+    fault: Option<(u16, String, Option<u32>)>,
+    /// Seconds; else what the request asks for.
+    life: Option<i64>,
+    number: u32,
+}
+
+pub struct Sts {
+    port: u16,
+    state: Arc<Mutex<State>>,
+}
+
+impl Sts {
+    /// Says yes to everything, for as long as is asked for.
+    pub fn start() -> Sts {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let state = Arc::new(Mutex::new(State::default()));
+        let shared = Arc::clone(&state);
+        thread::spawn(move || {
+            for stream in listener.incoming().filter_map(Result::ok) {
+                let state = Arc::clone(&shared);
+                thread::spawn(move || serve(stream, &state));
+            }
+        });
+        Sts { port, state }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Refuses, in the shape of the real STS.
+    pub fn refuse(&self, status: u16, code: &str, message: &str) {
+        self.answer(status, &error(code, message));
+    }
+
+    /// Answers every request with this.
+    pub fn answer(&self, status: u16, body: &str) {
+        self.lock().fault = Some((status, body.into(), None));
+    }
+
+    /// Refuses the next `times` requests and then says yes.
+    pub fn refuse_times(&self, times: u32, status: u16, code: &str, message: &str) {
+        self.lock().fault = Some((status, error(code, message), Some(times)));
+    }
+
+    pub fn yes(&self) {
+        self.lock().fault = None;
+    }
+
+    /// What it gives lives this many seconds, whatever was asked for.
+    pub fn live(&self, life: i64) {
+        self.lock().life = Some(life);
+    }
+
+    pub fn calls(&self) -> Vec<Call> {
+        self.lock().calls.clone()
+    }
+
+    /// The only call there was.
+    #[track_caller]
+    pub fn call(&self) -> Call {
+        let calls = self.calls();
+        assert_eq!(calls.len(), 1, "{calls:?}");
+        calls[0].clone()
+    }
+
+    /// The calls of one action.
+    pub fn of(&self, action: &str) -> Vec<Call> {
+        self.calls().into_iter().filter(|call| call.get("Action") == action).collect()
+    }
+}
+
+fn error(code: &str, message: &str) -> String {
+    format!(
+        "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>0</RequestId></ErrorResponse>"
+    )
+}
+
+fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
+    stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
+    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    let mut headers: Vec<(String, String)> = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        match line.trim_end() {
+            "" => break,
+            line => {
+                headers.extend(line.split_once(':').map(|(name, value)| (name.to_lowercase(), value.trim().to_owned())))
+            }
+        }
+    }
+    let header = |name: &str| headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    let mut body = vec![0; header("content-length")?.parse().ok()?];
+    reader.read_exact(&mut body).ok()?;
+    let form = String::from_utf8(body).ok()?;
+    let form = form
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (decode(name), decode(value)))
+        .collect();
+    let call = Call {
+        form,
+        authorization: header("authorization").unwrap_or_default(),
+        token: header("x-amz-security-token"),
+    };
+    let (status, body) = answer(&mut state.lock().unwrap(), call);
+    let head = format!(
+        "HTTP/1.1 {status} X\r\nContent-Type: text/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(format!("{head}{body}").as_bytes()).ok()
+}
+
+fn answer(state: &mut State, call: Call) -> (u16, String) {
+    let action = call.get("Action").to_owned();
+    let asked = call.get("DurationSeconds").parse().unwrap_or(3600);
+    state.calls.push(call);
+    if let Some((status, body, times)) = state.fault.clone() {
+        match times {
+            None => return (status, body),
+            Some(0) => {}
+            Some(left) => {
+                state.fault = Some((status, body.clone(), Some(left - 1)));
+                return (status, body);
+            }
+        }
+    }
+    state.number += 1;
+    let (number, end) = (state.number, rfc3339(now() + state.life.unwrap_or(asked)));
+    let body = format!(
+        "<{action}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{action}Result><Credentials><AccessKeyId>ASIASTS{number:04}</AccessKeyId><SecretAccessKey>sts-secret-{number}</SecretAccessKey><SessionToken>sts-token-{number}</SessionToken><Expiration>{end}</Expiration></Credentials></{action}Result><ResponseMetadata><RequestId>0</RequestId></ResponseMetadata></{action}Response>"
+    );
+    (200, body)
+}
+
+/// `application/x-www-form-urlencoded`.
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digits = [rest.next().unwrap(), rest.next().unwrap()];
+                u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap()
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(bytes).unwrap()
+}
