@@ -93,7 +93,9 @@ impl Shell {
         match self {
             Shell::Bash => "PS1='$ '\n",
             Shell::Zsh => "PROMPT='$ ' PROMPT_EOL_MARK=\n",
-            Shell::Fish => "set -g fish_greeting\nset -g fish_autosuggestion_enabled 0\nfunction fish_prompt\n    echo -n '$ '\nend\n",
+            Shell::Fish => {
+                "set -g fish_greeting\nset -g fish_autosuggestion_enabled 0\nfunction fish_prompt\n    echo -n '$ '\nend\n"
+            }
         }
     }
 }
@@ -155,9 +157,9 @@ impl Rc {
         sandbox.file(self.shell.rc_file(), &text);
         let mut words = wrapper.to_vec();
         words.extend(match self.shell {
-            Shell::Bash => ["bash", "--noprofile", "-i"],
-            Shell::Zsh => ["zsh", "-d", "-i"],
-            Shell::Fish => ["fish", "--private", "-i"],
+            Shell::Bash => &["bash", "--noprofile", "-i"][..],
+            Shell::Zsh => &["zsh", "-d", "-i"],
+            Shell::Fish => &["fish", "-i"],
         });
         let mut session = Session::open(self.shell, &words, self.size, sandbox);
         session.wait_for("the first prompt", Session::at_prompt);
@@ -195,7 +197,15 @@ impl Session {
                 }
             }
         });
-        Session { shell, child, keyboard, incoming, screen: vt100::Parser::new(rows, columns, 0), raw: Vec::new(), marks: 0 }
+        Session {
+            shell,
+            child,
+            keyboard,
+            incoming,
+            screen: vt100::Parser::new(rows, columns, 0),
+            raw: Vec::new(),
+            marks: 0,
+        }
     }
 
     pub fn send(&mut self, bytes: &[u8]) {
@@ -221,7 +231,9 @@ impl Session {
         let (typed, mark) = (format!("EN''D{}", self.marks), format!("END{}", self.marks));
         self.type_line(&format!("{command}; echo {typed}"));
         let end = |session: &Session| session.rows().iter().rposition(|row| row.trim_end() == mark);
-        self.wait_for(&format!("the end of `{command}`"), |session| end(session).is_some_and(|end| session.row() > end && session.at_prompt()));
+        self.wait_for(&format!("the end of `{command}`"), |session| {
+            end(session).is_some_and(|end| session.row() > end && session.at_prompt())
+        });
         let rows = self.rows();
         let end = end(self).unwrap();
         let start = rows.iter().rposition(|row| row.contains(&typed)).expect("the typed line does not wrap");
