@@ -79,14 +79,8 @@ impl Endpoint {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let state = State {
-            behaviour: Behaviour::Good,
-            rotation: Rotation::HalfLife,
-            life,
-            number: 0,
-            ends: 0,
-            clock: 0,
-            fields: Vec::new(),
-            requests: Vec::new(),
+            behaviour: Behaviour::Good, rotation: Rotation::HalfLife, life, number: 0, ends: 0, clock: 0,
+            fields: Vec::new(), requests: Vec::new(),
         };
         let state = Arc::new(Mutex::new(state));
         let shared = Arc::clone(&state);
@@ -185,22 +179,18 @@ pub fn rfc3339(time: i64) -> String {
 /// An HTTP `Date`; the name of the day is not looked at by anybody, but must be one.
 fn http_date(time: i64) -> String {
     let text = rfc3339(time);
-    let month = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-        [text[5..7].parse::<usize>().unwrap() - 1];
-    let weekday = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
-        [usize::try_from(time.div_euclid(86400).rem_euclid(7)).unwrap()];
+    let month = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"][text[5..7].parse::<usize>().unwrap() - 1];
+    let weekday = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][usize::try_from(time.div_euclid(86400).rem_euclid(7)).unwrap()];
     format!("{weekday}, {} {month} {} {} GMT", &text[8..10], &text[0..4], &text[11..19])
 }
 
 fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
     stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
-    let mut lines =
-        BufReader::new(stream.try_clone().ok()?).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
+    let mut lines = BufReader::new(stream.try_clone().ok()?).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
     let first = lines.next()?;
     let mut words = first.split(' ').map(str::to_owned);
     let (method, path) = (words.next()?, words.next()?);
-    let headers = lines
-        .filter_map(|line| line.split_once(':').map(|(name, value)| (name.to_lowercase(), value.trim().to_owned())));
+    let headers = lines.filter_map(|line| line.split_once(':').map(|(name, value)| (name.to_lowercase(), value.trim().to_owned())));
     let request = Request { method, path, headers: headers.collect() };
     let (behaviour, date) = {
         let mut state = state.lock().unwrap();
@@ -208,10 +198,7 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
         (state.behaviour.clone(), http_date(now() + state.clock))
     };
     let mut answer = |status: u16, headers: &str, body: &str| {
-        let head = format!(
-            "HTTP/1.1 {status} X\r\nDate: {date}\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n",
-            body.len()
-        );
+        let head = format!("HTTP/1.1 {status} X\r\nDate: {date}\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n", body.len());
         stream.write_all(format!("{head}{body}").as_bytes()).ok()
     };
     if request.method == "PUT" && request.path == "/latest/api/token" {
@@ -220,8 +207,7 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
     if request.path != PATH {
         return answer(404, "", r#"{"code":"NotFound","message":"no such path"}"#);
     }
-    let allowed = request.header("authorization") == Some(TOKEN)
-        || request.header("x-aws-ec2-metadata-token") == Some("session-token-of-put");
+    let allowed = request.header("authorization") == Some(TOKEN) || request.header("x-aws-ec2-metadata-token") == Some("session-token-of-put");
     if !allowed {
         return answer(403, "", r#"{"message":"Forbidden"}"#);
     }
