@@ -82,13 +82,13 @@ function __credsh_program
     $__credsh_exe hook --shell=fish --lease=$__credsh_lease $argv $__credsh_args </dev/null
 end
 
-# Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C.
+# Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C. That ends this function too, hence the
+# pause is set beforehand: or each further command would be held up again.
 function __credsh_wait
+    __credsh_defer (math $argv[1] + 10)
     set -l code (CREDSH_WAIT="$CREDSH_WAIT" __credsh_program --wait | string collect)
     if string match -q '__credsh_*' -- $code
         builtin eval $code
-    else
-        __credsh_defer (math $argv[1] + 10)
     end
 end
 

@@ -58,11 +58,13 @@ __credsh_program() {
   $__credsh_exe hook --shell=zsh --lease=$__credsh_lease "$@" "${__credsh_args[@]}" </dev/null
 }
 
-# Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C.
+# Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C. That ends this function too, hence the
+# pause is set beforehand: or each further command would be held up again.
 __credsh_wait() {
-  local code now=$1
+  local code
+  __credsh_defer $(($1 + 10))
   code=$(CREDSH_WAIT=${CREDSH_WAIT-} __credsh_program --wait)
-  if [[ $code == __credsh_* ]]; then builtin eval "$code"; else __credsh_defer $((now + 10)); fi
+  if [[ $code == __credsh_* ]]; then builtin eval "$code"; fi
 }
 
 # Something is due, or the indicator's text has changed. $1: prompt or exec.

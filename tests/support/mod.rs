@@ -6,6 +6,7 @@
 pub mod endpoint;
 pub mod moto;
 pub mod sts;
+pub mod pty;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

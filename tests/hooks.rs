@@ -1,0 +1,231 @@
+//! The hook in real shells: credentials appear, are renewed, and outlive idling, failures and nested shells. Each
+//! scenario runs in every shell.
+
+mod support;
+
+use std::thread;
+use std::time::Duration;
+
+use support::Sandbox;
+use support::endpoint::{Behaviour, Endpoint, TOKEN};
+use support::pty::{Session, Shell};
+
+in_every_shell! {
+    appears_by_itself
+    changes_by_itself_before_expiry
+    idle_past_expiry_and_the_very_next_command_sees_fresh_values
+    nested_shell_goes_on_with_the_lease
+    clear_removes_variables_and_indicator
+    endpoint_down_keeps_the_old_and_recovers_by_itself
+    endpoint_hanging_stops_neither_prompt_nor_command
+    ctrl_c_ends_the_wait
+    failure_shows_no_secret
+    outside_cloudshell_says_and_does_nothing
+}
+
+fn appears_by_itself(shell: Shell) {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.start(&sandbox);
+    assert_eq!(session.key(), "ASIATEST0001", "the very first command has them");
+    assert_eq!(session.var("TEMPORARY_AWS_SECRET_ACCESS_KEY"), "test-secret-1");
+    assert_eq!(session.var("TEMPORARY_AWS_SESSION_TOKEN"), "test-token-1");
+    assert!(session.var("TEMPORARY_AWS_CREDENTIAL_EXPIRATION").ends_with('Z'));
+    assert_eq!(session.var("CREDSH_SOURCE"), "cloudshell");
+    assert_eq!(session.var("CREDSH_LEASE").len(), 16);
+    assert_eq!(session.var("AWS_ACCESS_KEY_ID"), "", "the chain of the shell's own AWS CLI is left alone");
+    assert_eq!(endpoint.count(), 1, "one request serves them all");
+
+    // And with no command at all: prompts are enough.
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.start(&sandbox);
+    session.until("the indicator at a prompt", |session| {
+        session.enter();
+        session.prompt().starts_with("[cloudshell ")
+    });
+}
+
+fn changes_by_itself_before_expiry(shell: Shell) {
+    let endpoint = Endpoint::start(16);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.start(&sandbox);
+    assert_eq!(session.key(), "ASIATEST0001");
+    // Below eight seconds it is due; above again, and a prompt has taken the renewal over.
+    session.until("the window", |session| {
+        session.enter();
+        left(session) <= 8
+    });
+    session.until("the adoption at a prompt", |session| {
+        session.enter();
+        left(session) > 8
+    });
+    assert_eq!(session.run("echo $TEMPORARY_AWS_ACCESS_KEY_ID"), "ASIATEST0002");
+    assert_eq!(session.var("TEMPORARY_AWS_SECRET_ACCESS_KEY"), "test-secret-2");
+    assert!(!session.raw().contains("expired"), "the old one was valid until the new one was there");
+    assert_eq!(endpoint.count(), 2, "and the source was asked once for it");
+    assert!(!session.raw().contains("[1]"), "no job to be told of");
+}
+
+fn idle_past_expiry_and_the_very_next_command_sees_fresh_values(shell: Shell) {
+    let posix = [
+        "printenv KEY",
+        "( printenv KEY )",
+        "printenv KEY | cat",
+        "{ printenv KEY; }",
+        "for i in 1; do printenv KEY; done",
+        "echo $(printenv KEY)",
+    ];
+    let fish = [
+        "printenv KEY",
+        "sh -c 'printenv KEY'",
+        "printenv KEY | cat",
+        "begin; printenv KEY; end",
+        "for i in 1; printenv KEY; end",
+        "echo (printenv KEY)",
+    ];
+    thread::scope(|scope| {
+        for form in shell.pick(posix, fish) {
+            scope.spawn(move || {
+                let endpoint = Endpoint::start(4);
+                let sandbox = Sandbox::in_cloudshell(&endpoint);
+                let mut session = shell.start(&sandbox);
+                let first = session.key();
+                let seen = idle_past_expiry(&mut session, &form.replace("KEY", "TEMPORARY_AWS_ACCESS_KEY_ID"));
+                assert_ne!(seen, first, "{form}");
+                assert_eq!(seen, endpoint.key(), "{form}");
+                // The command that waited is one that knows the end of what it got.
+                assert_ne!(session.var("CREDSH_PROMPT"), "cloudshell expired", "{form}");
+            });
+        }
+    });
+}
+
+fn nested_shell_goes_on_with_the_lease(shell: Shell) {
+    // Another lease than the one that init would choose here, or a nested shell could find it without inheriting it.
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let process = sandbox.file(
+        "process",
+        "echo asked >>$HOME/asked\necho '{\"Version\":1,\"AccessKeyId\":\"ASIAPROFILE\",\"SecretAccessKey\":\"s\",\"SessionToken\":\"t\",\"Expiration\":\"2099-01-01T00:00:00Z\"}'\n",
+    );
+    sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = sh {}\n", process.display()));
+    let mut session = shell.start(&sandbox);
+    session.run("credsh refresh --profile p");
+    assert_eq!(session.key(), "ASIAPROFILE");
+    let (lease, requests) = (session.var("CREDSH_LEASE"), endpoint.count());
+    let row = session.row();
+    session.type_line(shell.name());
+    session.wait_for("the nested shell's prompt", |session| session.row() > row && session.at_prompt());
+    assert!(session.prompt().starts_with("[profile:p "), "from its first prompt on: {}", session.prompt());
+    assert_eq!(session.run("echo $SHLVL"), "2");
+    assert_eq!(session.key(), "ASIAPROFILE");
+    assert_eq!(session.var("CREDSH_LEASE"), lease);
+    assert_eq!(session.run("cat ~/asked"), "asked", "once");
+    assert_eq!(endpoint.count(), requests);
+    session.run("credsh refresh --force");
+    assert_eq!(session.run("cat ~/asked"), "asked\nasked", "and it can renew it");
+}
+
+fn clear_removes_variables_and_indicator(shell: Shell) {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.start(&sandbox);
+    assert_eq!(session.key(), "ASIATEST0001");
+    assert!(session.prompt().starts_with("[cloudshell "), "the control: {}", session.prompt());
+    assert_eq!(session.run("credsh clear"), "credsh: cleared 1 lease");
+    session.enter();
+    assert_eq!(session.prompt(), "$ ");
+    assert_eq!(session.run("env | grep -E '^(TEMPORARY_AWS|CREDSH)'"), "");
+    assert_eq!(endpoint.count(), 1, "nor does it come back by itself");
+    session.run("credsh refresh");
+    assert_eq!(session.key(), endpoint.key());
+    assert!(session.prompt().starts_with("[cloudshell "), "{}", session.prompt());
+}
+
+fn endpoint_down_keeps_the_old_and_recovers_by_itself(shell: Shell) {
+    let endpoint = Endpoint::start(4);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.start(&sandbox);
+    let first = session.key();
+    endpoint.behave(Behaviour::Close);
+    let seen = idle_past_expiry(&mut session, "echo ran");
+    let lines: Vec<&str> = seen.lines().collect();
+    assert!(matches!(lines[..], [said, "ran"] if said.starts_with("credsh: ")), "one line, and the command: {seen}");
+    assert_eq!(session.key(), first, "the old ones are kept, and it does not say so again");
+    assert_eq!(session.prompt(), "[cloudshell expired] $ ");
+    endpoint.behave(Behaviour::Good);
+    session.until("recovery", |session| session.key().ends_with(&endpoint.key()) && endpoint.key() != first);
+}
+
+fn endpoint_hanging_stops_neither_prompt_nor_command(shell: Shell) {
+    let endpoint = Endpoint::start(4);
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "1");
+    let mut session = shell.start(&sandbox);
+    let first = session.key();
+    endpoint.behave(Behaviour::Hang(Duration::from_secs(60)));
+    let seen = idle_past_expiry(&mut session, "echo ran");
+    let lines: Vec<&str> = seen.lines().collect();
+    assert!(matches!(lines[..], [said, "ran"] if said.starts_with("credsh: ")), "one line, and the command: {seen}");
+    assert_eq!(session.key(), first);
+    endpoint.behave(Behaviour::Good);
+    session.until("recovery", |session| session.key().ends_with(&endpoint.key()) && endpoint.key() != first);
+}
+
+fn ctrl_c_ends_the_wait(shell: Shell) {
+    let endpoint = Endpoint::start(4);
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "60");
+    let mut session = shell.start(&sandbox);
+    let first = session.key();
+    endpoint.behave(Behaviour::Hang(Duration::from_secs(60)));
+    thread::sleep(Duration::from_secs(5));
+    let (row, asked) = (session.row(), endpoint.count());
+    // bash and zsh drop the command then, fish runs it.
+    session.type_line("true");
+    session.until("the question", |_| endpoint.count() > asked);
+    session.send(b"\x03");
+    session.wait_for("the prompt", |session| session.row() > row && session.at_prompt());
+    assert!(!session.raw().contains("credsh:"), "it was not the deadline that ended it: {}", session.text());
+    assert_eq!(session.key(), first, "the next command runs, and is not held up again");
+}
+
+fn failure_shows_no_secret(shell: Shell) {
+    let endpoint = Endpoint::start(4);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.start(&sandbox);
+    let first = session.key();
+    // An endpoint that echoes what it was asked with.
+    endpoint.answer(400, &format!("{{\"code\":\"Bad\",\"message\":\"token {TOKEN} is bad\"}}"));
+    let seen = idle_past_expiry(&mut session, "echo ran");
+    assert!(seen.contains("credsh: ") && seen.contains("is bad"), "{seen}");
+    let seen = session.run("credsh refresh --force");
+    assert!(seen.contains("is bad"), "{seen}");
+    session.run("credsh status; credsh prompt; credsh clear");
+    let raw = session.raw();
+    assert!(raw.contains(&first), "the control: an access key id is no secret");
+    for secret in [TOKEN, "test-secret", "test-token"] {
+        assert!(!raw.contains(secret), "{secret} in {raw}");
+    }
+}
+
+fn outside_cloudshell_says_and_does_nothing(shell: Shell) {
+    let sandbox = Sandbox::new();
+    let mut session = shell.start(&sandbox);
+    session.enter();
+    assert_eq!(session.text().lines().map(str::trim_end).collect::<Vec<_>>(), ["$", "$"]);
+    assert_eq!(session.run("env | grep -E '^(TEMPORARY_AWS|CREDSH)'"), "");
+    assert_eq!(session.prompt(), "$ ");
+    assert_eq!(sandbox.stored(), ["clock"]);
+}
+
+/// The seconds left that the indicator shows.
+fn left(session: &Session) -> u32 {
+    let prompt = session.prompt();
+    let left = prompt.strip_prefix("[cloudshell ").and_then(|rest| rest.strip_suffix("s] $ "));
+    left.and_then(|left| left.parse().ok()).unwrap_or_else(|| panic!("no seconds in {prompt}"))
+}
+
+/// Nobody types until the credentials are over; then one command, and what it prints. For a life of 4 s.
+fn idle_past_expiry(session: &mut Session, command: &str) -> String {
+    thread::sleep(Duration::from_secs(5));
+    session.run(command)
+}
