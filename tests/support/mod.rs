@@ -5,8 +5,8 @@
 
 pub mod endpoint;
 pub mod moto;
-pub mod sts;
 pub mod pty;
+pub mod sts;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
