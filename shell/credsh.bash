@@ -141,8 +141,14 @@ __credsh_preexec() {
 function credsh {
   case ${1-} in
     refresh | clear) __credsh_untraced __credsh_command "$@" ;;
+    doctor) CREDSH_HOOK="bash$(__credsh_report)" "$__credsh_exe" "$@" ;;
     *) "$__credsh_exe" "$@" ;;
   esac
+}
+# Which checks are in place, for `credsh doctor`.
+__credsh_report() {
+  if [[ "${PROMPT_COMMAND[*]-} ${precmd_functions[*]-}" == *__credsh_prompt* ]]; then \builtin printf ' prompt'; fi
+  if [[ "${PS0-} ${preexec_functions[*]-} $(\builtin trap -p DEBUG)" == *__credsh_* ]]; then \builtin printf ' preexec'; fi
 }
 __credsh_command() {
   \builtin local code='' status=0

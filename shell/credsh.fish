@@ -212,7 +212,14 @@ end
 
 # The program, but a refresh or clear changes this shell.
 function credsh
-    if not contains -- "$argv[1]" refresh clear
+    if test "$argv[1]" = doctor
+        # Which checks are in place.
+        set -l hook fish
+        functions -q __credsh_on_prompt; and set -a hook prompt
+        functions -q __credsh_on_preexec; and set -a hook preexec
+        CREDSH_HOOK="$hook" $__credsh_exe $argv
+        return
+    else if not contains -- "$argv[1]" refresh clear
         $__credsh_exe $argv
         return
     end

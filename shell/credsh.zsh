@@ -131,6 +131,7 @@ __credsh_preexec() {
 function credsh {
   case $1 in
     (refresh|clear) ;;
+    (doctor) CREDSH_HOOK="zsh$(__credsh_report)" $__credsh_exe "$@"; return ;;
     (*) $__credsh_exe "$@"; return ;;
   esac
   local code
@@ -143,6 +144,12 @@ function credsh {
     builtin print -r -- "$code"
   fi
   return result
+}
+
+# Which checks are in place, for `credsh doctor`.
+__credsh_report() {
+  (( $precmd_functions[(I)__credsh_precmd] )) && builtin print -n ' prompt'
+  (( $preexec_functions[(I)__credsh_preexec] )) && builtin print -n ' preexec'
 }
 
 # Takes all of it out of the shell again.

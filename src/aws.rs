@@ -125,6 +125,13 @@ where
     Error::Aws { operation, advice: advice(&code, &message, caller), code, message, denied }
 }
 
+/// Cloud9's managed credentials answer InvalidClientTokenId, and not AccessDenied, for what they do not allow (AWS Cloud9
+/// User Guide, "Actions supported by AWS managed temporary credentials").
+const CLOUD9: &str = "Cloud9's managed temporary credentials block this action. Of STS they allow GetCallerIdentity and \
+    DecodeAuthorizationMessage only (so no role can be assumed), of IAM and Cloud9 a part, of everything else all. \
+    Ways out: attach an instance profile to the environment and use `--source ec2`, or name another profile with \
+    --profile (put it into ~/.aws/config: a changed credentials file turns the managed credentials off)";
+
 /// What AWS's codes, as STS has been seen to send them, are asking for.
 fn advice(code: &str, message: &str, caller: &str) -> Option<String> {
     let says = |part: &str| message.contains(part);
@@ -136,6 +143,7 @@ fn advice(code: &str, message: &str, caller: &str) -> Option<String> {
             "either {caller} may not call it, or the role's trust policy does not name {caller}, or one of its conditions (ExternalId, MFA, source identity) is not met; AWS says the same for all three"
         ),
         "ExpiredToken" | "ExpiredTokenException" => format!("the credentials of {caller} are over: renew them first"),
+        "InvalidClientTokenId" if caller == "cloud9" => CLOUD9.into(),
         "InvalidClientTokenId" | "UnrecognizedClientException" => format!(
             "AWS does not know the key of {caller}: it was deleted, its session token is missing, or it belongs to another partition"
         ),

@@ -70,6 +70,28 @@ Examples:
   credsh docker --engine podman --profile dev -- run --rm -it image
   credsh docker -- compose run web")]
     Docker(Docker),
+    /// Ask AWS whose credentials these are
+    #[command(after_help = "\
+Examples:
+  credsh whoami
+  credsh whoami --profile dev --json")]
+    Whoami(Whoami),
+    /// Say what is wrong here, why it matters, and what to type
+    #[command(after_help = "\
+Examples:
+  credsh doctor
+  credsh doctor --json")]
+    Doctor(Doctor),
+    /// Add, list or remove profiles of ~/.aws/config that take their credentials from credsh
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  credsh profile add deploy --role arn:aws:iam::123456789012:role/deploy
+  aws --profile deploy s3 ls
+  credsh profile remove deploy"
+    )]
+    Profile(Profile),
     /// Show the leases that are held: source, time left, which one is this shell's
     Status(Status),
     /// Print the prompt indicator's text, for prompt tools that run a command
@@ -210,6 +232,61 @@ pub struct Docker {
     pub command: Vec<String>,
 }
 
+/// `credsh whoami`.
+#[derive(Args)]
+pub struct Whoami {
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub store: StoreUse,
+    #[command(flatten)]
+    pub selectors: Selectors,
+}
+
+/// `credsh doctor`.
+#[derive(Args)]
+pub struct Doctor {
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `credsh profile`.
+#[derive(Subcommand)]
+pub enum Profile {
+    /// Put a profile into ~/.aws/config
+    Add(ProfileAdd),
+    /// Print the names of the profiles that take their credentials from credsh
+    List,
+    /// Take one out again
+    Remove(ProfileRemove),
+}
+
+/// `credsh profile add`.
+#[derive(Args)]
+pub struct ProfileAdd {
+    /// The new profile's name
+    #[arg(value_parser = profile_name)]
+    pub name: String,
+    /// Replace a profile of this name
+    #[arg(long)]
+    pub force: bool,
+    #[command(flatten)]
+    pub selectors: Selectors,
+}
+
+/// `credsh profile remove`.
+#[derive(Args)]
+pub struct ProfileRemove {
+    /// The profile's name
+    #[arg(value_parser = profile_name)]
+    pub name: String,
+    /// Remove it even if it is not credsh's
+    #[arg(long)]
+    pub force: bool,
+}
+
 /// `credsh status`.
 #[derive(Args)]
 pub struct Status {
@@ -256,6 +333,13 @@ pub struct Hook {
     pub detached: bool,
     #[command(flatten)]
     pub selectors: Selectors,
+}
+
+/// What every SDK's parser takes between `[profile ` and `]`.
+fn profile_name(text: &str) -> Result<String, String> {
+    let ok =
+        (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.@+=,/:-".contains(&b));
+    if ok { Ok(text.into()) } else { Err("a profile's name has letters, digits and _.@+=,/:-".into()) }
 }
 
 /// As `--duration`, from nothing up to the longest session.

@@ -11,6 +11,9 @@ use crate::time::Epoch;
 
 /// The request id of the lease this shell goes on renewing: 16 lower-case hexadecimal digits.
 pub const LEASE: &str = "CREDSH_LEASE";
+/// What a shell's `credsh` function says of its hook to `credsh doctor`: its name, then `prompt` and `preexec` if they are
+/// in place.
+pub const HOOK: &str = "CREDSH_HOOK";
 /// How long a command may be held up by a renewal, in seconds; default 3.
 pub const WAIT: &str = "CREDSH_WAIT";
 /// `XDG_RUNTIME_DIR`: a private directory in memory, where the store is kept if there is one.
@@ -97,6 +100,14 @@ impl Env {
         for name in [ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN, EXPIRATION] {
             self.vars.remove(name);
         }
+        self
+    }
+
+    /// The same without the container endpoint: what the AWS CLI sees before it comes to that.
+    #[must_use]
+    pub fn without_container(mut self) -> Self {
+        self.vars.remove(CONTAINER_FULL);
+        self.vars.remove(CONTAINER_RELATIVE);
         self
     }
 

@@ -61,7 +61,7 @@ pub fn open_store(env: &Env) -> Result<Option<Store>> {
 /// What the source failed with, if there is no lease that is still good.
 pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms) -> Result<Outcome> {
     let Some(store) = store else {
-        let lease = fresh(request, env, terms)?;
+        let lease = fresh(request, None, env, terms)?;
         return Ok(Outcome { lease, renewed: true, failure: None });
     };
     let (id, started) = (request.id(), env.now());
@@ -83,7 +83,7 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
         };
         return stored.map_or(Err(()), |lease| outcome(lease, false, None, env).map_err(|_| ())).map_err(|()| late);
     }
-    match (fresh(request, env, terms), stored) {
+    match (fresh(request, Some(store), env, terms), stored) {
         (Ok(answer), stored) => {
             let lease = stored.map_or(answer.clone(), |stored| stored.renewed(answer, env.random()));
             save(store, &lease);
@@ -119,6 +119,10 @@ fn outcome(lease: Lease, renewed: bool, failure: Option<Error>, env: &Env) -> Re
 }
 
 fn wanted(lease: &Lease, when: When, now: i64) -> bool {
+    // A look at a file's time, where there is a file: a newer one is not left unread until the lease is due.
+    if when != When::Due && source::changed_since(&lease.request.source, lease.received) {
+        return true;
+    }
     match when {
         When::Due => now >= lease.due,
         When::Needed => now >= lease.due || now >= lease.mandatory(),
@@ -142,8 +146,15 @@ fn save(store: &Store, lease: &Lease) {
     }
 }
 
-fn fresh(request: &Request, env: &Env, terms: &Terms) -> Result<Lease> {
-    let mfa_code = match request.source.mfa_serial() {
+fn fresh(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms) -> Result<Lease> {
+    let mut given = source::Given::default();
+    if let Some(session) = request.source.mfa_session() {
+        // A lease of its own, taken from the store until it is over.
+        let request = Request { source: session.clone(), ..request.clone() };
+        let terms = Terms { when: When::Needed, ..*terms };
+        given.mfa_session = Some(lease(&request, store, env, &terms)?.lease.credentials);
+    }
+    given.mfa_code = match request.source.mfa_serial() {
         None => None,
         Some(serial) if terms.person => Some(ui::ask(&format!("MFA code for {}: ", ui::clean(serial)))?),
         Some(_) => {
@@ -154,7 +165,7 @@ fn fresh(request: &Request, env: &Env, terms: &Terms) -> Result<Lease> {
             });
         }
     };
-    let answer = source::ask(request, env, mfa_code, terms.deadline)?;
+    let answer = source::ask(request, env, given, terms.deadline)?;
     for notice in answer.notices {
         ui::say(notice);
     }

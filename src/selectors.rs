@@ -25,6 +25,9 @@ pub struct Selectors {
     /// The external id that the role's trust policy asks for
     #[arg(long, value_name = "ID", requires = "role", value_parser = external_id)]
     pub external_id: Option<String>,
+    /// The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook
+    #[arg(long, value_name = "SERIAL", value_parser = mfa_serial)]
+    pub mfa_serial: Option<String>,
     /// The region whose STS is asked
     #[arg(long, value_name = "REGION", value_parser = region)]
     pub region: Option<String>,
@@ -47,6 +50,7 @@ impl Selectors {
             ("--duration", &duration),
             ("--session-name", &self.session_name),
             ("--external-id", &self.external_id),
+            ("--mfa-serial", &self.mfa_serial),
             ("--region", &self.region),
         ];
         flags.iter().filter_map(|(flag, value)| value.as_ref().map(|value| format!("{flag}={value}"))).collect()
@@ -66,6 +70,8 @@ pub enum SourceKind {
     WebIdentity,
     /// A profile's credential_process
     Process,
+    /// The credentials file that Cloud9 manages
+    Cloud9,
     /// The EC2 instance profile
     Ec2,
     /// The AWS_ACCESS_KEY_ID variable and its companions
@@ -127,6 +133,13 @@ fn external_id(text: &str) -> Result<String, String> {
     let ok = (2..=1224).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&b));
     if ok { Ok(text.into()) } else { Err("AWS takes 2 to 1224 letters, digits and _+=,.@:/-".into()) }
+}
+
+/// AWS's pattern: `[\w+=/:,.@-]{9,256}`.
+fn mfa_serial(text: &str) -> Result<String, String> {
+    let ok =
+        (9..=256).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=/:,.@-".contains(&b));
+    if ok { Ok(text.into()) } else { Err("AWS takes a serial number or an ARN of 9 to 256 characters".into()) }
 }
 
 /// A region's name becomes part of a host name.

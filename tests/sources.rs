@@ -22,6 +22,7 @@ fn process(sandbox: &Sandbox, json: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "it ends the run")]
 fn label(run: Run) -> String {
     assert_eq!(run.status, 0, "{run:?}");
     run.stderr.lines().next().unwrap().trim_start_matches("credsh: renewed: ").split(' ').next().unwrap().to_owned()

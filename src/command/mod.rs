@@ -4,14 +4,17 @@ mod clear;
 mod completions;
 mod demo;
 mod docker;
+mod doctor;
 mod exec;
 mod export;
 mod hook;
 mod init;
+mod profile;
 mod prompt;
 mod refresh;
 mod status;
 mod template;
+mod whoami;
 
 use std::time::Duration;
 
@@ -43,6 +46,9 @@ pub fn run(cli: Cli, env: &Env) -> Result<u8> {
         Command::Demo(args) => demo::run(&args, env),
         Command::Exec(args) => exec::run(&args, env),
         Command::Docker(args) => docker::run(&args, env),
+        Command::Doctor(args) => doctor::run(&args, env),
+        Command::Whoami(args) => whoami::run(&args, env),
+        Command::Profile(args) => profile::run(&args, env),
         Command::Template => template::run(),
         Command::Hook(args) => hook::run(&args, env),
     }

@@ -8,6 +8,8 @@ use crate::cli::Status;
 use crate::env::{self, Env};
 use crate::error::Result;
 use crate::lease::{Lease, State};
+use crate::request::Source;
+use crate::source::cloud9;
 use crate::store::Store;
 use crate::time::{self, NEVER};
 use crate::{prompt, ui};
@@ -36,12 +38,24 @@ pub fn run(args: &Status, env: &Env) -> Result<u8> {
         let state = painted(lease.state(now), ui::colour(env));
         writeln!(table, "{mark} {:width$}  {left:7}  {:20}  {state}  {id}", lease.request.label(), expiration(lease))
             .ok();
+        if let Some(late) = lateness(lease, now) {
+            writeln!(table, "    {late}").ok();
+        }
         if let Some(note) = &lease.note {
             writeln!(table, "    last renewal failed: {note}").ok();
         }
     }
     ui::print(&table)?;
     Ok(0)
+}
+
+/// Cloud9 rewrites its file every five minutes, while its owner has the IDE open.
+fn lateness(lease: &Lease, now: i64) -> Option<String> {
+    let Source::Cloud9 { file } = &lease.request.source else { return None };
+    let age = now - cloud9::written(file)?;
+    let late =
+        format!("Cloud9 has not updated the credentials for {} min: open the IDE as the environment's owner", age / 60);
+    (age > cloud9::LATE).then_some(late)
 }
 
 fn expiration(lease: &Lease) -> String {

@@ -1,18 +1,23 @@
 //! Sources: a resolved request in, credentials out. One file a source, one match. They know neither the store nor
 //! when to renew.
 
+pub mod cloud9;
 mod container;
+mod identity;
 mod role;
 mod sdk;
 mod session;
 
+use std::future::Future;
 use std::time::Duration;
+
+pub use identity::identity;
 
 use crate::credentials::Credentials;
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::http::Http;
-use crate::request::{Request, Source};
+use crate::request::{Request, Session, Source};
 use crate::time::Epoch;
 
 /// What a source gave.
@@ -29,23 +34,26 @@ struct Asking<'a> {
     env: &'a Env,
     http: Http,
     request: &'a Request,
-    mfa_code: Option<String>,
+    given: Given,
     notices: Vec<String>,
 }
 
-/// Asks the request's source. Starts the only runtime there is. `mfa_code` is the answer to the one question there
-/// may be; it was asked before, so that its time does not count.
+/// What was found out before the source is asked.
+#[derive(Default)]
+pub struct Given {
+    /// The answer to the one question there may be; asked before, so that its time does not count.
+    pub mfa_code: Option<String>,
+    /// The credentials of the session with MFA that the request stands on.
+    pub mfa_session: Option<Credentials>,
+}
+
+/// Asks the request's source. Starts the only runtime there is.
 ///
 /// # Errors
 /// Whatever the source fails with; `Deadline` when `deadline` passes first.
-pub fn ask(request: &Request, env: &Env, mfa_code: Option<String>, deadline: Duration) -> Result<Answer> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(Error::io("start", "the runtime"))?;
-    let mut asking = Asking { env, http: Http::new(env), request, mfa_code, notices: Vec::new() };
-    let fetched =
-        runtime.block_on(async { tokio::time::timeout(deadline, temporary(&request.source, &mut asking)).await });
-    // A name that does not resolve may hold a thread in getaddrinfo long past the deadline.
-    runtime.shutdown_background();
+pub fn ask(request: &Request, env: &Env, given: Given, deadline: Duration) -> Result<Answer> {
+    let mut asking = Asking { env, http: Http::new(env), request, given, notices: Vec::new() };
+    let fetched = block_on(deadline, temporary(&request.source, &mut asking))?;
     let what = name_of(&request.source);
     let credentials = fetched.unwrap_or(Err(Error::Deadline { what: what.clone(), seconds: deadline.as_secs() }))?;
     let now = env.now();
@@ -59,11 +67,30 @@ pub fn ask(request: &Request, env: &Env, mfa_code: Option<String>, deadline: Dur
     Ok(Answer { credentials, skew, notices: asking.notices })
 }
 
+/// Runs `work` on a runtime of its own for at most `deadline`; `None` when that has passed.
+fn block_on<T>(deadline: Duration, work: impl Future<Output = Result<T>>) -> Result<Option<Result<T>>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(Error::io("start", "the runtime"))?;
+    let done = runtime.block_on(async { tokio::time::timeout(deadline, work).await });
+    // A name that does not resolve may hold a thread in getaddrinfo long past the deadline.
+    runtime.shutdown_background();
+    Ok(done.ok())
+}
+
+/// Whether the source has something newer than was received at `received`; known only where looking costs nothing.
+pub fn changed_since(source: &Source, received: Epoch) -> bool {
+    match source {
+        Source::Cloud9 { file } => cloud9::written(file).is_some_and(|written| written > received),
+        _ => false,
+    }
+}
+
 /// A source's name within a sentence.
 fn name_of(source: &Source) -> String {
     match source {
         Source::Container { .. } => format!("the container endpoint ({})", source.label()),
         Source::Role { .. } | Source::Session { .. } => "AWS STS".into(),
+        Source::Cloud9 { .. } => "Cloud9".into(),
         Source::Ec2 => "the EC2 metadata service".into(),
         Source::Env { .. } => "the environment".into(),
         Source::WebIdentity { .. } => "the web identity".into(),
@@ -74,7 +101,7 @@ fn name_of(source: &Source) -> String {
 /// Long-term keys may show only when they arrive, as from a `credential_process`: they are not handed out either.
 async fn temporary(source: &Source, asking: &mut Asking<'_>) -> Result<Credentials> {
     let credentials = fetch(source, asking).await?;
-    session::get(None, source, credentials, asking).await
+    session::get(&Session::default(), source, credentials, asking).await
 }
 
 async fn fetch(source: &Source, asking: &mut Asking<'_>) -> Result<Credentials> {
@@ -84,6 +111,7 @@ async fn fetch(source: &Source, asking: &mut Asking<'_>) -> Result<Credentials> 
         Source::WebIdentity { token_file, role_arn, session_name } => {
             sdk::web_identity(token_file, role_arn, session_name.as_deref(), asking).await
         }
+        Source::Cloud9 { file } => cloud9::read(file),
         Source::Ec2 => sdk::ec2(asking).await,
         Source::Env { access_key_id } => sdk::environment(access_key_id, asking.env),
         // Boxed, as a role's base is a source again.
@@ -91,9 +119,12 @@ async fn fetch(source: &Source, asking: &mut Asking<'_>) -> Result<Credentials> 
             let base_credentials = Box::pin(fetch(base, asking)).await?;
             role::assume(role, base, &base_credentials, asking).await
         }
-        Source::Session { duration, base } => {
+        Source::Session { session, base } => {
+            if let Some(credentials) = asking.given.mfa_session.take_if(|_| session.mfa_serial.is_some()) {
+                return Ok(credentials);
+            }
             let base_credentials = Box::pin(fetch(base, asking)).await?;
-            session::get(*duration, base, base_credentials, asking).await
+            session::get(session, base, base_credentials, asking).await
         }
     }
 }

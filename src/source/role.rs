@@ -41,7 +41,7 @@ pub async fn assume(
         .set_duration_seconds(duration.and_then(|seconds| i32::try_from(seconds).ok()))
         .set_external_id(role.external_id.clone())
         .set_serial_number(role.mfa_serial.clone())
-        .set_token_code(role.mfa_serial.as_ref().and_then(|_| asking.mfa_code.take()))
+        .set_token_code(role.mfa_serial.as_ref().and_then(|_| asking.given.mfa_code.take()))
         .send()
         .await
         .map_err(|error| aws::sts_error("sts:AssumeRole", &base.label(), &error))?;

@@ -4,17 +4,19 @@ use super::Asking;
 use crate::aws;
 use crate::credentials::Credentials;
 use crate::error::Result;
-use crate::request::Source;
+use crate::request::{Session, Source};
 
 /// AWS's own default is 12 hours; an hour is what a role lives, and renewing costs nothing.
 const DEFAULT: u32 = 3600;
+/// With MFA each renewal takes a person and a code.
+const WITH_MFA: u32 = 12 * 3600;
 
-/// A session of `base_credentials`, `duration` seconds long (900 to 129600). What is temporary already is passed on.
+/// A session of `base_credentials`. What is temporary already is passed on.
 pub async fn get(
-    duration: Option<u32>,
+    session: &Session,
     base: &Source,
     base_credentials: Credentials,
-    asking: &Asking<'_>,
+    asking: &mut Asking<'_>,
 ) -> Result<Credentials> {
     if !base_credentials.long_term() {
         return Ok(base_credentials);
@@ -22,8 +24,11 @@ pub async fn get(
     let request = asking.request;
     let client =
         aws::sts(&asking.http, Some(&base_credentials), request.region.as_deref(), request.endpoint.as_deref(), None);
-    let seconds = i32::try_from(duration.unwrap_or(DEFAULT)).unwrap_or(i32::MAX);
-    let given = client.get_session_token().duration_seconds(seconds).send().await;
+    let code = session.mfa_serial.as_ref().and_then(|_| asking.given.mfa_code.take());
+    let default = if session.mfa_serial.is_some() { WITH_MFA } else { DEFAULT };
+    let seconds = i32::try_from(session.duration.unwrap_or(default)).unwrap_or(i32::MAX);
+    let asked = client.get_session_token().duration_seconds(seconds);
+    let given = asked.set_serial_number(session.mfa_serial.clone()).set_token_code(code).send().await;
     let given = given.map_err(|error| aws::sts_error("sts:GetSessionToken", &base.label(), &error))?;
     aws::from_sts(given.credentials())
 }

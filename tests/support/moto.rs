@@ -37,7 +37,7 @@ impl Moto {
         let moto = Moto { port, holder: holder.stdin(Stdio::piped()).spawn().unwrap() };
         let start = Instant::now();
         while !moto.answers() {
-            assert!(start.elapsed() < Duration::from_secs(120), "moto does not start");
+            assert!(start.elapsed() < Duration::from_mins(2), "moto does not start");
             thread::sleep(Duration::from_millis(100));
         }
         moto

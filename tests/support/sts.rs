@@ -142,7 +142,8 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
         match line.trim_end() {
             "" => break,
             line => {
-                headers.extend(line.split_once(':').map(|(name, value)| (name.to_lowercase(), value.trim().to_owned())))
+                headers
+                    .extend(line.split_once(':').map(|(name, value)| (name.to_lowercase(), value.trim().to_owned())));
             }
         }
     }

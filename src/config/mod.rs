@@ -1,11 +1,15 @@
 //! The profiles of `~/.aws/config` and `~/.aws/credentials`, read by the AWS SDK's own parser, so that
-//! continuation lines, comments and the precedence of the two files are AWS's. Only reads; what a profile
-//! means is `request`'s.
+//! continuation lines, comments and the precedence of the two files are AWS's. Only reads (`edit` has what
+//! `credsh profile` writes); what a profile means is `request`'s.
+
+pub mod edit;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::future::Future;
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -47,6 +51,28 @@ impl Files {
     }
 }
 
+/// Whether a credentials file is Cloud9's: its first line warns not to modify it, and its second is `# `, 64 lower-case
+/// hexadecimal digits, ` #` (what they hash is not documented). Only read: a file that anybody touches is updated no more.
+pub fn is_cloud9(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    let mut head = String::new();
+    // Both lines fit in this; a file that is not text fails, and is not Cloud9's.
+    if file.take(1024).read_to_string(&mut head).is_err() {
+        return false;
+    }
+    is_cloud9_head(&head)
+}
+
+fn is_cloud9_head(head: &str) -> bool {
+    let mut lines = head.lines();
+    let warning =
+        lines.next().is_some_and(|line| line.starts_with("# Do not modify this file, if this file is modified"));
+    let digest = lines.next().and_then(|line| line.trim_end().strip_prefix("# ")?.strip_suffix(" #"));
+    warning
+        && digest
+            .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
+}
+
 /// A profile's keys and values, both files merged.
 pub type Profile = BTreeMap<String, String>;
 
@@ -67,20 +93,24 @@ pub fn profile(files: &Files, name: &str) -> Result<Option<Profile>> {
 /// # Errors
 /// As [`profile`].
 pub fn keys_beside_role(files: &Files, name: &str) -> Result<Option<Credentials>> {
-    let Some(profile) = load(files, name)?
-        .filter(|profile| profile.get("role_arn").is_some() && profile.get("source_profile") == Some(name))
-    else {
-        return Ok(None);
+    let own = |profile: &aws_config::profile::Profile| {
+        profile.get("role_arn").is_some() && profile.get("source_profile") == Some(name)
     };
-    let (Some(id), Some(secret)) = (profile.get("aws_access_key_id"), profile.get("aws_secret_access_key")) else {
-        return Ok(None);
-    };
-    let session_token = profile.get("aws_session_token").map(Secret::new);
-    Ok(Some(Credentials {
-        access_key_id: id.into(),
-        secret_access_key: Secret::new(secret),
-        session_token,
-        expiration: None,
+    if load(files, name)?.is_some_and(|profile| own(&profile)) { keys(files, name) } else { Ok(None) }
+}
+
+/// The keys written in a profile.
+///
+/// # Errors
+/// As [`profile`].
+pub fn keys(files: &Files, name: &str) -> Result<Option<Credentials>> {
+    Ok(load(files, name)?.and_then(|profile| {
+        Some(Credentials {
+            access_key_id: profile.get("aws_access_key_id")?.into(),
+            secret_access_key: Secret::new(profile.get("aws_secret_access_key")?),
+            session_token: profile.get("aws_session_token").map(Secret::new),
+            expiration: None,
+        })
     }))
 }
 
@@ -133,4 +163,21 @@ fn innermost(error: &dyn std::error::Error) -> String {
         error = source;
     }
     error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_cloud9_head;
+
+    #[test]
+    fn cloud9s_two_lines() {
+        let head = format!(
+            "# Do not modify this file, if this file is modified it will not be updated. If ...\n# {} #\n\n[default]\n",
+            "0f".repeat(32)
+        );
+        assert!(is_cloud9_head(&head));
+        assert!(!is_cloud9_head(&head.replace("0f", "0F")));
+        assert!(!is_cloud9_head(head.split_once('\n').unwrap().1), "the first line is missing");
+        assert!(!is_cloud9_head("[default]\naws_access_key_id = AKIAEXAMPLE\n"));
+    }
 }

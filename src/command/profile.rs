@@ -1,0 +1,130 @@
+//! `credsh profile`: profiles of `~/.aws/config` whose `credential_process` is credsh. They hand credentials to programs
+//! that use an SDK, which then renew by themselves; and in Cloud9 they are the way to another profile that leaves the
+//! credentials file, which turns the managed credentials off when it is changed, alone.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use crate::cli::{Profile, ProfileAdd, ProfileRemove};
+use crate::config::{self, edit};
+use crate::env::{self, Env};
+use crate::error::{Error, Result};
+use crate::request::Request;
+use crate::shell::Grammar;
+use crate::ui;
+
+/// Adds, lists or removes.
+pub fn run(args: &Profile, env: &Env) -> Result<u8> {
+    match args {
+        Profile::Add(args) => add(args, env),
+        Profile::List => list(env),
+        Profile::Remove(args) => remove(args, env),
+    }
+}
+
+fn add(args: &ProfileAdd, env: &Env) -> Result<u8> {
+    let own_name = args.selectors.profile.as_ref() == Some(&args.name);
+    if own_name {
+        return Err(Error::Flag {
+            flag: "--profile",
+            reason: "a profile cannot take its credentials from itself".into(),
+        });
+    }
+    // Selectors that lead nowhere are told now, and not when a program asks.
+    Request::resolve(&args.selectors, env)?;
+    let exe = env.exe();
+    let mut words = vec![exe.to_string_lossy().into_owned(), "export".into(), "--format=process".into()];
+    words.extend(args.selectors.words());
+    let words = words.iter().map(|word| bare(word)).collect::<Result<Vec<_>>>()?;
+    let path = path(env)?;
+    let text = read(&path)?;
+    let section = format!("[profile {}]\ncredential_process = {}\n", args.name, words.join(" "));
+    let there = edit::section(&text, &args.name);
+    if there.is_some() && !args.force {
+        return Err(taken(&args.name, &path, "is already there", "pass --force to replace it"));
+    }
+    write(&path, &edit::put(&text, &args.name, &section))?;
+    ui::say(format_args!("profile {} is in {}", args.name, path.display()));
+    ui::hint(&format!("use it with `AWS_PROFILE={0}` or `aws --profile {0}`", args.name));
+    Ok(0)
+}
+
+fn list(env: &Env) -> Result<u8> {
+    let text = read(&path(env)?)?;
+    let names = edit::names(&text).into_iter().filter(|name| ours(&text, name));
+    ui::print(&names.map(|name| name + "\n").collect::<String>())?;
+    Ok(0)
+}
+
+fn remove(args: &ProfileRemove, env: &Env) -> Result<u8> {
+    let path = path(env)?;
+    let text = read(&path)?;
+    if edit::section(&text, &args.name).is_none() {
+        return Err(taken(&args.name, &path, "is not there", "`credsh profile list` shows the names"));
+    }
+    if !ours(&text, &args.name) && !args.force {
+        return Err(taken(&args.name, &path, "was not made by credsh", "pass --force to remove it all the same"));
+    }
+    write(&path, &edit::take(&text, &args.name))?;
+    ui::say(format_args!("removed profile {} from {}", args.name, path.display()));
+    Ok(0)
+}
+
+/// Whether a section runs credsh.
+fn ours(text: &str, name: &str) -> bool {
+    let lines = edit::section(text, name).map_or("", |range| &text[range]);
+    lines.lines().any(|line| {
+        line.trim_start().starts_with("credential_process")
+            && line.contains("credsh")
+            && line.contains("--format=process")
+    })
+}
+
+/// A word of a `credential_process`: the AWS CLI splits it as a POSIX shell would, the Rust SDK gives it to one.
+fn bare(word: &str) -> Result<String> {
+    let plain = word.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-=:,@+".contains(&b));
+    if plain { Ok(word.into()) } else { Grammar::Posix.quote(word) }
+}
+
+fn taken(name: &str, path: &Path, reason: &str, hint: &str) -> Error {
+    Error::Config {
+        what: format!("profile {name} of {}", path.display()),
+        reason: reason.into(),
+        hint: Some(hint.into()),
+    }
+}
+
+fn path(env: &Env) -> Result<PathBuf> {
+    let path = config::Files::of(env).config.ok_or_else(|| Error::Config {
+        what: "the AWS config file".into(),
+        reason: format!("has no place: neither {} nor HOME is set", env::CONFIG_FILE),
+        hint: None,
+    })?;
+    // Behind a link, as dotfile managers make them, it is the file that is replaced, and not the link.
+    Ok(fs::canonicalize(&path).unwrap_or(path))
+}
+
+fn read(path: &Path) -> Result<String> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+        other => other.map_err(Error::io("read", path)),
+    }
+}
+
+/// Whole or not at all, with the mode it had; 0600 if it is new, as the AWS CLI makes it.
+fn write(path: &Path, text: &str) -> Result<()> {
+    let error = || Error::io("write", path);
+    let dir = path.parent().unwrap_or(Path::new("/"));
+    if !dir.exists() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(error())?;
+    }
+    let mut file = tempfile::Builder::new().prefix(".credsh-").tempfile_in(dir).map_err(error())?;
+    if let Ok(meta) = fs::metadata(path) {
+        file.as_file().set_permissions(meta.permissions()).map_err(error())?;
+    }
+    file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(error())?;
+    file.persist(path).map_err(|failed| error()(failed.error))?;
+    Ok(())
+}

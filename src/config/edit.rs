@@ -1,0 +1,114 @@
+//! Sections of a config file as text: found, put in and taken out, with every other byte as it was. Pure.
+
+use std::ops::Range;
+
+/// Where the section of profile `name` is: from its header to the next, or to the end. The blank lines and comments
+/// before the next header belong to that.
+pub fn section(text: &str, name: &str) -> Option<Range<usize>> {
+    let mut start = None;
+    let mut end = text.len();
+    for (at, line) in lines(text) {
+        match (header(line), start) {
+            (Some(found), None) if found == name => start = Some(at),
+            (Some(_), Some(_)) => {
+                end = at;
+                break;
+            }
+            _ => {}
+        }
+    }
+    let start = start?;
+    let tail: usize = text[start..end]
+        .split_inclusive('\n')
+        .rev()
+        .take_while(|line| line.trim().is_empty() || line.starts_with(['#', ';']))
+        .map(str::len)
+        .sum();
+    Some(start..end - tail)
+}
+
+/// The text with `section` in place of profile `name`'s, or at its end.
+pub fn put(text: &str, name: &str, section_text: &str) -> String {
+    if let Some(range) = section(text, name) {
+        return format!("{}{section_text}{}", &text[..range.start], &text[range.end..]);
+    }
+    let gap = match text {
+        "" => "",
+        text if text.ends_with('\n') => "\n",
+        _ => "\n\n",
+    };
+    format!("{text}{gap}{section_text}")
+}
+
+/// The text without profile `name`'s section, and without the blank line that set it apart.
+pub fn take(text: &str, name: &str) -> String {
+    let Some(range) = section(text, name) else { return text.to_owned() };
+    let (before, after) = (&text[..range.start], &text[range.end..]);
+    let before = if after.is_empty() {
+        before.strip_suffix("\n\n").map_or(before, |_| &before[..before.len() - 1])
+    } else {
+        before
+    };
+    let after =
+        if before.is_empty() || before.ends_with("\n\n") { after.strip_prefix('\n').unwrap_or(after) } else { after };
+    format!("{before}{after}")
+}
+
+/// The profiles' names, in order.
+pub fn names(text: &str) -> Vec<String> {
+    lines(text).filter_map(|(_, line)| header(line)).map(str::to_owned).collect()
+}
+
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.split_inclusive('\n').scan(0, |at, line| {
+        let start = *at;
+        *at += line.len();
+        Some((start, line))
+    })
+}
+
+/// The name in `[profile NAME]` or `[default]`; `""` for a section of another kind, which ends a profile all the same.
+fn header(line: &str) -> Option<&str> {
+    let inside = line.trim_end().strip_prefix('[')?.split(']').next()?.trim();
+    let name = inside.strip_prefix("profile").filter(|rest| rest.starts_with([' ', '\t'])).map(str::trim);
+    Some(name.or((inside == "default").then_some("default")).unwrap_or(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEW: &str = "[profile new]\ncredential_process = credsh export\n";
+
+    #[test]
+    fn what_was_put_in_comes_out_again() {
+        for text in [
+            "",
+            "[default]\nregion = x\n",
+            "[default]\r\nregion = x\r\n\r\n",
+            "# only a comment\n",
+            "[profile a]\nk = v\n\n[profile b]\n\n",
+        ] {
+            let with = put(text, "new", NEW);
+            assert!(with.starts_with(text) && with.ends_with(NEW), "{with:?}");
+            assert_eq!(take(&with, "new"), text);
+        }
+        assert_eq!(put("[default]", "new", NEW), format!("[default]\n\n{NEW}"), "a last line without an end gets one");
+    }
+
+    #[test]
+    fn a_section_ends_where_the_next_ones_comment_begins() {
+        let text = "[ profile  a ] # mine\nk = v\n  nested = 1\n\n# about b\n[profile b]\nk = w\n";
+        assert_eq!(&text[section(text, "a").unwrap()], "[ profile  a ] # mine\nk = v\n  nested = 1\n");
+        assert_eq!(put(text, "a", "[profile a]\nx = y\n"), "[profile a]\nx = y\n\n# about b\n[profile b]\nk = w\n");
+        assert_eq!(section(text, "c"), None);
+        assert_eq!(names(text), ["a", "b"]);
+    }
+
+    #[test]
+    fn only_a_header_is_a_header() {
+        let text = "[profile a]\nk = [profile b]\n[sso-session b]\n[services b]\n";
+        assert_eq!(section(text, "b"), None);
+        assert_eq!(&text[section(text, "a").unwrap()], "[profile a]\nk = [profile b]\n");
+    }
+}

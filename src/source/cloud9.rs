@@ -1,0 +1,40 @@
+//! AWS Cloud9's managed temporary credentials: the `[default]` section of a credentials file that Cloud9 rewrites every
+//! five minutes while the environment's owner has the IDE open. **Only ever read**: a file that anybody writes to,
+//! touches or locks may be one that Cloud9 no longer updates.
+
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use crate::config::{self, Files};
+use crate::credentials::Credentials;
+use crate::error::{Error, Result};
+use crate::time::Epoch;
+
+/// The file holds no Expiration. Cloud9's documentation: they expire after 15 minutes (seconds).
+pub const LIFE: Epoch = 15 * 60;
+/// They are updated every 5 minutes; one more, and the update is late (seconds).
+pub const LATE: Epoch = 6 * 60;
+
+/// Reads the file; the credentials end 15 min after it was written.
+pub fn read(file: &Path) -> Result<Credentials> {
+    let broken = |reason: &str| Error::Config {
+        what: format!("Cloud9's managed credentials in {}", file.display()),
+        reason: reason.into(),
+        hint: Some(
+            "open the Cloud9 IDE as the environment's owner, and check Preferences > AWS Settings > Credentials".into(),
+        ),
+    };
+    let written = written(file).ok_or_else(|| broken("cannot be read"))?;
+    if !config::is_cloud9(file) {
+        return Err(broken("are gone: the file is no longer one that Cloud9 manages"));
+    }
+    let files = Files { config: None, credentials: Some(PathBuf::from(file)) };
+    let keys = config::keys(&files, "default")?.ok_or_else(|| broken("hold no default section with keys"))?;
+    Ok(Credentials { expiration: Some(written + LIFE), ..keys })
+}
+
+/// When the file was last written.
+pub fn written(file: &Path) -> Option<Epoch> {
+    let since = std::fs::metadata(file).ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    since.as_secs().try_into().ok()
+}

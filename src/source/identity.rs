@@ -1,0 +1,39 @@
+//! `sts:GetCallerIdentity` with credentials that are at hand.
+
+use std::time::Duration;
+
+use crate::env::{self, Env};
+use crate::error::{Error, Result};
+use crate::http::Http;
+use crate::lease::Lease;
+use crate::time::Epoch;
+use crate::{aws, ui};
+
+/// Who AWS says it is. Texts from elsewhere, fit for a terminal.
+pub struct Identity {
+    pub account: String,
+    pub arn: String,
+    pub user_id: String,
+    /// AWS's clock minus ours, seconds.
+    pub skew: Epoch,
+}
+
+/// Asks STS in the request's region, else in the environment's.
+pub fn identity(lease: &Lease, env: &Env, deadline: Duration) -> Result<Identity> {
+    let http = Http::new(env);
+    let request = &lease.request;
+    let region = request.region.as_deref().or(env.first(&env::REGION));
+    let endpoint = request.endpoint.as_deref().or(env.first(&env::STS_ENDPOINT));
+    let client = aws::sts(&http, Some(&lease.credentials), region, endpoint, None);
+    let late = Error::Deadline { what: "AWS STS".into(), seconds: deadline.as_secs() };
+    let given =
+        super::block_on(deadline, async { Ok(client.get_caller_identity().send().await) })?.unwrap_or(Err(late))?;
+    let given = given.map_err(|error| aws::sts_error("sts:GetCallerIdentity", &request.label(), &error))?;
+    let text = |value: Option<&str>| ui::clean(value.unwrap_or_default());
+    Ok(Identity {
+        account: text(given.account()),
+        arn: text(given.arn()),
+        user_id: text(given.user_id()),
+        skew: http.skew(env.now()),
+    })
+}
