@@ -239,6 +239,21 @@ fn broken_http() {
     );
 }
 
+#[test]
+fn a_code_other_than_success() {
+    check(
+        answer(200, r#"{"Code":"AssumeRoleUnauthorizedAccess","Message":"EC2 cannot assume the role"}"#),
+        5,
+        "gave no usable credentials: its Code is AssumeRoleUnauthorizedAccess: EC2 cannot assume the role\n",
+    );
+    check(with("Code", "\"Failed\""), 5, "gave no usable credentials: its Code is Failed: no message\n");
+    check(with("Code", "7"), 5, "gave no usable credentials: Code is not a string\n");
+    check(
+        answer(200, &format!("{{\"Code\":\"Failed\",\"Message\":\"what is {TOKEN}\"}}")),
+        5,
+        "gave no usable credentials: its Code is Failed: what is **\n",
+    );
+}
 
 #[test]
 fn every_field_missing_null_a_number_empty_long_or_with_controls() {
