@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use support::Sandbox;
-use support::endpoint::{Behaviour, Endpoint, TOKEN, now, rfc3339};
+use support::endpoint::{Behaviour, Endpoint, Rotation, TOKEN, now, rfc3339};
 
 const REFUSED: &str =
     "hint: the endpoint did not take AWS_CONTAINER_AUTHORIZATION_TOKEN; open a new terminal to get this session's\n";
@@ -333,3 +333,23 @@ fn clocks_apart() {
     }
 }
 
+/// Once nothing good is left the failure is the outcome, and there is no old key to be had.
+#[test]
+fn what_is_over_is_not_handed_out() {
+    let endpoint = Endpoint::start(2);
+    endpoint.rotate(Rotation::Never);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    sandbox.credsh(&["export"]).ok();
+    while status(&sandbox)["leases"][0]["state"] != "expired" {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    sandbox
+        .credsh(&["export"])
+        .fails(5, &["credsh: the container endpoint (cloudshell) gave no usable credentials: they ended at "]);
+    endpoint.answer(500, "down");
+    sandbox.credsh(&["export"]).fails(5, &["status 500: down"]);
+    endpoint.behave(Behaviour::Good);
+    endpoint.expire();
+    endpoint.rotate(Rotation::HalfLife);
+    assert!(sandbox.credsh(&["export"]).ok().contains("ASIATEST0002"));
+}
