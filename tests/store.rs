@@ -220,6 +220,27 @@ fn where_it_is() {
     assert_eq!(endpoint.count(), 2, "~/.cache was found again");
 }
 
+/// A user whom the system does not know has no home, and this one is made of nothing but a number: only root can be it.
+#[test]
+fn without_a_place_there_are_words() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let run = |args: &[&str]| {
+        let mut setpriv = sandbox.command("setpriv");
+        setpriv
+            .args(["--reuid=54321", "--clear-groups", CREDSH])
+            .args(args)
+            .env_remove("XDG_RUNTIME_DIR")
+            .env_remove("HOME");
+        Run::of(setpriv.current_dir("/").output().unwrap())
+    };
+    let message = "credsh: the store has no place: neither XDG_RUNTIME_DIR nor HOME is set\nhint: set one of them, or pass --no-store\n";
+    assert_eq!(run(&["export"]).fails(1, &[]), message);
+    run(&["export", "--no-store"]).ok();
+}
 
 #[test]
 fn no_store_leaves_no_file() {
