@@ -36,7 +36,7 @@ struct Stage {
 
 impl Stage {
     fn set(env: &Env) -> Result<Stage> {
-        let dir = tempfile::Builder::new().prefix("credsh-demo-").tempdir().map_err(Error::io("create a directory in", std::env::temp_dir()))?;
+        let dir = tempfile::Builder::new().prefix("credsh-demo-").tempdir().map_err(Error::io("create a directory in", tempfile::env::temp_dir()))?;
         let endpoint = endpoint::Endpoint::start(env.clone()).map_err(Error::io("listen on", "127.0.0.1"))?;
         Ok(Stage { dir, endpoint, exe: env.exe() })
     }
