@@ -176,6 +176,29 @@ fn a_label_cannot_inject_into_a_prompt() {
     assert_eq!(sts.call().get("RoleArn"), role, "what is asked for is as it was typed");
 }
 
+#[test]
+fn help_has_examples_for_each_command() {
+    let sandbox = Sandbox::new();
+    let main = sandbox.credsh(&["--help"]).ok();
+    let commands: Vec<&str> = main
+        .split("Commands:\n")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .map(|line| line.split_whitespace().next().unwrap())
+        .collect();
+    assert_eq!(commands, ["init", "refresh", "export", "status", "prompt", "clear", "completions", "demo"]);
+    assert!(main.contains("\nExamples:\n"));
+    for command in commands {
+        let help = sandbox.credsh(&[command, "--help"]).ok();
+        let examples = help.split("\nExamples:\n").nth(1).unwrap_or_else(|| panic!("{command} has none"));
+        assert!(
+            examples.lines().all(|line| line.starts_with("  ") && line.contains(&format!("credsh {command}"))),
+            "{examples}"
+        );
+    }
+}
 
 
 #[test]
