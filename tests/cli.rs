@@ -200,6 +200,63 @@ fn help_has_examples_for_each_command() {
     }
 }
 
+#[test]
+fn typos_are_usage_errors_that_name_the_flag() {
+    let sandbox = Sandbox::new();
+    let role = "arn:aws:iam::123456789012:role/deploy";
+    let cases: [(&[&str], &[&str]); 19] = [
+        (&["frobnicate"], &["credsh: unrecognized subcommand 'frobnicate'\n"]),
+        (
+            &["refesh"],
+            &["credsh: unrecognized subcommand 'refesh'\n", "hint: a similar subcommand exists: 'refresh'\n"],
+        ),
+        (
+            &["export", "--formt", "json"],
+            &["credsh: unexpected argument '--formt' found\n", "hint: a similar argument exists: '--format'\n"],
+        ),
+        (
+            &["export", "--format", "yaml"],
+            &["credsh: invalid value 'yaml' for '--format <FORMAT>'", "hint: one of env, fish, json\n"],
+        ),
+        (&["export", "--prefix", "A-B"], &["'--prefix <PREFIX>'", "letters, digits and _"]),
+        (&["export", "--prefix", "1A"], &["'--prefix <PREFIX>'"]),
+        (&["init"], &["<SHELL>"]),
+        (&["init", "tcsh"], &["invalid value 'tcsh' for '<SHELL>'", "hint: one of bash, zsh, fish\n"]),
+        (
+            &["refresh", "--role", "deploy"],
+            &["'--role <ARN>'", "not a role's ARN, as in arn:aws:iam::123456789012:role/NAME"],
+        ),
+        (
+            &["refresh", "--role", role, "--duration", "5m"],
+            &["'--duration <TIME>'", "AWS takes 15 minutes (900) to 12 hours (43200)"],
+        ),
+        (&["refresh", "--role", role, "--duration", "an hour"], &["'--duration <TIME>'", "15m or 1h"]),
+        (&["refresh", "--role", role, "--session-name", "a b"], &["'--session-name <NAME>'", "2 to 64 letters"]),
+        (&["refresh", "--role", role, "--external-id", "x"], &["'--external-id <ID>'", "2 to 1224 letters"]),
+        (&["refresh", "--role", role, "--region", "eu/central"], &["'--region <REGION>'", "not a region's name"]),
+        (&["refresh", "--session-name", "me"], &["--role <ARN>"]),
+        (&["refresh", "--external-id", "xx"], &["--role <ARN>"]),
+        (
+            &["refresh", "--source", "moon"],
+            &["'--source <KIND>'", "hint: one of container, profile, sso, web-identity, process, ec2, env\n"],
+        ),
+        (&["refresh", "--force", "--force"], &["'--force'"]),
+        (&["completions", "cmd"], &["invalid value 'cmd' for '<SHELL>'"]),
+    ];
+    for (args, parts) in cases {
+        let text = sandbox.credsh(args).fails(2, parts);
+        assert!(
+            text.starts_with("credsh: ") && text.ends_with("hint: see `credsh --help`, or --help after a command\n"),
+            "{text}"
+        );
+    }
+    let run = sandbox.credsh(&[]);
+    assert_eq!(
+        (run.status, run.stdout.as_str(), run.stderr.contains("Usage: credsh <COMMAND>")),
+        (2, "", true),
+        "{run:?}"
+    );
+}
 
 #[test]
 fn a_duration_that_nobody_can_keep_names_the_flag() {
