@@ -51,7 +51,7 @@ Examples:
     /// Print the credentials for a shell or a program
     #[command(after_help = "\
 Examples:
-  eval \"$(credsh export)\"                          AWS_ACCESS_KEY_ID and its companions, in this shell
+  eval \"$(credsh export)\"                          the standard names, in this shell
   credsh export --format fish | source
   credsh export --prefix TEMPORARY_                the names the hook uses
   credsh export --format json | jq -r .Expiration")]
@@ -93,8 +93,18 @@ Examples:
     )]
     Profile(Profile),
     /// Show the leases that are held: source, time left, which one is this shell's
+    #[command(after_help = "\
+Examples:
+  credsh status                                    `*` is this shell's
+  credsh status --json | jq '.leases[] | {source, seconds_left}'")]
     Status(Status),
     /// Print the prompt indicator's text, for prompt tools that run a command
+    #[command(after_help = "\
+Where a tool can show a variable, CREDSH_PROMPT has the same text and starts no program.
+
+Examples:
+  credsh prompt                                    cloudshell 12m
+  PS1='$(credsh prompt) $ '                        in a shell without the hook")]
     Prompt,
     /// Forget the credentials: this shell's variables, and the stored lease
     #[command(after_help = "\
@@ -114,7 +124,11 @@ Examples:
     /// Show credsh at work against a built-in endpoint, without AWS
     #[command(after_help = "\
 On a terminal it opens your shell with the hook, and credentials that live 20 s. Without one it plays a
-session of about 30 s, prints what a person would see, and exits 0 if all of it was seen.")]
+session of about 30 s, prints what a person would see, and exits 0 if all of it was seen.
+
+Examples:
+  credsh demo                                      your shell, for a try
+  credsh demo </dev/null                           the played session")]
     Demo(Demo),
     /// Print a CloudFormation template for a role to assume
     #[command(after_help = "\

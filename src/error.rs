@@ -150,6 +150,7 @@ impl fmt::Display for Error {
             Error::Aws { operation, code, message, .. } => write!(f, "{operation} failed with {code}: {message}"),
             Error::NeedsPerson { what, .. } => write!(f, "{what}"),
             Error::Deadline { what, seconds } => write!(f, "{what} did not answer within {seconds} s"),
+            Error::Store { path, reason, .. } if path.as_os_str().is_empty() => write!(f, "the store {reason}"),
             Error::Store { path, reason, .. } => write!(f, "the store {} {reason}", path.display()),
             Error::Io { action, path, source } => write!(f, "cannot {action} {}: {}", path.display(), lower(source)),
             Error::Run { program, source } => write!(f, "cannot run {}: {}", crate::ui::clean(program), lower(source)),

@@ -66,13 +66,15 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
     };
     let (id, started) = (request.id(), env.now());
     let until = Instant::now() + terms.deadline;
-    if let Some(lease) = load(store, &id)?.filter(|lease| !wanted(lease, terms.when, started)) {
+    let before = load(store, &id)?;
+    if let Some(lease) = before.clone().filter(|lease| !wanted(lease, terms.when, started)) {
         return Ok(Outcome { lease, renewed: false, failure: None });
     }
     let lock = store.lock(&id, until)?;
     let stored = load(store, &id)?;
-    // Whoever had the lock has asked for us, successfully or not.
-    if let Some(lease) = stored.clone().filter(|lease| lease.asked >= started && terms.when != When::Now) {
+    // Whoever had the lock has asked for us, successfully or not. Seen by the change, as seconds cannot tell an answer
+    // that came while we waited from one that came before.
+    if let Some(lease) = stored.clone().filter(|_| stored != before && terms.when != When::Now) {
         let failure = lease.note.clone().map(|note| Error::Unreachable { source: lease.request.label(), reason: note });
         return outcome(lease, false, failure, env);
     }

@@ -33,18 +33,20 @@ pub fn usage(error: &clap::Error) -> u8 {
     let text = error.to_string();
     let mut paragraphs = text.split("\n\n").map(str::trim);
     let first = paragraphs.next().unwrap_or_default();
-    let first: Vec<&str> = first.lines().map(str::trim).collect();
+    let (values, first): (Vec<&str>, Vec<&str>) = first.lines().map(str::trim).partition(|line| line.starts_with(VALUES));
     say(first.join(" ").trim_start_matches("error: "));
-    for part in paragraphs {
-        if let Some(tip) = part.strip_prefix("tip: ") {
-            hint(tip);
-        } else if let Some(values) = part.strip_prefix("[possible values: ") {
-            hint(&format!("one of {}", values.trim_end_matches(']')));
-        }
+    for line in values {
+        hint(&format!("one of {}", line.trim_start_matches(VALUES).trim_end_matches(']')));
+    }
+    for tip in paragraphs.filter_map(|part| part.strip_prefix("tip: ")) {
+        hint(tip);
     }
     hint("see `credsh --help`, or --help after a command");
     2
 }
+
+/// How clap begins the line that lists what a flag takes, right under the complaint.
+const VALUES: &str = "[possible values: ";
 
 /// Tells the person something.
 pub fn say(text: impl Display) {

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Sandbox, endpoint::Endpoint};
+use support::{Run, Sandbox, endpoint::Endpoint};
 
 #[test]
 fn export_prints_the_credentials_and_nothing_else() {
@@ -14,4 +14,284 @@ fn export_prints_the_credentials_and_nothing_else() {
     assert!(out.starts_with("export AWS_ACCESS_KEY_ID='ASIATEST0001'\nexport AWS_SECRET_ACCESS_KEY='test-secret-1'\nexport AWS_SESSION_TOKEN='test-token-1'\nexport AWS_CREDENTIAL_EXPIRATION='"), "{out}");
     sandbox.credsh(&["export"]).ok();
     assert_eq!(endpoint.count(), 1, "the second came from the store");
+}
+
+#[test]
+fn the_formats() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    endpoint.field("SecretAccessKey", r#""it's $(not) \\ \"run\"""#);
+    let end = sandbox.credsh(&["export"]).ok().split("EXPIRATION='").nth(1).unwrap().trim_end_matches("'\n").to_owned();
+    assert_eq!(
+        sandbox.credsh(&["export", "--prefix", "TEMPORARY_"]).ok(),
+        format!(
+            "export TEMPORARY_AWS_ACCESS_KEY_ID='ASIATEST0001'\nexport TEMPORARY_AWS_SECRET_ACCESS_KEY='it'\\''s $(not) \\ \"run\"'\nexport TEMPORARY_AWS_SESSION_TOKEN='test-token-1'\nexport TEMPORARY_AWS_CREDENTIAL_EXPIRATION='{end}'\n"
+        )
+    );
+    assert_eq!(
+        sandbox.credsh(&["export", "--format", "fish"]).ok(),
+        format!(
+            "set -gx AWS_ACCESS_KEY_ID 'ASIATEST0001'\nset -gx AWS_SECRET_ACCESS_KEY 'it\\'s $(not) \\\\ \"run\"'\nset -gx AWS_SESSION_TOKEN 'test-token-1'\nset -gx AWS_CREDENTIAL_EXPIRATION '{end}'\n"
+        )
+    );
+    let json: serde_json::Value = serde_json::from_str(&sandbox.credsh(&["export", "--format", "json"]).ok()).unwrap();
+    let wanted = serde_json::json!({ "Version": 1, "AccessKeyId": "ASIATEST0001", "SecretAccessKey": "it's $(not) \\ \"run\"", "SessionToken": "test-token-1", "Expiration": end });
+    assert_eq!(json, wanted);
+    // And each is read by its reader as it was meant.
+    for (shell, line) in [
+        ("bash", "eval \"$(credsh export)\"; printenv AWS_SECRET_ACCESS_KEY"),
+        ("zsh", "eval \"$(credsh export)\"; printenv AWS_SECRET_ACCESS_KEY"),
+        ("fish", "credsh export --format fish | source; printenv AWS_SECRET_ACCESS_KEY"),
+    ] {
+        let out = Run::of(sandbox.command(shell).args(["-c", line]).output().unwrap()).ok();
+        assert_eq!(out, "it's $(not) \\ \"run\"\n", "{shell}");
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    for args in [
+        "export",
+        "export --format json",
+        "init bash",
+        "completions bash",
+        "status",
+        "--help",
+        "export --help",
+        "--version",
+    ] {
+        // The reader is gone before a word is written.
+        let line = format!("{{ sleep 0.2; credsh {args}; echo $? >status; }} | true; cat status");
+        let run = Run::of(
+            sandbox
+                .command("sh")
+                .args(["-c", &format!("({line}) 2>&1; wait; while [ ! -s status ]; do :; done; cat status; rm status")])
+                .output()
+                .unwrap(),
+        );
+        assert_eq!(run.stdout.lines().last(), Some("0"), "{args}: {run:?}");
+        assert!(!run.stdout.contains("panicked"), "{args}: {run:?}");
+    }
+    let out = Run::of(sandbox.command("sh").args(["-c", "credsh export | head -1"]).output().unwrap());
+    assert_eq!((out.stdout.as_str(), out.stderr.as_str()), ("export AWS_ACCESS_KEY_ID='ASIATEST0001'\n", ""));
+}
+
+#[test]
+fn an_output_that_is_full_is_a_failure() {
+    let endpoint = Endpoint::start(600);
+    let run = Run::of(
+        Sandbox::in_cloudshell(&endpoint).command("sh").args(["-c", "credsh export >/dev/full"]).output().unwrap(),
+    );
+    run.fails(1, &["credsh: cannot write to standard output: no space left on device\n"]);
+}
+
+#[test]
+fn status_as_a_table_and_as_json() {
+    let endpoint = Endpoint::start(600);
+    let mut sandbox = Sandbox::in_cloudshell(&endpoint);
+    let run = sandbox.credsh(&["status"]);
+    assert_eq!((run.status, run.stdout.as_str()), (0, ""));
+    assert_eq!(
+        run.stderr,
+        "credsh: no lease is held\nhint: `credsh refresh` takes one; `credsh init --help` shows how a shell keeps it fresh\n"
+    );
+    assert_eq!(sandbox.credsh(&["status", "--json"]).ok(), "{\n  \"leases\": []\n}\n");
+
+    sandbox.credsh(&["export"]).ok();
+    let all: serde_json::Value = serde_json::from_str(&sandbox.credsh(&["status", "--json"]).ok()).unwrap();
+    let lease = &all["leases"][0];
+    let mut names: Vec<&String> = lease.as_object().unwrap().keys().collect();
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            "access_key_id",
+            "current",
+            "expiration",
+            "id",
+            "last_failure",
+            "next_renewal",
+            "received",
+            "renewal_window",
+            "seconds_left",
+            "source",
+            "state"
+        ]
+    );
+    assert_eq!(
+        (&lease["source"], &lease["state"], &lease["current"]),
+        (&"cloudshell".into(), &"fresh".into(), &false.into())
+    );
+    let (id, end) = (lease["id"].as_str().unwrap(), lease["expiration"].as_str().unwrap());
+
+    let table = |sandbox: &Sandbox| sandbox.credsh(&["status"]).ok().lines().map(str::to_owned).collect::<Vec<_>>();
+    let lines = table(&sandbox);
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert_eq!(lines[0], "  SOURCE      LEFT     EXPIRES               STATE      LEASE           ");
+    let left =
+        lines[1].strip_prefix("  cloudshell  ").unwrap().strip_suffix(&format!("  {end}  fresh      {id}")).unwrap();
+    assert!(["9m     ", "10m    "].contains(&left), "{lines:?}");
+
+    sandbox.set("CREDSH_LEASE", id);
+    endpoint.answer(400, "\u{1b}[31mno");
+    sandbox.credsh(&["refresh", "--force"]).fails(4, &["kept"]);
+    let lines = table(&sandbox);
+    assert!(lines[1].starts_with("* cloudshell  "), "{lines:?}");
+    assert_eq!(
+        lines[2],
+        "    last renewal failed: the container endpoint (cloudshell) answered with status 400: [31mno"
+    );
+    let text = sandbox.credsh(&["status"]).ok() + &sandbox.credsh(&["status", "--json"]).ok();
+    assert!(!text.contains("test-secret") && !text.contains("test-token") && !text.contains('\u{1b}'), "{text}");
+}
+
+#[test]
+fn the_prompt_is_this_shells_lease_and_asks_nobody() {
+    let endpoint = Endpoint::start(600);
+    let mut sandbox = Sandbox::in_cloudshell(&endpoint);
+    let run = sandbox.credsh(&["prompt"]);
+    assert_eq!((run.status, run.stdout.as_str(), run.stderr.as_str()), (0, "", ""));
+    sandbox.credsh(&["export"]).ok();
+    assert_eq!(sandbox.credsh(&["prompt"]).ok(), "", "no lease of this shell's");
+    let id = sandbox.stored().iter().find_map(|name| name.strip_suffix(".json").map(str::to_owned)).unwrap();
+    sandbox.set("CREDSH_LEASE", &id);
+    let text = sandbox.credsh(&["prompt"]).ok();
+    assert!(["cloudshell 9m\n", "cloudshell 10m\n"].contains(&text.as_str()), "{text}");
+    for odd in ["../../etc/passwd", "x", "0000000000000000", ""] {
+        sandbox.set("CREDSH_LEASE", odd);
+        assert_eq!(sandbox.credsh(&["prompt"]).ok(), "", "{odd}");
+    }
+    assert_eq!(endpoint.count(), 1);
+}
+
+#[test]
+fn a_label_cannot_inject_into_a_prompt() {
+    let (endpoint, sts) = (Endpoint::start(600), support::sts::Sts::start());
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("AWS_ENDPOINT_URL_STS", &sts.url());
+    let role = "arn:aws:iam::123456789012:role/path/$(id)`x`%F{red}\\w;!h'\"=,.@-";
+    let run = sandbox.credsh(&["refresh", "--role", role]);
+    assert!(run.stderr.starts_with("credsh: renewed: role:__id__x__F_red__w__h__=,.@- "), "{run:?}");
+    assert_eq!(sts.call().get("RoleArn"), role, "what is asked for is as it was typed");
+}
+
+#[test]
+fn help_has_examples_for_each_command() {
+    let sandbox = Sandbox::new();
+    let main = sandbox.credsh(&["--help"]).ok();
+    let commands: Vec<&str> = main
+        .split("Commands:\n")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .map(|line| line.split_whitespace().next().unwrap())
+        .collect();
+    assert_eq!(commands, ["init", "refresh", "export", "status", "prompt", "clear", "completions", "demo"]);
+    assert!(main.contains("\nExamples:\n"));
+    for command in commands {
+        let help = sandbox.credsh(&[command, "--help"]).ok();
+        let examples = help.split("\nExamples:\n").nth(1).unwrap_or_else(|| panic!("{command} has none"));
+        assert!(
+            examples.lines().all(|line| line.starts_with("  ") && line.contains(&format!("credsh {command}"))),
+            "{examples}"
+        );
+    }
+}
+
+#[test]
+fn typos_are_usage_errors_that_name_the_flag() {
+    let sandbox = Sandbox::new();
+    let role = "arn:aws:iam::123456789012:role/deploy";
+    let cases: [(&[&str], &[&str]); 19] = [
+        (&["frobnicate"], &["credsh: unrecognized subcommand 'frobnicate'\n"]),
+        (
+            &["refesh"],
+            &["credsh: unrecognized subcommand 'refesh'\n", "hint: a similar subcommand exists: 'refresh'\n"],
+        ),
+        (
+            &["export", "--formt", "json"],
+            &["credsh: unexpected argument '--formt' found\n", "hint: a similar argument exists: '--format'\n"],
+        ),
+        (
+            &["export", "--format", "yaml"],
+            &["credsh: invalid value 'yaml' for '--format <FORMAT>'", "hint: one of env, fish, json\n"],
+        ),
+        (&["export", "--prefix", "A-B"], &["'--prefix <PREFIX>'", "letters, digits and _"]),
+        (&["export", "--prefix", "1A"], &["'--prefix <PREFIX>'"]),
+        (&["init"], &["<SHELL>"]),
+        (&["init", "tcsh"], &["invalid value 'tcsh' for '<SHELL>'", "hint: one of bash, zsh, fish\n"]),
+        (
+            &["refresh", "--role", "deploy"],
+            &["'--role <ARN>'", "not a role's ARN, as in arn:aws:iam::123456789012:role/NAME"],
+        ),
+        (
+            &["refresh", "--role", role, "--duration", "5m"],
+            &["'--duration <TIME>'", "AWS takes 15 minutes (900) to 12 hours (43200)"],
+        ),
+        (&["refresh", "--role", role, "--duration", "an hour"], &["'--duration <TIME>'", "15m or 1h"]),
+        (&["refresh", "--role", role, "--session-name", "a b"], &["'--session-name <NAME>'", "2 to 64 letters"]),
+        (&["refresh", "--role", role, "--external-id", "x"], &["'--external-id <ID>'", "2 to 1224 letters"]),
+        (&["refresh", "--role", role, "--region", "eu/central"], &["'--region <REGION>'", "not a region's name"]),
+        (&["refresh", "--session-name", "me"], &["--role <ARN>"]),
+        (&["refresh", "--external-id", "xx"], &["--role <ARN>"]),
+        (
+            &["refresh", "--source", "moon"],
+            &["'--source <KIND>'", "hint: one of container, profile, sso, web-identity, process, ec2, env\n"],
+        ),
+        (&["refresh", "--force", "--force"], &["'--force'"]),
+        (&["completions", "cmd"], &["invalid value 'cmd' for '<SHELL>'"]),
+    ];
+    for (args, parts) in cases {
+        let text = sandbox.credsh(args).fails(2, parts);
+        assert!(
+            text.starts_with("credsh: ") && text.ends_with("hint: see `credsh --help`, or --help after a command\n"),
+            "{text}"
+        );
+    }
+    let run = sandbox.credsh(&[]);
+    assert_eq!(
+        (run.status, run.stdout.as_str(), run.stderr.contains("Usage: credsh <COMMAND>")),
+        (2, "", true),
+        "{run:?}"
+    );
+}
+
+#[test]
+fn a_duration_that_nobody_can_keep_names_the_flag() {
+    let endpoint = Endpoint::start(600);
+    let text = Sandbox::in_cloudshell(&endpoint).credsh(&["export", "--duration", "1h"]).fails(2, &[]);
+    assert_eq!(text, "credsh: --duration: cloudshell decides itself how long its credentials live\n");
+    assert_eq!(endpoint.count(), 0);
+}
+
+#[test]
+fn refresh_says_what_it_did() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let said = |args: &[&str]| {
+        let run = sandbox.credsh(args);
+        assert_eq!((run.status, run.stdout.as_str()), (0, ""), "{run:?}");
+        run.stderr
+    };
+    let hint = "hint: load them with `eval \"$(credsh export)\"`, or let a hook do it: `credsh init --help`\n";
+    let text = said(&["refresh"]);
+    assert!(text.starts_with("credsh: renewed: cloudshell ") && text.ends_with(hint), "{text}");
+    let text = said(&["refresh"]);
+    assert!(text.starts_with("credsh: still fresh: cloudshell "), "{text}");
+    assert_eq!(endpoint.count(), 1);
+    let text = said(&["refresh", "--no-store"]);
+    assert!(text.starts_with("credsh: renewed: ") && text.lines().count() == 1, "nothing to load: {text}");
+}
+
+/// They change with the flags.
+#[test]
+fn completions_are_up_to_date() {
+    for (shell, file) in [("bash", "credsh.bash"), ("zsh", "_credsh"), ("fish", "credsh.fish")] {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("completions").join(file);
+        let committed = std::fs::read_to_string(path).unwrap_or_default();
+        let printed = Sandbox::new().credsh(&["completions", shell]).ok();
+        assert!(printed == committed, "regenerate it: cargo run -- completions {shell} >completions/{file}");
+    }
 }

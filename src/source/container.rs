@@ -28,7 +28,7 @@ pub async fn fetch(uri: &str, asking: &Asking<'_>) -> Result<Credentials> {
     let work = async {
         let endpoint = Endpoint::open(uri, &source, asking).await?;
         let body = endpoint.get().await?;
-        parse(&body).map_err(|reason| Error::BadAnswer { source: source.clone(), reason })
+        parse(&body).map_err(|reason| Error::BadAnswer { source: source.clone(), reason: endpoint.redact(&reason) })
     };
     let late = Error::Deadline { what: source.clone(), seconds: DEADLINE.as_secs() };
     tokio::time::timeout(DEADLINE, work).await.unwrap_or(Err(late))

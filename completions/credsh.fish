@@ -1,0 +1,136 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_credsh_global_optspecs
+    string join \n hooked= h/help V/version
+end
+
+function __fish_credsh_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_credsh_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_credsh_using_subcommand
+    set -l cmd (__fish_credsh_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c credsh -n "__fish_credsh_needs_command" -l hooked -d 'Set by the shell\'s own `credsh` function: print code for that shell to evaluate' -r -f -a "bash\t''
+zsh\t''
+fish\t''"
+complete -c credsh -n "__fish_credsh_needs_command" -s h -l help -d 'Print help'
+complete -c credsh -n "__fish_credsh_needs_command" -s V -l version -d 'Print version'
+complete -c credsh -n "__fish_credsh_needs_command" -f -a "init" -d 'Print the hook for a shell\'s start-up file'
+complete -c credsh -n "__fish_credsh_needs_command" -f -a "refresh" -d 'Renew the credentials, or switch to others'
+complete -c credsh -n "__fish_credsh_needs_command" -f -a "export" -d 'Print the credentials for a shell or a program'
+complete -c credsh -n "__fish_credsh_needs_command" -f -a "status" -d 'Show the leases that are held: source, time left, which one is this shell\'s'
+complete -c credsh -n "__fish_credsh_needs_command" -f -a "prompt" -d 'Print the prompt indicator\'s text, for prompt tools that run a command'
+complete -c credsh -n "__fish_credsh_needs_command" -f -a "clear" -d 'Forget the credentials: this shell\'s variables, and the stored lease'
+complete -c credsh -n "__fish_credsh_needs_command" -f -a "completions" -d 'Print a completion script'
+complete -c credsh -n "__fish_credsh_needs_command" -f -a "demo" -d 'Show credsh at work against a built-in endpoint, without AWS'
+complete -c credsh -n "__fish_credsh_needs_command" -f -a "hook" -d 'What the hook runs'
+complete -c credsh -n "__fish_credsh_using_subcommand init" -l prefix -d 'What the exported names begin with; empty for the standard AWS_* names' -r
+complete -c credsh -n "__fish_credsh_using_subcommand init" -l prompt -d 'Where the indicator stands' -r -f -a "left\t''
+right\t''
+off\t''"
+complete -c credsh -n "__fish_credsh_using_subcommand init" -l source -d 'Take them from here, instead of the container endpoint or the SDK\'s default chain' -r -f -a "container\t'The container endpoint: CloudShell, ECS, EKS Pod Identity'
+profile\t'A profile, by its own rules'
+sso\t'A profile\'s IAM Identity Center session'
+web-identity\t'The AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN variables'
+process\t'A profile\'s credential_process'
+ec2\t'The EC2 instance profile'
+env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
+complete -c credsh -n "__fish_credsh_using_subcommand init" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r
+complete -c credsh -n "__fish_credsh_using_subcommand init" -l role -d 'Assume this role with them' -r
+complete -c credsh -n "__fish_credsh_using_subcommand init" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r
+complete -c credsh -n "__fish_credsh_using_subcommand init" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r
+complete -c credsh -n "__fish_credsh_using_subcommand init" -l external-id -d 'The external id that the role\'s trust policy asks for' -r
+complete -c credsh -n "__fish_credsh_using_subcommand init" -l region -d 'The region whose STS is asked' -r
+complete -c credsh -n "__fish_credsh_using_subcommand init" -l no-auto -d 'Publish nothing until `credsh refresh` is typed, in CloudShell too'
+complete -c credsh -n "__fish_credsh_using_subcommand init" -l off -d 'Print what takes the hook out of the shell again'
+complete -c credsh -n "__fish_credsh_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l source -d 'Take them from here, instead of the container endpoint or the SDK\'s default chain' -r -f -a "container\t'The container endpoint: CloudShell, ECS, EKS Pod Identity'
+profile\t'A profile, by its own rules'
+sso\t'A profile\'s IAM Identity Center session'
+web-identity\t'The AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN variables'
+process\t'A profile\'s credential_process'
+ec2\t'The EC2 instance profile'
+env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
+complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r
+complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l role -d 'Assume this role with them' -r
+complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r
+complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r
+complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l external-id -d 'The external id that the role\'s trust policy asks for' -r
+complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l region -d 'The region whose STS is asked' -r
+complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l force -d 'Ask the source even if the stored credentials are not due'
+complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l no-store -d 'Keep nothing on disk, and use nothing kept'
+complete -c credsh -n "__fish_credsh_using_subcommand refresh" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c credsh -n "__fish_credsh_using_subcommand export" -l format -d 'For whom' -r -f -a "env\t'`export NAME=\'value\'` lines, for sh, bash, zsh and their kin'
+fish\t'`set -gx NAME \'value\'` lines'
+json\t'The object the container endpoint and the SDKs speak'"
+complete -c credsh -n "__fish_credsh_using_subcommand export" -l prefix -d 'What the names begin with, e.g. TEMPORARY_' -r
+complete -c credsh -n "__fish_credsh_using_subcommand export" -l source -d 'Take them from here, instead of the container endpoint or the SDK\'s default chain' -r -f -a "container\t'The container endpoint: CloudShell, ECS, EKS Pod Identity'
+profile\t'A profile, by its own rules'
+sso\t'A profile\'s IAM Identity Center session'
+web-identity\t'The AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN variables'
+process\t'A profile\'s credential_process'
+ec2\t'The EC2 instance profile'
+env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
+complete -c credsh -n "__fish_credsh_using_subcommand export" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r
+complete -c credsh -n "__fish_credsh_using_subcommand export" -l role -d 'Assume this role with them' -r
+complete -c credsh -n "__fish_credsh_using_subcommand export" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r
+complete -c credsh -n "__fish_credsh_using_subcommand export" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r
+complete -c credsh -n "__fish_credsh_using_subcommand export" -l external-id -d 'The external id that the role\'s trust policy asks for' -r
+complete -c credsh -n "__fish_credsh_using_subcommand export" -l region -d 'The region whose STS is asked' -r
+complete -c credsh -n "__fish_credsh_using_subcommand export" -l no-store -d 'Keep nothing on disk, and use nothing kept'
+complete -c credsh -n "__fish_credsh_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c credsh -n "__fish_credsh_using_subcommand status" -l json -d 'For programs'
+complete -c credsh -n "__fish_credsh_using_subcommand status" -s h -l help -d 'Print help'
+complete -c credsh -n "__fish_credsh_using_subcommand prompt" -s h -l help -d 'Print help'
+complete -c credsh -n "__fish_credsh_using_subcommand clear" -l source -d 'Take them from here, instead of the container endpoint or the SDK\'s default chain' -r -f -a "container\t'The container endpoint: CloudShell, ECS, EKS Pod Identity'
+profile\t'A profile, by its own rules'
+sso\t'A profile\'s IAM Identity Center session'
+web-identity\t'The AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN variables'
+process\t'A profile\'s credential_process'
+ec2\t'The EC2 instance profile'
+env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
+complete -c credsh -n "__fish_credsh_using_subcommand clear" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r
+complete -c credsh -n "__fish_credsh_using_subcommand clear" -l role -d 'Assume this role with them' -r
+complete -c credsh -n "__fish_credsh_using_subcommand clear" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r
+complete -c credsh -n "__fish_credsh_using_subcommand clear" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r
+complete -c credsh -n "__fish_credsh_using_subcommand clear" -l external-id -d 'The external id that the role\'s trust policy asks for' -r
+complete -c credsh -n "__fish_credsh_using_subcommand clear" -l region -d 'The region whose STS is asked' -r
+complete -c credsh -n "__fish_credsh_using_subcommand clear" -l all -d 'Every stored lease, not only this shell\'s'
+complete -c credsh -n "__fish_credsh_using_subcommand clear" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c credsh -n "__fish_credsh_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c credsh -n "__fish_credsh_using_subcommand demo" -l on-tty -d 'Become the shell on this terminal: how the demo starts the shell it plays in' -r -F
+complete -c credsh -n "__fish_credsh_using_subcommand demo" -s h -l help -d 'Print help'
+complete -c credsh -n "__fish_credsh_using_subcommand hook" -l shell -d 'The shell that asks' -r -f -a "bash\t''
+zsh\t''
+fish\t''"
+complete -c credsh -n "__fish_credsh_using_subcommand hook" -l lease -d 'The lease it holds; empty when none' -r
+complete -c credsh -n "__fish_credsh_using_subcommand hook" -l source -d 'Take them from here, instead of the container endpoint or the SDK\'s default chain' -r -f -a "container\t'The container endpoint: CloudShell, ECS, EKS Pod Identity'
+profile\t'A profile, by its own rules'
+sso\t'A profile\'s IAM Identity Center session'
+web-identity\t'The AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN variables'
+process\t'A profile\'s credential_process'
+ec2\t'The EC2 instance profile'
+env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
+complete -c credsh -n "__fish_credsh_using_subcommand hook" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r
+complete -c credsh -n "__fish_credsh_using_subcommand hook" -l role -d 'Assume this role with them' -r
+complete -c credsh -n "__fish_credsh_using_subcommand hook" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r
+complete -c credsh -n "__fish_credsh_using_subcommand hook" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r
+complete -c credsh -n "__fish_credsh_using_subcommand hook" -l external-id -d 'The external id that the role\'s trust policy asks for' -r
+complete -c credsh -n "__fish_credsh_using_subcommand hook" -l region -d 'The region whose STS is asked' -r
+complete -c credsh -n "__fish_credsh_using_subcommand hook" -l wait -d 'Renew now, within CREDSH_WAIT seconds, and print the outcome as code; else in the background'
+complete -c credsh -n "__fish_credsh_using_subcommand hook" -l detached -d 'Already in the background'
+complete -c credsh -n "__fish_credsh_using_subcommand hook" -s h -l help -d 'Print help (see more with \'--help\')'

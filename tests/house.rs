@@ -1,0 +1,135 @@
+//! The rules of the house, held against its sources: imports go down only, and what only one room may do.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// From the top. Sideways is fine, `error` is visible to all.
+const LAYERS: [&[&str]; 6] = [
+    &["main"],
+    &["cli", "command"],
+    &["renew"],
+    &["request", "lease", "store", "source", "shell", "format", "prompt"],
+    &["aws", "http", "config", "selectors"],
+    &["credentials", "env", "time", "ui", "detach"],
+];
+
+const ERROR: &str = "error";
+
+fn sources() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut found, mut dirs) = (Vec::new(), vec![root.clone()]);
+    while let Some(dir) = dirs.pop() {
+        for path in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                dirs.push(path);
+            } else {
+                found.push((name(path.strip_prefix(&root).unwrap()), fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    assert!(found.len() > 20, "the control: {found:?}");
+    found
+}
+
+/// `command/status.rs`, with slashes everywhere.
+fn name(path: &Path) -> String {
+    path.iter().map(|part| part.to_str().unwrap()).collect::<PathBuf>().to_str().unwrap().replace('\\', "/")
+}
+
+/// The module at the top of the crate that a file belongs to.
+fn module(file: &str) -> &str {
+    file.split(['/', '.']).next().unwrap()
+}
+
+/// Code without comments.
+fn code(text: &str) -> String {
+    let lines = text.lines().map(|line| line.split("//").next().unwrap());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Every module that comes after `crate::`, alone or in braces.
+fn imports(text: &str) -> Vec<String> {
+    let text = code(text);
+    let mut found = Vec::new();
+    for rest in text.split("crate::").skip(1) {
+        let names = match rest.strip_prefix('{') {
+            Some(list) => list.split('}').next().unwrap().split(',').collect(),
+            None => vec![rest],
+        };
+        let word =
+            |name: &str| name.trim().split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap().to_owned();
+        found.extend(names.into_iter().map(word).filter(|name| !name.is_empty()));
+    }
+    found
+}
+
+fn layer(module: &str) -> usize {
+    let found = LAYERS.iter().position(|layer| layer.contains(&module));
+    found.unwrap_or_else(|| panic!("{module} has no place among the layers: give it one, here and in DESIGN.md"))
+}
+
+fn upward(file: &str, text: &str) -> Vec<String> {
+    let own = module(file);
+    let mut edges: Vec<String> = Vec::new();
+    for import in imports(text).iter().filter(|import| *import != ERROR) {
+        if own == ERROR || layer(import) < layer(own) {
+            edges.push(format!("{file} -> {import}"));
+        }
+    }
+    edges
+}
+
+#[test]
+fn imports_go_down_only() {
+    let edges: Vec<String> = sources().iter().flat_map(|(file, text)| upward(file, text)).collect();
+    assert!(edges.is_empty(), "{edges:#?}");
+}
+
+#[test]
+fn the_control_of_the_imports() {
+    assert_eq!(upward("store.rs", "use crate::renew::lease;\n"), ["store.rs -> renew"]);
+    assert_eq!(
+        upward("source/x.rs", "use crate::{cli, env};\nlet a = crate::command::x();"),
+        ["source/x.rs -> cli", "source/x.rs -> command"]
+    );
+    assert_eq!(upward("error.rs", "use crate::env;"), ["error.rs -> env"]);
+    assert_eq!(upward("env.rs", "use crate::error::Result; // crate::store\n"), [""; 0]);
+    let edges: usize = sources().iter().map(|(_, text)| imports(text).len()).sum();
+    assert!(edges > 80, "what is looked at is there: {edges}");
+}
+
+/// Every place outside `allowed` that has one of `words`.
+fn elsewhere(files: &[(String, String)], words: &[&str], allowed: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (file, text) in files.iter().filter(|(file, _)| !allowed.contains(&file.as_str())) {
+        // What a file's tests do is their own business.
+        let text = code(text);
+        let text = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        found.extend(words.iter().filter(|word| text.contains(*word)).map(|word| format!("{file}: {word}")));
+    }
+    found
+}
+
+#[test]
+fn what_only_one_room_does() {
+    let rules: [(&[&str], &[&str]); 6] = [
+        (&[" std::env", "(std::env::", "SystemTime::now", "Utc::now"], &["env.rs"]),
+        (&["eprint!", "eprintln!", "io::stderr()", "dbg!"], &["ui.rs"]),
+        (&["println!(", " print!(", "io::stdout().lock"], &["ui.rs"]),
+        (&["process::exit", "ExitCode"], &["main.rs"]),
+        (&["unsafe "], &["detach.rs"]),
+        (&["/dev/tty"], &["ui.rs"]),
+    ];
+    let files = sources();
+    for (words, allowed) in rules {
+        assert_eq!(elsewhere(&files, words, allowed), [""; 0]);
+        assert!(!elsewhere(&files, words, &[]).is_empty(), "the control: {allowed:?} does it");
+    }
+}
+
+#[test]
+fn only_commands_print_what_was_asked_for() {
+    let found = elsewhere(&sources(), &["ui::print("], &[]);
+    let others: Vec<&String> = found.iter().filter(|place| !place.starts_with("command/")).collect();
+    assert!(!found.is_empty() && others.is_empty(), "{others:?}");
+}

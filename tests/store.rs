@@ -1,0 +1,401 @@
+//! The store: who may see it, what survives a crash, and that of many one asks.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use support::endpoint::{Behaviour, Endpoint, Rotation};
+use support::{CREDSH, Run, Sandbox};
+
+fn mode(path: &std::path::Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+fn set_mode(path: &std::path::Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// The id of the only lease.
+fn id(sandbox: &Sandbox) -> String {
+    let ids: Vec<String> =
+        sandbox.stored().iter().filter_map(|name| name.strip_suffix(".json").map(str::to_owned)).collect();
+    assert_eq!(ids.len(), 1, "{ids:?}");
+    ids[0].clone()
+}
+
+/// Sets the lease's times so that it is over.
+fn end(sandbox: &Sandbox) {
+    let path = sandbox.store().join(format!("{}.json", id(sandbox)));
+    let mut lease: serde_json::Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    for name in ["received", "expires", "due", "asked"] {
+        lease[name] = 1_000_000.into();
+    }
+    fs::write(path, lease.to_string()).unwrap();
+}
+
+#[test]
+fn nobody_else_can_read_it() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut sh = sandbox.command("sh");
+    sh.args(["-c", "umask 0; exec \"$0\" export", CREDSH]);
+    Run::of(sh.output().unwrap()).ok();
+    assert_eq!(mode(&sandbox.store()), 0o700);
+    let id = id(&sandbox);
+    let mut wanted: Vec<String> =
+        ["fish", "json", "lock", "sh"].iter().map(|ending| format!("{id}.{ending}")).collect();
+    wanted.push("clock".into());
+    wanted.sort();
+    assert_eq!(sandbox.stored(), wanted);
+    for name in wanted {
+        assert_eq!(mode(&sandbox.store().join(&name)), 0o600, "{name}");
+    }
+}
+
+#[test]
+fn an_unsafe_store_is_refused_with_words() {
+    let endpoint = Endpoint::start(600);
+    let refused = |prepare: &dyn Fn(&Sandbox), reason: &str, hint: &str| {
+        let sandbox = Sandbox::in_cloudshell(&endpoint);
+        prepare(&sandbox);
+        let store = sandbox.store();
+        let message = format!(
+            "credsh: the store {0} {reason}\nhint: {1}, or set XDG_RUNTIME_DIR to a private directory\n",
+            store.display(),
+            hint.replace("{}", store.to_str().unwrap())
+        );
+        for command in [&["export"][..], &["refresh"], &["status"], &["clear", "--all"]] {
+            assert_eq!(sandbox.credsh(command).fails(1, &[]), message, "{command:?}");
+        }
+        sandbox.credsh(&["export", "--no-store"]).ok();
+        sandbox.credsh(&["init", "bash"]).ok();
+    };
+    let make = |sandbox: &Sandbox, mode: u32| {
+        fs::create_dir(sandbox.store()).unwrap();
+        set_mode(&sandbox.store(), mode);
+    };
+    let link = |sandbox: &Sandbox| {
+        fs::create_dir(sandbox.home().join("elsewhere")).unwrap();
+        set_mode(&sandbox.home().join("elsewhere"), 0o700);
+        symlink(sandbox.home().join("elsewhere"), sandbox.store()).unwrap();
+    };
+    refused(&link, "is a symbolic link", "remove the link");
+    refused(&|sandbox| symlink("/nowhere", sandbox.store()).unwrap(), "is a symbolic link", "remove the link");
+    refused(&|sandbox| fs::write(sandbox.store(), "").unwrap(), "is not a directory", "remove it");
+    for bits in [0o770, 0o720, 0o702, 0o750, 0o777] {
+        refused(&|sandbox| make(sandbox, bits), "is open to other users", "chmod 700 {}");
+    }
+    // Only root can give a directory away; elsewhere this part has nothing to look at.
+    if rustix::process::geteuid().is_root() {
+        let theirs = |sandbox: &Sandbox| {
+            make(sandbox, 0o700);
+            std::os::unix::fs::chown(sandbox.store(), Some(65534), Some(65534)).unwrap();
+        };
+        refused(&theirs, "belongs to another user", "have its owner remove it");
+    }
+    assert_eq!(endpoint.count(), if rustix::process::geteuid().is_root() { 9 } else { 8 }, "only with --no-store");
+}
+
+#[test]
+fn a_lease_that_cannot_be_read_is_set_aside_and_renewed() {
+    let endpoint = Endpoint::start(600);
+    endpoint.rotate(Rotation::Always);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    sandbox.credsh(&["export"]).ok();
+    let id = id(&sandbox);
+    let file = sandbox.store().join(format!("{id}.json"));
+    let good = fs::read(&file).unwrap();
+    let other = String::from_utf8(good.clone()).unwrap().replace("localhost", "127.0.0.1");
+    for broken in [&good[..good.len() / 2], b"", b"null", b"garbage \xff", other.as_bytes()] {
+        fs::write(&file, broken).unwrap();
+        let before = endpoint.count();
+        let run = sandbox.credsh(&["export"]);
+        assert!(run.stdout.contains(&endpoint.key()), "{run:?}");
+        assert_eq!(
+            run.stderr,
+            format!(
+                "credsh: the stored lease {id} could not be read; it was set aside as {}\n",
+                file.with_extension("broken").display()
+            )
+        );
+        assert_eq!(endpoint.count(), before + 1);
+        assert_eq!(fs::read(file.with_extension("broken")).unwrap(), broken);
+        assert_eq!(sandbox.credsh(&["export"]).stderr, "", "once");
+    }
+    sandbox.credsh(&["clear"]).ok();
+    assert_eq!(sandbox.stored(), ["clock"], "with what was set aside");
+}
+
+#[test]
+fn a_store_that_cannot_be_made_costs_no_credentials() {
+    let endpoint = Endpoint::start(600);
+    let mut sandbox = Sandbox::in_cloudshell(&endpoint);
+    let file = sandbox.file("file", "");
+    sandbox.set("XDG_RUNTIME_DIR", file.to_str().unwrap());
+    let run = sandbox.credsh(&["export"]);
+    assert_eq!(
+        run.stderr,
+        format!("credsh: cannot look at the store {}/credsh: not a directory; nothing will be kept\n", file.display())
+    );
+    assert!(run.ok().contains("ASIATEST0001"));
+    sandbox.set("XDG_RUNTIME_DIR", "/proc/self/fdinfo");
+    let run = sandbox.credsh(&["export"]);
+    assert!(
+        run.stderr.starts_with("credsh: cannot create the store /proc/self/fdinfo/credsh: ")
+            && run.stderr.ends_with("; nothing will be kept\n"),
+        "{run:?}"
+    );
+    assert!(run.ok().contains("ASIATEST0001"));
+}
+
+/// Runs credsh in a mount namespace, with a tmpfs at XDG_RUNTIME_DIR mounted with `options` and then prepared by `script`.
+fn on_tmpfs(sandbox: &Sandbox, options: &str, script: &str) -> Run {
+    let mut unshare = sandbox.command("unshare");
+    unshare.args(if rustix::process::geteuid().is_root() { ["-m", "--"].as_slice() } else { ["-rm", "--"].as_slice() });
+    let text = format!(
+        "mount -t tmpfs -o mode=700,{options} none \"$XDG_RUNTIME_DIR\" || exit 99; {script}; exec \"$0\" export"
+    );
+    Run::of(unshare.args(["sh", "-c", &text, CREDSH]).output().unwrap())
+}
+
+#[test]
+fn a_full_disk_costs_no_credentials() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let fill = "cat /dev/zero >\"$XDG_RUNTIME_DIR/ballast\" 2>/dev/null";
+    let run = on_tmpfs(&sandbox, "size=64k", fill);
+    assert!(run.stderr.contains("no space left on device; ") && run.stderr.lines().count() == 1, "{run:?}");
+    assert!(run.ok().contains("ASIATEST0001"));
+    let run = on_tmpfs(
+        &sandbox,
+        "size=64k",
+        &format!("\"$0\" export >/dev/null; {fill}; ls \"$XDG_RUNTIME_DIR/credsh\"; \"$0\" refresh --force"),
+    );
+    assert!(run.stderr.contains("no space left on device; other shells will not see this renewal\n"), "{run:?}");
+    assert!(run.stdout.contains(".json\n") && run.ok().contains("ASIATEST0001"));
+    let run = on_tmpfs(&sandbox, "size=64k", ":");
+    assert_eq!((run.status, run.stderr.as_str()), (0, ""), "the control");
+}
+
+#[test]
+fn a_read_only_disk_costs_no_credentials() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let run = on_tmpfs(&sandbox, "ro", ":");
+    let store = sandbox.store();
+    assert_eq!(
+        run.stderr,
+        format!("credsh: cannot create the store {}: read-only file system; nothing will be kept\n", store.display())
+    );
+    assert!(run.ok().contains("ASIATEST0001"));
+    let run = on_tmpfs(
+        &sandbox,
+        "rw",
+        "\"$0\" export >/dev/null; mount -o remount,ro \"$XDG_RUNTIME_DIR\"; \"$0\" export; \"$0\" refresh --force",
+    );
+    assert!(run.stdout.contains("ASIATEST0001"), "a stored lease is still read: {run:?}");
+    assert_eq!(run.status, 0, "{run:?}");
+}
+
+#[test]
+fn where_it_is() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let run = |change: &dyn Fn(&mut std::process::Command)| {
+        let mut command = sandbox.command(CREDSH);
+        command.arg("export").env_remove("XDG_RUNTIME_DIR");
+        change(&mut command);
+        Run::of(command.output().unwrap())
+    };
+    run(&|_| ()).ok();
+    assert_eq!(mode(&sandbox.home().join(".cache/credsh")), 0o700);
+    run(&|command| _ = command.env("XDG_CACHE_HOME", sandbox.home().join("cache"))).ok();
+    assert_eq!(mode(&sandbox.home().join("cache/credsh")), 0o700);
+    run(&|command| _ = command.env("XDG_RUNTIME_DIR", "relative")).ok();
+    assert!(!sandbox.home().join("relative").exists(), "a relative path is none");
+    assert_eq!(endpoint.count(), 2, "~/.cache was found again");
+}
+
+/// A user whom the system does not know has no home, and this one is made of nothing but a number: only root can be it.
+#[test]
+fn without_a_place_there_are_words() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let run = |args: &[&str]| {
+        let mut setpriv = sandbox.command("setpriv");
+        setpriv
+            .args(["--reuid=54321", "--clear-groups", CREDSH])
+            .args(args)
+            .env_remove("XDG_RUNTIME_DIR")
+            .env_remove("HOME");
+        Run::of(setpriv.current_dir("/").output().unwrap())
+    };
+    let message = "credsh: the store has no place: neither XDG_RUNTIME_DIR nor HOME is set\nhint: set one of them, or pass --no-store\n";
+    assert_eq!(run(&["export"]).fails(1, &[]), message);
+    run(&["export", "--no-store"]).ok();
+}
+
+#[test]
+fn no_store_leaves_no_file() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    sandbox.credsh(&["export", "--no-store"]).ok();
+    sandbox.credsh(&["refresh", "--no-store"]).ok();
+    assert_eq!(endpoint.count(), 2);
+    assert!(!sandbox.store().exists());
+    sandbox.credsh(&["export"]).ok();
+    assert!(sandbox.store().exists(), "the control");
+}
+
+#[test]
+fn clear_forgets() {
+    let (endpoint, other) = (Endpoint::start(600), Endpoint::start(600));
+    let mut sandbox = Sandbox::in_cloudshell(&endpoint);
+    sandbox.credsh(&["clear"]).fails(1, &["credsh: no lease is held\nhint: `credsh status` shows what is held\n"]);
+    sandbox.credsh(&["export"]).ok();
+    let own = id(&sandbox);
+    sandbox.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", &other.uri());
+    sandbox.credsh(&["export"]).ok();
+    sandbox.set("CREDSH_LEASE", &own);
+    assert_eq!(sandbox.credsh(&["clear"]).stderr, "credsh: cleared 1 lease\n");
+    assert_ne!(id(&sandbox), own, "this shell's, and only this");
+    sandbox.unset("CREDSH_LEASE");
+    sandbox.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", &endpoint.uri());
+    sandbox.credsh(&["export"]).ok();
+    assert_eq!(sandbox.credsh(&["clear", "--all"]).stderr, "credsh: cleared 2 leases\n");
+    assert_eq!(sandbox.stored(), ["clock"]);
+    assert_eq!(sandbox.credsh(&["clear", "--all"]).status, 0);
+    // What comes through the environment does not become a path.
+    let precious = sandbox.file("precious.json", "");
+    sandbox.set("CREDSH_LEASE", "../../home/precious");
+    sandbox.credsh(&["clear"]).fails(1, &["no lease is held"]);
+    assert!(precious.exists());
+}
+
+#[test]
+fn an_unchanged_answer_is_no_error_and_is_not_asked_for_again_at_once() {
+    let endpoint = Endpoint::start(600);
+    endpoint.rotate(Rotation::Never);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let first = sandbox.credsh(&["export"]).ok();
+    let run = sandbox.credsh(&["refresh", "--force"]);
+    assert_eq!((run.status, run.stderr.contains("failed")), (0, false), "{run:?}");
+    assert_eq!(endpoint.count(), 2);
+    for _ in 0..3 {
+        assert_eq!(sandbox.credsh(&["export"]).ok(), first);
+    }
+    assert_eq!(endpoint.count(), 2);
+    let status: serde_json::Value = serde_json::from_str(&sandbox.credsh(&["status", "--json"]).ok()).unwrap();
+    assert_eq!(status["leases"][0]["last_failure"], serde_json::Value::Null);
+}
+
+fn spawn(sandbox: &Sandbox, args: &[&str]) -> Child {
+    sandbox.command(CREDSH).args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+#[test]
+fn of_fifty_one_asks() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    sandbox.credsh(&["export"]).ok();
+    let fifty = |args: &[&str]| {
+        end(&sandbox);
+        endpoint.expire();
+        let before = endpoint.count();
+        let children: Vec<Child> = (0..50).map(|_| spawn(&sandbox, args)).collect();
+        for child in children {
+            Run::of(child.wait_with_output().unwrap()).ok();
+        }
+        endpoint.count() - before
+    };
+    endpoint.behave(Behaviour::Slow(Duration::from_millis(300)));
+    assert_eq!(fifty(&["refresh"]), 1);
+    assert!(sandbox.credsh(&["export"]).ok().contains("ASIATEST0002"));
+    endpoint.behave(Behaviour::Good);
+    assert!(fifty(&["refresh", "--force"]) > 1, "the control");
+}
+
+/// The lease's three files are each the old one or the new one, whole, and whoever comes next renews.
+#[test]
+fn killed_while_renewing() {
+    let endpoint = Endpoint::start(600);
+    endpoint.rotate(Rotation::Always);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    sandbox.credsh(&["export"]).ok();
+    let id = id(&sandbox);
+    let read = |ending: &str| fs::read_to_string(sandbox.store().join(format!("{id}.{ending}"))).unwrap();
+    let (mut killed, mut left_over) = (0, BTreeSet::new());
+    for round in 0..60 {
+        let before = endpoint.count();
+        let mut child = spawn(&sandbox, &["refresh", "--force"]);
+        // Half of them somewhere on the way to the answer, half while it is being written.
+        if round % 2 == 0 {
+            std::thread::sleep(Duration::from_millis(round));
+        } else {
+            while endpoint.count() == before {
+                std::thread::sleep(Duration::from_micros(100));
+            }
+            std::thread::sleep(Duration::from_micros(400 * round));
+        }
+        let _ = child.kill();
+        killed += usize::from(!child.wait().unwrap().success());
+        let lease: serde_json::Value = serde_json::from_str(&read("json")).unwrap();
+        assert_eq!(lease["request"]["source"]["container"]["uri"], endpoint.uri());
+        for ending in ["sh", "fish"] {
+            let text = read(ending);
+            assert!(
+                text.starts_with(&format!("__credsh_adopt '{id}' 'cloudshell' 'ASIATEST")) && text.ends_with("''\n"),
+                "{text}"
+            );
+        }
+        left_over.extend(sandbox.stored().into_iter().filter(|name| name.starts_with(".new-")));
+    }
+    assert!(killed > 0, "the control");
+    eprintln!("{killed} of 60 were killed, {} left a temporary file", left_over.len());
+    end(&sandbox);
+    let before = endpoint.count();
+    let run = sandbox.credsh(&["refresh"]);
+    assert_eq!(run.status, 0, "{run:?}");
+    assert_eq!(endpoint.count(), before + 1);
+    // What was left lying is private, and goes once it is surely nobody's any more.
+    for name in &left_over {
+        let path = sandbox.store().join(name);
+        assert_eq!(mode(&path), 0o600, "{name}");
+        let long_ago = std::time::SystemTime::now() - Duration::from_secs(90);
+        fs::File::options().write(true).open(path).unwrap().set_modified(long_ago).unwrap();
+    }
+    sandbox.credsh(&["refresh", "--force"]).ok();
+    assert!(!sandbox.stored().iter().any(|name| name.starts_with(".new-")), "{:?}", sandbox.stored());
+}
+
+/// A holder that hangs is waited for, and one that is killed is not.
+#[test]
+fn a_lock_dies_with_its_holder() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    sandbox.credsh(&["export"]).ok();
+    end(&sandbox);
+    endpoint.behave(Behaviour::Hang(Duration::from_secs(60)));
+    let mut holder = spawn(&sandbox, &["refresh"]);
+    while endpoint.count() < 2 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    endpoint.behave(Behaviour::Good);
+    endpoint.expire();
+    let mut waiter = spawn(&sandbox, &["refresh"]);
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(waiter.try_wait().unwrap().is_none(), "the control: it waits");
+    assert_eq!(endpoint.count(), 2);
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    let run = Run::of(waiter.wait_with_output().unwrap());
+    assert_eq!(run.status, 0, "{run:?}");
+    assert_eq!(endpoint.count(), 3);
+}
