@@ -268,7 +268,7 @@ __credsh_start() {
   case $__credsh_side in
     left) __credsh_mark='${__credsh_text-}' __credsh_ps1='\[${__credsh_color-}\]${__credsh_text-}\[${__credsh_reset-}\]' ;;
     # bash has no right prompt: go there, print, come back, all of it counted as zero wide.
-    right) __credsh_mark='${__credsh_text-}' __credsh_ps1='\[${__credsh_text:+\e7\e[${COLUMNS:-80\}C\e[${#__credsh_text\}D\e[C}${__credsh_color-}${__credsh_text-}${__credsh_reset-}${__credsh_text:+\e8}\]' ;;
+    right) __credsh_mark='${__credsh_text-}' __credsh_ps1='\[${__credsh_text:+\e7\e[${COLUMNS:-80}C\e[${#__credsh_text}D\e[C}${__credsh_color-}${__credsh_text-}${__credsh_reset-}${__credsh_text:+\e8}\]' ;;
   esac
   if [[ -n $__credsh_label ]]; then \builtin return 0; fi
   # A nested shell goes on with its parent's lease, if it is in this user's store (after su or sudo it is not).
