@@ -189,9 +189,10 @@ function credsh_off {
     fi
   done
   case $__credsh_commands in # an array only if it was one
-    none) if ((${#PROMPT_COMMAND[@]} == 0)); then \builtin unset -v PROMPT_COMMAND; fi ;;
-    string) if ((${#PROMPT_COMMAND[@]} == 1)); then name=${PROMPT_COMMAND[0]-}; \builtin unset -v PROMPT_COMMAND; \builtin printf -v PROMPT_COMMAND %s "$name"; fi ;;
+    none) if [[ -z ${PROMPT_COMMAND[*]+set} ]]; then \builtin unset -v PROMPT_COMMAND; fi ;;
+    string | exported) if [[ -n ${PROMPT_COMMAND[*]+set} ]] && ((${#PROMPT_COMMAND[@]} == 1)); then name=${PROMPT_COMMAND[0]-}; \builtin unset -v PROMPT_COMMAND; \builtin printf -v PROMPT_COMMAND %s "$name"; fi ;;
   esac
+  if [[ $__credsh_commands == exported ]]; then \builtin export PROMPT_COMMAND; fi
   \builtin unset -f credsh credsh_off
   for name in $(\builtin compgen -A function __credsh_); do \builtin unset -f "$name"; done
   for name in $(\builtin compgen -v __credsh_); do \builtin unset -v "$name"; done
@@ -199,6 +200,14 @@ function credsh_off {
 
 # Whether a variable can be assigned: to try on a readonly one would end the eval of this text.
 __credsh_assignable() { [[ "$(\builtin readonly -p)" != *[[:space:]]"$1"[=[:space:]]* ]] || \builtin return 1; }
+
+# Whether nobody has a trap on $1. In posix mode bash lists the default as one, of `-`.
+__credsh_untrapped() {
+  case "$(\builtin trap -p "$1")" in
+    '' | 'trap -- - '*) ;;
+    *) \builtin return 1 ;;
+  esac
+}
 
 # Puts the checks where this bash has a place for them.
 __credsh_install() {
@@ -225,14 +234,14 @@ __credsh_install() {
   elif ((version >= 404)); then
     __credsh_ps0='${__credsh_gate[\D{%s}>=__credsh_due]:+$(\builtin kill -URG $$)}'
   fi
-  if [[ -n $__credsh_ps0 ]] && __credsh_assignable PS0 && { ((version >= 503)) || [[ -z $(\builtin trap -p URG) ]]; }; then
+  if [[ -n $__credsh_ps0 ]] && __credsh_assignable PS0 && { ((version >= 503)) || __credsh_untrapped URG; }; then
     PS0=$__credsh_ps0${PS0-}
     if ((version < 503)); then \builtin trap '__credsh_preexec "$_"' URG; fi
   else
     __credsh_ps0=
     if [[ $preexec == functions ]]; then
       preexec_functions+=(__credsh_preexec)
-    elif [[ -z $(\builtin trap -p DEBUG) ]]; then
+    elif __credsh_untrapped DEBUG; then
       \builtin trap '__credsh_preexec "$_"' DEBUG
     fi
   fi
@@ -248,10 +257,12 @@ __credsh_install() {
     case "$(\builtin declare -p PROMPT_COMMAND 2>/dev/null)" in
       '') __credsh_commands=none ;;
       'declare -a'*) __credsh_commands=array ;;
+      'declare -x'*) __credsh_commands=exported ;;
       *) __credsh_commands=string ;;
     esac
     if ((version >= 501)); then
-      PROMPT_COMMAND[${#PROMPT_COMMAND[@]} + 7]=__credsh_prompt
+      # Only what is set may be counted: set -u.
+      PROMPT_COMMAND[${PROMPT_COMMAND[@]+${#PROMPT_COMMAND[@]}} + 7]=__credsh_prompt
     else
       # shellcheck disable=SC2178
       PROMPT_COMMAND=${PROMPT_COMMAND:-:}$'\n'__credsh_prompt
@@ -274,7 +285,7 @@ __credsh_start() {
   case $__credsh_side in
     left) __credsh_mark='${__credsh_text-}' __credsh_ps1='\[${__credsh_color-}\]${__credsh_text-}\[${__credsh_reset-}\]' ;;
     # bash has no right prompt: go there, print, come back, all of it counted as zero wide.
-    right) __credsh_mark='${__credsh_text-}' __credsh_ps1='\[${__credsh_text:+\e7\e[${COLUMNS:-80\}C\e[${#__credsh_text\}D\e[C}${__credsh_color-}${__credsh_text-}${__credsh_reset-}${__credsh_text:+\e8}\]' ;;
+    right) __credsh_mark='${__credsh_text-}' __credsh_ps1='\[${__credsh_text:+\e7\e[${COLUMNS:-80}C\e[${#__credsh_text}D\e[C}${__credsh_color-}${__credsh_text-}${__credsh_reset-}${__credsh_text:+\e8}\]' ;;
   esac
   if [[ -n $__credsh_label ]]; then \builtin return 0; fi
   # A nested shell goes on with its parent's lease, if it is in this user's store (after su or sudo it is not).

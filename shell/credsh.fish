@@ -98,6 +98,12 @@ function __credsh_now
     builtin path mtime -R -- $__credsh_clock; or command date +%s
 end
 
+# Runs $argv untraced: fish_trace would show the secrets. Exported, as only such a local is seen by what it calls.
+function __credsh_untraced
+    set -lx fish_trace
+    $argv
+end
+
 # Something is due, or the indicator's text has changed. $argv[1]: prompt or exec.
 function __credsh_cold
     set -l now (__credsh_now)
@@ -173,6 +179,7 @@ function __credsh_wrap
     if functions -q $name
         functions -c $name $__credsh_inner
     else
+        set -g __credsh_bare $name
         function $__credsh_inner
         end
     end
@@ -202,27 +209,29 @@ end
 # The two checks. Nothing but the comparison while nothing is due. Whoever has defined fish_prompt anew has kept
 # ours from running, and so from setting __credsh_shown.
 function __credsh_on_prompt --on-event fish_prompt
-    test (builtin path mtime -R -- $__credsh_clock; or echo $__credsh_never) -lt $__credsh_tick; or __credsh_cold prompt
+    test (builtin path mtime -R -- $__credsh_clock; or echo $__credsh_never) -lt $__credsh_tick; or __credsh_untraced __credsh_cold prompt
     set -q __credsh_shown; or test $__credsh_side = off; or __credsh_wrap
     set -e __credsh_shown
 end
 function __credsh_on_preexec --on-event fish_preexec
-    test (builtin path mtime -R -- $__credsh_clock; or echo $__credsh_never) -lt $__credsh_due; or __credsh_cold exec
+    test (builtin path mtime -R -- $__credsh_clock; or echo $__credsh_never) -lt $__credsh_due; or __credsh_untraced __credsh_cold exec
 end
 
 # The program, but a refresh or clear changes this shell.
 function credsh
-    if test "$argv[1]" = doctor
+    if contains -- "$argv[1]" refresh clear
+        __credsh_untraced __credsh_command $argv
+    else if test "$argv[1]" = doctor
         # Which checks are in place.
         set -l hook fish
         functions -q __credsh_on_prompt; and set -a hook prompt
         functions -q __credsh_on_preexec; and set -a hook preexec
         CREDSH_HOOK="$hook" $__credsh_exe $argv
-        return
-    else if not contains -- "$argv[1]" refresh clear
+    else
         $__credsh_exe $argv
-        return
     end
+end
+function __credsh_command
     set -l code ($__credsh_exe --hooked=fish $argv | string collect)
     set -l result $pipestatus[1]
     if string match -q '__credsh_*' -- "$code"
@@ -245,6 +254,8 @@ function credsh_off
             functions -e $name
             functions -c $inner[1] $name
         end
+        # The innermost stood for nothing.
+        contains -- $name $__credsh_bare; and functions -e $name
     end
     for name in (functions -a | string match '__credsh_*') credsh credsh_off
         functions -e $name
@@ -278,7 +289,7 @@ function __credsh_start
     # A nested shell goes on with its parent's lease, if it is in this user's store (after su or sudo it is not).
     if string match -qr '^[0-9a-f]{16}$' -- "$CREDSH_LEASE"
         set -g __credsh_lease $CREDSH_LEASE
-        __credsh_load
+        __credsh_untraced __credsh_load
     end
     test -n "$__credsh_label"; or set -g __credsh_lease $argv[5]
     set -g __credsh_args $argv[6..]

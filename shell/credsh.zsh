@@ -158,7 +158,7 @@ function credsh_off {
   __credsh_drop
   local name
   for name in PROMPT RPROMPT; do
-    [[ -n $__credsh_segment ]] && typeset -g "$name=${(P)name//${(b)__credsh_segment}/}"
+    [[ -n $__credsh_segment && ${(P)name} == *"$__credsh_segment"* ]] && typeset -g "$name=${(P)name//$__credsh_segment/}"
   done
   precmd_functions=(${precmd_functions:#__credsh_precmd}) preexec_functions=(${preexec_functions:#__credsh_preexec})
   (( $#precmd_functions )) || builtin unset precmd_functions

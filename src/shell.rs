@@ -19,7 +19,7 @@ pub enum Shell {
 /// The token in the scripts that stands for the words of their `__credsh_start` call.
 const TOKEN: &str = "@CREDSH@";
 /// The options zsh's script is evaluated under, whatever the user's are; sticky for the functions it defines.
-const ZSH: &str = "builtin emulate zsh -o no_aliases -o no_xtrace -o no_verbose -o no_err_exit -o no_err_return -c";
+const ZSH: &str = "\\builtin emulate zsh -o no_aliases -o no_xtrace -o no_verbose -o no_err_exit -o no_err_return -c";
 
 impl Shell {
     fn script(self) -> &'static str {

@@ -253,7 +253,7 @@ impl Session {
     /// The line the cursor is on, up to the cursor.
     pub fn prompt(&self) -> String {
         let (row, column) = self.screen.screen().cursor_position();
-        self.screen.screen().rows(0, column).nth(usize::from(row)).unwrap_or_default()
+        self.screen.screen().contents_between(row, 0, row, column)
     }
 
     /// Every line of the screen; a right prompt's too.
@@ -294,7 +294,13 @@ impl Session {
         while !seen(self) {
             let left = end.saturating_duration_since(Instant::now());
             match self.incoming.recv_timeout(left) {
-                Ok(bytes) => self.take(&bytes),
+                Ok(bytes) => {
+                    self.take(&bytes);
+                    // What is there already is looked at together: looking is the slow part.
+                    while let Ok(bytes) = self.incoming.try_recv() {
+                        self.take(&bytes);
+                    }
+                }
                 Err(error) => panic!("{:?}: no sign of {what} ({error}):\n{}", self.shell, self.text()),
             }
         }
