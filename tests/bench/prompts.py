@@ -1,0 +1,198 @@
+"""Prompts: what a hook adds between Enter and the next prompt, and to a shell's start.
+
+Real interactive shells on ptys, all configurations of a shell alive at once and taking turns in random order. Each
+turn types `:` and Enter, so the check before the command and the one before the prompt both run. The figure is the
+median minus that of an empty hook function; what two equal configurations differ by is the noise: see `no hook`.
+A fresh lease, which is what a prompt nearly always meets; a renewal is a process in the background (commands.py).
+"""
+
+import random
+import re
+import shutil
+import subprocess
+from statistics import median
+
+import processes
+from commands import lease_id
+from terminal import MARK, Terminal
+
+PROMPTS = 150
+STARTS = 30
+TRACED = 10
+
+READY = MARK.decode()
+PLAIN = {
+    "bash": f"PS1='{READY} '\nHISTFILE=\n",
+    "zsh": f"PROMPT='{READY} '\n",
+    "fish": f"set -g fish_greeting\nfunction fish_prompt; echo -n '{READY} '; end\n",
+}
+EMPTY = {
+    "bash": "empty() { :; }\nPROMPT_COMMAND=empty\n",
+    "zsh": "empty() { :; }\nprecmd_functions+=(empty)\n",
+    "fish": "function empty --on-event fish_prompt; end\n",
+}
+# The least that tells whether something is due.
+COMPARE = {
+    "bash": "due=99999999999\ncompare() { ((EPOCHSECONDS < due)) || echo due; }\nPROMPT_COMMAND=compare\n",
+    "zsh": "zmodload zsh/datetime\ndue=99999999999\ncompare() { ((EPOCHSECONDS < due)) || echo due; }\nprecmd_functions+=(compare)\n",
+    "fish": "touch -d @0 ~/clock\nset -g due 99999999999\n"
+            "function compare --on-event fish_prompt; test (path mtime -R -- ~/clock) -lt $due; or echo due; end\n",
+}
+
+
+def evaluated(shell, command):
+    """The line of a start-up file that takes a hook over."""
+    return f"{command} | source\n" if shell == "fish" else f'eval "$({command})"\n'
+
+
+def hook_of(shell, tool):
+    """How a tool is hooked in."""
+    verb = "hook" if tool == "direnv" else "init"
+    return evaluated(shell, f"{tool} {verb} {shell}")
+
+
+def configurations(shell):
+    """Name -> start-up file."""
+    plain = PLAIN[shell]
+    table = {
+        "no hook": plain,
+        "empty hook": plain + EMPTY[shell],
+        "bare comparison": plain + COMPARE[shell],
+        "credsh": plain + hook_of(shell, "credsh"),
+    }
+    others = [tool for tool in ("direnv", "zoxide", "starship") if shutil.which(tool)]
+    return {**table, **{tool: plain + hook_of(shell, tool) for tool in others}}
+
+
+def start(shell, rc, env, home, tracer=()):
+    """Starts a shell with one start-up file and a home of its own."""
+    # Were this not there, fish would make it: seconds of work in the background, beside what is measured.
+    (home / ".local/share/fish/generated_completions").mkdir(parents=True, exist_ok=True)
+    env = {**env, "HOME": str(home), "XDG_CONFIG_HOME": str(home), "ZDOTDIR": str(home), "TERM": "xterm-256color"}
+    config = home / "starship.toml"
+    config.write_text(f'format = "$directory$character{READY} "\nadd_newline = false\n')
+    env["STARSHIP_CONFIG"] = str(config)
+    path = {"bash": home / "bashrc", "zsh": home / ".zshrc", "fish": home / "fish" / "config.fish"}[shell]
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(rc)
+    argv = {
+        "bash": ["bash", "--noprofile", "--rcfile", str(path), "-i"],
+        "zsh": ["zsh", "-d", "-i"],
+        "fish": ["fish", "-i", "--private"],
+    }[shell]
+    return Terminal([*tracer, shutil.which(argv[0]), *argv[1:]], env)
+
+
+def held(place):
+    """The surroundings of a shell whose parent holds a fresh lease."""
+    return {**place.env(), **place.endpoint.env(), "CREDSH_LEASE": lease_id(place)}
+
+
+def prompt_times(shell, place):
+    """Name -> median seconds from Enter to prompt."""
+    shells = {}
+    try:
+        for name, rc in configurations(shell).items():
+            shells[name] = start(shell, rc, held(place), place.home / f"{shell}-{name}".replace(" ", "-"))
+        if b"cloudshell" not in shells["credsh"].first:
+            raise SystemExit(f"bench: {shell} did not adopt the lease: {shells['credsh'].first!r}")
+        times = {name: [] for name in shells}
+        for turn in range(PROMPTS + 5):
+            for name in random.sample(list(shells), len(shells)):
+                took = shells[name].enter()
+                if turn >= 5:  # the first few load what a shell loads late
+                    times[name].append(took)
+        for name, terminal in shells.items():
+            if terminal.prompts != PROMPTS + 6:
+                raise SystemExit(f"bench: {shell}, {name}: {terminal.prompts} prompts seen, {PROMPTS + 6} expected")
+        return {name: median(all_of) for name, all_of in times.items()}
+    finally:
+        for terminal in shells.values():
+            terminal.end()
+
+
+def traced(shell, name, rc, prompts, place):
+    """Forks and successful execs of a shell's whole life with so many prompts. Threads are no forks."""
+    log = place.home / "trace"
+    tracer = [shutil.which("strace"), "-f", "-qq", "-e", "trace=clone,clone3,fork,vfork,execve", "-e", "signal=none",
+              "-o", str(log)]
+    terminal = start(shell, rc, held(place), place.home / f"{shell}-{name}".replace(" ", "-"), tracer)
+    for _ in range(prompts):
+        terminal.enter()
+    terminal.end()
+    lines = [line for line in log.read_text(errors="replace").splitlines() if "resumed>" not in line]
+    forks = sum(1 for line in lines if re.search(r" (clone3?|v?fork)\(", line) and "CLONE_THREAD" not in line)
+    execs = sum(1 for line in lines if " execve(" in line and "= -1" not in line)
+    return forks, execs
+
+
+def processes_per_prompt(shell, place):
+    """Name -> (forks, execs) per prompt: a life with many prompts minus one with few."""
+    counts = {}
+    for name, rc in configurations(shell).items():
+        few = traced(shell, name, rc, 2, place)
+        many = traced(shell, name, rc, 2 + TRACED, place)
+        counts[name] = tuple((b - a) / TRACED for a, b in zip(few, many))
+    return counts
+
+
+def start_ups(shell, place):
+    """Name -> median seconds from spawn to the first prompt."""
+    plain, hooked = PLAIN[shell], PLAIN[shell] + hook_of(shell, "credsh")
+    cases = {
+        "empty": (plain, place.env()),
+        "no source": (hooked, place.env()),
+        "lease inherited": (hooked, held(place)),
+        "first in CloudShell": (hooked, {**place.env(), **place.endpoint.env()}),
+    }
+    times = {name: [] for name in cases}
+    for turn in range(STARTS + 1):
+        for name in random.sample(list(cases), len(cases)):
+            rc, env = cases[name]
+            if name == "first in CloudShell":
+                env = {**env, "XDG_RUNTIME_DIR": place.new_runtime()}
+            terminal = start(shell, rc, env, place.home / f"{shell}-start")
+            terminal.end()
+            processes.end_all()
+            if turn:
+                times[name].append(terminal.start_up)
+    return {name: median(all_of) for name, all_of in times.items()}
+
+
+def report(place):
+    """Prints both tables."""
+    shells = [shell for shell in PLAIN if shutil.which(shell)]
+    print(f"Prompts: microseconds over an empty hook, medians of {PROMPTS} taking turns; forks/execs per prompt\n")
+    prompt_table(shells, place)
+    print(f"\nStart-up: spawn to first prompt, medians of {STARTS} taking turns; ms more than the empty start-up file\n")
+    start_table(shells, place)
+
+
+def prompt_table(shells, place):
+    columns, counts = {}, {}
+    for shell in shells:
+        columns[shell] = prompt_times(shell, place)
+        counts[shell] = processes_per_prompt(shell, place)
+    print("| hook | " + " | ".join(f"{shell} us | x bare | forks/execs" for shell in shells) + " |")
+    print("|---|" + "---:|---:|---:|" * len(shells))
+    for name in columns[shells[0]]:
+        cells = []
+        for shell in shells:
+            times = columns[shell]
+            extra, bare = ((times[key] - times["empty hook"]) * 1e6 for key in (name, "bare comparison"))
+            # A comparison that drowns in the noise is no measure.
+            ratio = f"{extra / bare:.1f}" if bare >= 5 and name not in ("no hook", "empty hook") else ""
+            shown = f"({times[name] * 1e6:.0f})" if name == "empty hook" else f"{extra:+.0f}"
+            cells.append(f"{shown} | {ratio} | {counts[shell][name][0]:g}/{counts[shell][name][1]:g}")
+        print(f"| {name} | " + " | ".join(cells) + " |")
+    print("\nIn brackets the whole time with the empty hook.")
+
+
+def start_table(shells, place):
+    print("| shell | empty ms | no source | lease inherited | first in CloudShell | script bytes |")
+    print("|---|---:|---:|---:|---:|---:|")
+    for shell in shells:
+        times = start_ups(shell, place)
+        script = subprocess.run([str(place.credsh), "init", shell], env=place.env(), check=True, stdout=subprocess.PIPE).stdout
+        extra = " | ".join(f"{(times[name] - times['empty']) * 1e3:+.1f}" for name in list(times)[1:])
+        print(f"| {shell} | {times['empty'] * 1e3:.1f} | {extra} | {len(script)} |")

@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""The benchmark: what credsh costs, side by side with what people use now. Called by `make bench`.
+
+Measures whole commands (commands.py), and what a hook adds to a prompt and to a shell's start (prompts.py). All in
+one run, everything taking turns in random order, medians, as ratios beside the absolute figures: on a shared machine
+only those compare. It stops at this machine's loopback: no AWS, no container; what STS far away takes is not ours.
+
+Needs the release binary, Python 3.9, Linux, bash, zsh, fish, curl, jq and strace. Prints Markdown.
+"""
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import commands
+import processes
+import prompts
+from endpoint import Endpoint
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Place:
+    """Where it happens: a home, a runtime directory in memory as systemd makes it, and one on disk."""
+
+    def __init__(self, credsh, directory, memory):
+        self.credsh = credsh
+        self.endpoint = Endpoint()
+        self.home, self.disk, self.memory = directory / "home", directory / "disk", memory
+        self.home.mkdir()
+        self.disk.mkdir()
+        self.runtime = Path(self.new_runtime())
+
+    def new_runtime(self):
+        """One more runtime directory, with an empty store."""
+        return tempfile.mkdtemp(dir=self.memory)
+
+    def env(self):
+        """The surroundings of every program that is measured: nothing of the caller's but PATH."""
+        path = f"{self.credsh.parent}:{os.environ['PATH']}"
+        return {"PATH": path, "HOME": str(self.home), "XDG_RUNTIME_DIR": str(self.runtime), "LANG": "C.UTF-8"}
+
+
+def check(credsh):
+    """Ends with one line if something is missing."""
+    missing = [tool for tool in ("bash", "zsh", "fish", "curl", "jq", "strace") if not shutil.which(tool)]
+    if missing:
+        raise SystemExit(f"bench: please install {', '.join(missing)}")
+    if not credsh.exists():
+        raise SystemExit("bench: no release binary; run `make bench`")
+
+
+def main():
+    credsh = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / "target/release/credsh"
+    check(credsh)
+    processes.adopt_orphans()
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryDirectory(dir=memory) as runtime:
+        place = Place(credsh, Path(directory), runtime)
+        try:
+            print(f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
+            commands.report(place)
+            prompts.report(place)
+        finally:
+            processes.end_all()
+
+
+if __name__ == "__main__":
+    main()
