@@ -33,7 +33,8 @@ pub fn usage(error: &clap::Error) -> u8 {
     let text = error.to_string();
     let mut paragraphs = text.split("\n\n").map(str::trim);
     let first = paragraphs.next().unwrap_or_default();
-    let (values, first): (Vec<&str>, Vec<&str>) = first.lines().map(str::trim).partition(|line| line.starts_with(VALUES));
+    let (values, first): (Vec<&str>, Vec<&str>) =
+        first.lines().map(str::trim).partition(|line| line.starts_with(VALUES));
     say(first.join(" ").trim_start_matches("error: "));
     for line in values {
         hint(&format!("one of {}", line.trim_start_matches(VALUES).trim_end_matches(']')));

@@ -57,11 +57,14 @@ fn calls(rc: Rc, sandbox: &Sandbox, command: &str) -> Vec<String> {
     line(&mut session, "cd /tmp/end-of-count 2>/dev/null");
     thread::sleep(Duration::from_millis(100));
     let text = std::fs::read_to_string(&log).unwrap();
-    let mark = |name: &str| text.lines().position(|line| line.contains(name)).unwrap_or_else(|| panic!("no {name} in {text}"));
+    let mark =
+        |name: &str| text.lines().position(|line| line.contains(name)).unwrap_or_else(|| panic!("no {name} in {text}"));
     let end = mark("end-of-count");
     // From the last call about the first mark on: its own prompt is the first that counts, the second's command is not.
-    let begin = text.lines().take(end).collect::<Vec<_>>().iter().rposition(|line| line.contains("begin-of-count")).unwrap();
-    let calls = text.lines().take(end).skip(begin + 1).filter(|line| !line.contains("+++ exited") && !line.contains("--- SIG"));
+    let begin =
+        text.lines().take(end).collect::<Vec<_>>().iter().rposition(|line| line.contains("begin-of-count")).unwrap();
+    let calls =
+        text.lines().take(end).skip(begin + 1).filter(|line| !line.contains("+++ exited") && !line.contains("--- SIG"));
     calls.map(str::to_owned).collect()
 }
 
@@ -72,7 +75,10 @@ fn processes(calls: &[String]) -> usize {
 
 /// The calls by name, without process id, arguments and result.
 fn names(calls: &[&String]) -> Vec<String> {
-    calls.iter().map(|call| call.split_whitespace().nth(1).unwrap_or_default().split('"').next().unwrap_or_default().to_owned()).collect()
+    calls
+        .iter()
+        .map(|call| call.split_whitespace().nth(1).unwrap_or_default().split('"').next().unwrap_or_default().to_owned())
+        .collect()
 }
 
 fn line(session: &mut Session, text: &str) {

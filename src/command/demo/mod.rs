@@ -36,7 +36,10 @@ struct Stage {
 
 impl Stage {
     fn set(env: &Env) -> Result<Stage> {
-        let dir = tempfile::Builder::new().prefix("credsh-demo-").tempdir().map_err(Error::io("create a directory in", tempfile::env::temp_dir()))?;
+        let dir = tempfile::Builder::new()
+            .prefix("credsh-demo-")
+            .tempdir()
+            .map_err(Error::io("create a directory in", tempfile::env::temp_dir()))?;
         let endpoint = endpoint::Endpoint::start(env.clone()).map_err(Error::io("listen on", "127.0.0.1"))?;
         Ok(Stage { dir, endpoint, exe: env.exe() })
     }
@@ -49,7 +52,9 @@ impl Stage {
 
     /// The surroundings of a CloudShell session, and nothing of this shell's own leases and keys.
     fn dress(&self, command: &mut Command, env: &Env) {
-        for name in env.names().filter(|name| name.starts_with("AWS_") || name.starts_with("CREDSH_") || name.starts_with("TEMPORARY_AWS_")) {
+        for name in env.names().filter(|name| {
+            name.starts_with("AWS_") || name.starts_with("CREDSH_") || name.starts_with("TEMPORARY_AWS_")
+        }) {
             command.env_remove(name);
         }
         command
@@ -62,12 +67,19 @@ impl Stage {
 /// The user's own shell, with their own start-up file and then the hook.
 fn open(stage: &Stage, env: &Env) -> Result<u8> {
     let exe = crate::shell::Shell::Bash.quote(&stage.exe.to_string_lossy())?;
-    let own = env.get(env::SHELL).map_or("bash", |path| Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or("bash"));
+    let own = env
+        .get(env::SHELL)
+        .map_or("bash", |path| Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or("bash"));
     let mut command;
     match own {
         "zsh" => {
             let home = r#""${CREDSH_DEMO_ZDOTDIR:-$HOME}""#;
-            stage.file(".zshrc", &format!("ZDOTDIR={home}; [[ -r $ZDOTDIR/.zshrc ]] && source $ZDOTDIR/.zshrc\neval \"$({exe} init zsh)\"\n"))?;
+            stage.file(
+                ".zshrc",
+                &format!(
+                    "ZDOTDIR={home}; [[ -r $ZDOTDIR/.zshrc ]] && source $ZDOTDIR/.zshrc\neval \"$({exe} init zsh)\"\n"
+                ),
+            )?;
             command = Command::new("zsh");
             command.env("CREDSH_DEMO_ZDOTDIR", env.get("ZDOTDIR").unwrap_or_default()).env("ZDOTDIR", stage.dir.path());
         }
@@ -76,7 +88,8 @@ fn open(stage: &Stage, env: &Env) -> Result<u8> {
             command.args(["-C", &format!("{exe} init fish | source")]);
         }
         _ => {
-            let rc = stage.file("bashrc", &format!("[[ -r ~/.bashrc ]] && . ~/.bashrc\neval \"$({exe} init bash)\"\n"))?;
+            let rc =
+                stage.file("bashrc", &format!("[[ -r ~/.bashrc ]] && . ~/.bashrc\neval \"$({exe} init bash)\"\n"))?;
             command = Command::new("bash");
             command.arg("--rcfile").arg(rc);
         }
