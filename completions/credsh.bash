@@ -25,6 +25,15 @@ _credsh() {
             credsh,demo)
                 cmd="credsh__subcmd__demo"
                 ;;
+            credsh,docker)
+                cmd="credsh__subcmd__docker"
+                ;;
+            credsh,doctor)
+                cmd="credsh__subcmd__doctor"
+                ;;
+            credsh,exec)
+                cmd="credsh__subcmd__exec"
+                ;;
             credsh,export)
                 cmd="credsh__subcmd__export"
                 ;;
@@ -33,6 +42,9 @@ _credsh() {
                 ;;
             credsh,init)
                 cmd="credsh__subcmd__init"
+                ;;
+            credsh,profile)
+                cmd="credsh__subcmd__profile"
                 ;;
             credsh,prompt)
                 cmd="credsh__subcmd__prompt"
@@ -43,6 +55,21 @@ _credsh() {
             credsh,status)
                 cmd="credsh__subcmd__status"
                 ;;
+            credsh,template)
+                cmd="credsh__subcmd__template"
+                ;;
+            credsh,whoami)
+                cmd="credsh__subcmd__whoami"
+                ;;
+            credsh__subcmd__profile,add)
+                cmd="credsh__subcmd__profile__subcmd__add"
+                ;;
+            credsh__subcmd__profile,list)
+                cmd="credsh__subcmd__profile__subcmd__list"
+                ;;
+            credsh__subcmd__profile,remove)
+                cmd="credsh__subcmd__profile__subcmd__remove"
+                ;;
             *)
                 ;;
         esac
@@ -50,7 +77,7 @@ _credsh() {
 
     case "${cmd}" in
         credsh)
-            opts="-h -V --hooked --help --version init refresh export status prompt clear completions demo hook"
+            opts="-h -V --hooked --help --version init refresh export exec docker whoami doctor profile status prompt clear completions demo template hook"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -68,14 +95,14 @@ _credsh() {
             return 0
             ;;
         credsh__subcmd__clear)
-            opts="-h --all --source --profile --role --duration --session-name --external-id --region --help"
+            opts="-h --all --source --profile --role --duration --session-name --external-id --mfa-serial --region --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --source)
-                    COMPREPLY=($(compgen -W "container profile sso web-identity process ec2 env" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "container profile sso web-identity process cloud9 ec2 env" -- "${cur}"))
                     return 0
                     ;;
                 --profile)
@@ -95,6 +122,10 @@ _credsh() {
                     return 0
                     ;;
                 --external-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mfa-serial)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -141,23 +172,23 @@ _credsh() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        credsh__subcmd__export)
-            opts="-h --format --prefix --no-store --source --profile --role --duration --session-name --external-id --region --help"
+        credsh__subcmd__docker)
+            opts="-h --engine --min-life --no-store --source --profile --role --duration --session-name --external-id --mfa-serial --region --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --format)
-                    COMPREPLY=($(compgen -W "env fish json" -- "${cur}"))
+                --engine)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --prefix)
+                --min-life)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --source)
-                    COMPREPLY=($(compgen -W "container profile sso web-identity process ec2 env" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "container profile sso web-identity process cloud9 ec2 env" -- "${cur}"))
                     return 0
                     ;;
                 --profile)
@@ -177,6 +208,128 @@ _credsh() {
                     return 0
                     ;;
                 --external-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mfa-serial)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        credsh__subcmd__doctor)
+            opts="-h --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        credsh__subcmd__exec)
+            opts="-h --min-life --no-store --source --profile --role --duration --session-name --external-id --mfa-serial --region --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --min-life)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --source)
+                    COMPREPLY=($(compgen -W "container profile sso web-identity process cloud9 ec2 env" -- "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --role)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --session-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --external-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mfa-serial)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        credsh__subcmd__export)
+            opts="-h --format --prefix --no-store --source --profile --role --duration --session-name --external-id --mfa-serial --region --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "env env-no-export fish process json env-file ini powershell windows-cmd elvish nu" -- "${cur}"))
+                    return 0
+                    ;;
+                --prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --source)
+                    COMPREPLY=($(compgen -W "container profile sso web-identity process cloud9 ec2 env" -- "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --role)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --session-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --external-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mfa-serial)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -192,7 +345,7 @@ _credsh() {
             return 0
             ;;
         credsh__subcmd__hook)
-            opts="-h --shell --lease --wait --detached --source --profile --role --duration --session-name --external-id --region --help"
+            opts="-h --shell --lease --wait --detached --source --profile --role --duration --session-name --external-id --mfa-serial --region --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -207,7 +360,7 @@ _credsh() {
                     return 0
                     ;;
                 --source)
-                    COMPREPLY=($(compgen -W "container profile sso web-identity process ec2 env" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "container profile sso web-identity process cloud9 ec2 env" -- "${cur}"))
                     return 0
                     ;;
                 --profile)
@@ -227,6 +380,10 @@ _credsh() {
                     return 0
                     ;;
                 --external-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mfa-serial)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -242,7 +399,7 @@ _credsh() {
             return 0
             ;;
         credsh__subcmd__init)
-            opts="-h --prefix --prompt --no-auto --off --source --profile --role --duration --session-name --external-id --region --help bash zsh fish"
+            opts="-h --prefix --prompt --no-auto --off --source --profile --role --duration --session-name --external-id --mfa-serial --region --help bash zsh fish"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -257,7 +414,7 @@ _credsh() {
                     return 0
                     ;;
                 --source)
-                    COMPREPLY=($(compgen -W "container profile sso web-identity process ec2 env" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "container profile sso web-identity process cloud9 ec2 env" -- "${cur}"))
                     return 0
                     ;;
                 --profile)
@@ -280,10 +437,102 @@ _credsh() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --mfa-serial)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --region)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        credsh__subcmd__profile)
+            opts="-h --help add list remove"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        credsh__subcmd__profile__subcmd__add)
+            opts="-h --force --source --profile --role --duration --session-name --external-id --mfa-serial --region --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --source)
+                    COMPREPLY=($(compgen -W "container profile sso web-identity process cloud9 ec2 env" -- "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --role)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --session-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --external-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mfa-serial)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        credsh__subcmd__profile__subcmd__list)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        credsh__subcmd__profile__subcmd__remove)
+            opts="-h --force --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -306,14 +555,14 @@ _credsh() {
             return 0
             ;;
         credsh__subcmd__refresh)
-            opts="-h --force --no-store --source --profile --role --duration --session-name --external-id --region --help"
+            opts="-h --force --no-store --source --profile --role --duration --session-name --external-id --mfa-serial --region --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --source)
-                    COMPREPLY=($(compgen -W "container profile sso web-identity process ec2 env" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "container profile sso web-identity process cloud9 ec2 env" -- "${cur}"))
                     return 0
                     ;;
                 --profile)
@@ -336,6 +585,10 @@ _credsh() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --mfa-serial)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --region)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -354,6 +607,66 @@ _credsh() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        credsh__subcmd__template)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        credsh__subcmd__whoami)
+            opts="-h --json --no-store --source --profile --role --duration --session-name --external-id --mfa-serial --region --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --source)
+                    COMPREPLY=($(compgen -W "container profile sso web-identity process cloud9 ec2 env" -- "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --role)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --duration)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --session-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --external-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mfa-serial)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

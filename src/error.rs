@@ -153,7 +153,7 @@ impl fmt::Display for Error {
             Error::Store { path, reason, .. } if path.as_os_str().is_empty() => write!(f, "the store {reason}"),
             Error::Store { path, reason, .. } => write!(f, "the store {} {reason}", path.display()),
             Error::Io { action, path, source } => write!(f, "cannot {action} {}: {}", path.display(), lower(source)),
-            Error::Run { program, source } => write!(f, "cannot run {}: {}", crate::ui::clean(program), lower(source)),
+            Error::Run { program, source } => write!(f, "cannot run {program}: {}", lower(source)),
             Error::Value { what, reason } => write!(f, "{what} {reason}"),
             Error::NoLease { .. } => write!(f, "no lease is held"),
             Error::Demo { missing } => write!(f, "the demo did not show: {missing}"),

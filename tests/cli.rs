@@ -188,7 +188,25 @@ fn help_has_examples_for_each_command() {
         .take_while(|line| !line.is_empty())
         .map(|line| line.split_whitespace().next().unwrap())
         .collect();
-    assert_eq!(commands, ["init", "refresh", "export", "status", "prompt", "clear", "completions", "demo"]);
+    assert_eq!(
+        commands,
+        [
+            "init",
+            "refresh",
+            "export",
+            "exec",
+            "docker",
+            "whoami",
+            "doctor",
+            "profile",
+            "status",
+            "prompt",
+            "clear",
+            "completions",
+            "demo",
+            "template"
+        ]
+    );
     assert!(main.contains("\nExamples:\n"));
     for command in commands {
         let help = sandbox.credsh(&[command, "--help"]).ok();
@@ -216,7 +234,10 @@ fn typos_are_usage_errors_that_name_the_flag() {
         ),
         (
             &["export", "--format", "yaml"],
-            &["credsh: invalid value 'yaml' for '--format <FORMAT>'", "hint: one of env, fish, json\n"],
+            &[
+                "credsh: invalid value 'yaml' for '--format <FORMAT>'",
+                "hint: one of env, env-no-export, fish, process, json, env-file, ini,",
+            ],
         ),
         (&["export", "--prefix", "A-B"], &["'--prefix <PREFIX>'", "letters, digits and _"]),
         (&["export", "--prefix", "1A"], &["'--prefix <PREFIX>'"]),
@@ -238,7 +259,7 @@ fn typos_are_usage_errors_that_name_the_flag() {
         (&["refresh", "--external-id", "xx"], &["--role <ARN>"]),
         (
             &["refresh", "--source", "moon"],
-            &["'--source <KIND>'", "hint: one of container, profile, sso, web-identity, process, ec2, env\n"],
+            &["'--source <KIND>'", "hint: one of container, profile, sso, web-identity, process, cloud9, ec2, env\n"],
         ),
         (&["refresh", "--force", "--force"], &["'--force'"]),
         (&["completions", "cmd"], &["invalid value 'cmd' for '<SHELL>'"]),
@@ -262,7 +283,10 @@ fn typos_are_usage_errors_that_name_the_flag() {
 fn a_duration_that_nobody_can_keep_names_the_flag() {
     let endpoint = Endpoint::start(600);
     let text = Sandbox::in_cloudshell(&endpoint).credsh(&["export", "--duration", "1h"]).fails(2, &[]);
-    assert_eq!(text, "credsh: --duration: cloudshell decides itself how long its credentials live\n");
+    assert_eq!(
+        text,
+        "credsh: --duration: cloudshell decides itself how its credentials are made and how long they live\n"
+    );
     assert_eq!(endpoint.count(), 0);
 }
 

@@ -38,7 +38,7 @@ pub fn run(args: &Exec, env: &Env) -> Result<u8> {
     }
     dress(&mut command, &lease);
     // Only comes back when it failed.
-    Err(Error::Run { program: program.clone(), source: command.exec() })
+    Err(Error::Run { program: ui::clean(program), source: command.exec() })
 }
 
 /// Sets the standard variables; the region too, if the request has one and the surroundings have none.

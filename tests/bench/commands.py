@@ -1,10 +1,6 @@
 """Whole commands: how long each takes from spawn to end, and how large it grows.
 
-<<<<<<< HEAD
-The time includes the endpoint's own (about 0.3 ms), alike for all who ask it. It does not include a shell's fork or
-=======
 The time includes the endpoint's own, alike for all who ask it. It does not include a shell's fork or
->>>>>>> workC
 the eval of what is printed: see prompts.py for what a shell feels.
 """
 

@@ -4,11 +4,8 @@ Real interactive shells on ptys, all configurations of a shell alive at once and
 turn types `:` and Enter, so the check before the command and the one before the prompt both run. The figure is the
 median minus that of an empty hook function; what two equal configurations differ by is the noise: see `no hook`.
 A fresh lease, which is what a prompt nearly always meets; a renewal is a process in the background (commands.py).
-<<<<<<< HEAD
-=======
 Start-up is with nothing to hold, with a lease taken over from the parent shell, and as the first shell in CloudShell,
 whose first prompt starts a renewal.
->>>>>>> workC
 """
 
 import random
