@@ -33,7 +33,7 @@ complete -c credsh -n "__fish_credsh_needs_command" -f -a "init" -d 'Print the h
 complete -c credsh -n "__fish_credsh_needs_command" -f -a "refresh" -d 'Renew the credentials, or switch to others'
 complete -c credsh -n "__fish_credsh_needs_command" -f -a "export" -d 'Print the credentials for a shell or a program'
 complete -c credsh -n "__fish_credsh_needs_command" -f -a "exec" -d 'Run a command with the credentials in its environment, under their standard names'
-complete -c credsh -n "__fish_credsh_needs_command" -f -a "docker" -d 'Run docker or podman with the credentials passed to the container, none of them in an argument'
+complete -c credsh -n "__fish_credsh_needs_command" -f -a "docker" -d 'Run docker or podman with the credentials passed by name, none of them in an argument'
 complete -c credsh -n "__fish_credsh_needs_command" -f -a "whoami" -d 'Ask AWS whose credentials these are'
 complete -c credsh -n "__fish_credsh_needs_command" -f -a "doctor" -d 'Say what is wrong here, why it matters, and what to type'
 complete -c credsh -n "__fish_credsh_needs_command" -f -a "profile" -d 'Add, list or remove profiles of ~/.aws/config that take their credentials from credsh'

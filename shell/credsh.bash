@@ -230,9 +230,9 @@ __credsh_install() {
   if ((version >= 503)); then
     __credsh_ps0='${__credsh_gate[EPOCHSECONDS>=__credsh_due]:+${ __credsh_preexec "$_" >&2; }}'
   elif ((version >= 500)); then
-    __credsh_ps0='${__credsh_gate[EPOCHSECONDS>=__credsh_due]:+$(\builtin kill -URG $$)}'
+    __credsh_ps0='${__credsh_gate[EPOCHSECONDS>=__credsh_due]:+$(\builtin kill -URG "$$")}'
   elif ((version >= 404)); then
-    __credsh_ps0='${__credsh_gate[\D{%s}>=__credsh_due]:+$(\builtin kill -URG $$)}'
+    __credsh_ps0='${__credsh_gate[\D{%s}>=__credsh_due]:+$(\builtin kill -URG "$$")}'
   fi
   if [[ -n $__credsh_ps0 ]] && __credsh_assignable PS0 && { ((version >= 503)) || __credsh_untrapped URG; }; then
     PS0=$__credsh_ps0${PS0-}

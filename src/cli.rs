@@ -63,7 +63,7 @@ Examples:
   credsh exec --profile dev -- terraform plan
   credsh exec --role arn:aws:iam::123456789012:role/deploy --min-life 30m -- ./deploy.sh")]
     Exec(Exec),
-    /// Run docker or podman with the credentials passed to the container, none of them in an argument
+    /// Run docker or podman with the credentials passed by name, none of them in an argument
     #[command(after_help = "\
 Examples:
   credsh docker -- run --rm amazon/aws-cli s3 ls
@@ -87,9 +87,9 @@ Examples:
         subcommand,
         after_help = "\
 Examples:
-  credsh profile add deploy --role arn:aws:iam::123456789012:role/deploy
-  aws --profile deploy s3 ls
-  credsh profile remove deploy"
+  credsh profile add ci --role arn:aws:iam::123456789012:role/ci     then: aws --profile ci s3 ls
+  credsh profile list
+  credsh profile remove ci"
     )]
     Profile(Profile),
     /// Show the leases that are held: source, time left, which one is this shell's
@@ -132,12 +132,10 @@ Examples:
     Demo(Demo),
     /// Print a CloudFormation template for a role to assume
     #[command(after_help = "\
-Example:
-  credsh template > role.yaml
-  aws cloudformation create-stack --stack-name temporary-role --template-body file://role.yaml \\
-    --capabilities CAPABILITY_NAMED_IAM --parameters \\
-    ParameterKey=TrustedPrincipalArn,ParameterValue=arn:aws:iam::123456789012:user/alice \\
-    ParameterKey=AllowedActions,ParameterValue='s3:GetObject\\,s3:ListBucket'")]
+Its first lines say how to deploy it.
+
+Examples:
+  credsh template > role.yaml")]
     Template,
     /// What the hook runs
     #[command(hide = true)]
