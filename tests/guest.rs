@@ -232,7 +232,10 @@ fn trace_shows_no_secret(shell: Shell) {
         assert!(session.prompt().starts_with("[cloudshell "), "{}", session.prompt());
         session.run("credsh clear");
         let raw = session.raw();
-        assert!(trace == "set -v" || raw.contains(shell.pick("+ ", "-> ")) && raw.contains("echo waited"), "the control: it was traced");
+        assert!(
+            trace == "set -v" || raw.contains(shell.pick("+ ", "-> ")) && raw.contains("echo waited"),
+            "the control: it was traced"
+        );
         for secret in ["test-secret", "test-token"] {
             assert!(!raw.contains(secret), "{trace}: {}", raw.lines().find(|line| line.contains(secret)).unwrap());
         }

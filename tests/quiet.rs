@@ -1,0 +1,93 @@
+//! What the hook costs while nothing is due: no process, no program, no file. Counted by strace between two marks that
+//! the shell itself makes, and compared with the same shell without the hook.
+
+mod support;
+
+use std::thread;
+use std::time::Duration;
+
+use support::Sandbox;
+use support::endpoint::Endpoint;
+use support::pty::{Rc, Session, Shell};
+
+in_every_shell! { fresh_prompts_and_builtins_start_nothing_and_open_nothing }
+
+/// Prompts between the marks.
+const PROMPTS: usize = 10;
+
+fn fresh_prompts_and_builtins_start_nothing_and_open_nothing(shell: Shell) {
+    let endpoint = Endpoint::start(3600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let hooked = calls(shell.rc(), &sandbox, ":");
+    let bare = calls(shell.rc().unhooked(), &sandbox, ":");
+    assert_eq!(processes(&hooked), 0, "{hooked:#?}");
+    // fish has its clock in a file: one stat, at a prompt and before a command (the marks add one each). What it reads anyway it reads without us.
+    let (clock, others): (Vec<_>, Vec<_>) = hooked.iter().partition(|call| call.contains("/credsh/clock\""));
+    let stats = clock.iter().all(|call| call.contains("stat"));
+    let expected = shell.pick(0, 2 * (PROMPTS + 1));
+    assert!(stats && clock.len() == expected, "{clock:#?}");
+    assert_eq!(names(&others), names(&bare.iter().collect::<Vec<_>>()), "{others:#?}");
+    assert_eq!(endpoint.count(), 1);
+
+    // The control: a renewal that is due starts the program, and what it writes is read.
+    let endpoint = Endpoint::start(6);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let due = calls(shell.rc(), &sandbox, "sleep 1");
+    let exec = |call: &&String| call.contains("execve") && call.contains("\"hook\"");
+    assert!(due.iter().any(|call| exec(&call)), "{due:#?}");
+    assert!(processes(&due) > PROMPTS);
+    let ending = format!(".{}\"", shell.pick("sh", "fish"));
+    assert!(due.iter().any(|call| call.contains("open") && call.contains(&ending)), "{due:#?}");
+}
+
+/// The calls that start or touch something, of the shell and its children, while `command` is typed at ten prompts.
+fn calls(rc: Rc, sandbox: &Sandbox, command: &str) -> Vec<String> {
+    let log = sandbox.home().join("strace");
+    let wrapper = ["strace", "-f", "-qq", "-e", "trace=process,file", "-s", "200", "-o", log.to_str().unwrap()];
+    let mut session = rc.start_under(&wrapper, sandbox);
+    // The lease is in hand, and what a shell does only once is done.
+    for _ in 0..3 {
+        session.run("printenv TEMPORARY_AWS_ACCESS_KEY_ID");
+        line(&mut session, command);
+    }
+    line(&mut session, "test -e /begin-of-count");
+    for _ in 0..PROMPTS {
+        line(&mut session, command);
+    }
+    line(&mut session, "test -e /end-of-count");
+    thread::sleep(Duration::from_millis(100));
+    let text = std::fs::read_to_string(&log).unwrap();
+    let mark =
+        |name: &str| text.lines().position(|line| line.contains(name)).unwrap_or_else(|| panic!("no {name} in {text}"));
+    let end = mark("end-of-count");
+    // From the last call about the first mark on: its own prompt is the first that counts, the second's command is not.
+    let begin =
+        text.lines().take(end).collect::<Vec<_>>().iter().rposition(|line| line.contains("begin-of-count")).unwrap();
+    // fish's threads, which colour what is typed, start no process, and look at files with and without us.
+    let threads: Vec<&str> = text.split("parent_tid=[").skip(1).filter_map(|rest| rest.split(']').next()).collect();
+    let calls = text.lines().take(end).skip(begin + 1).filter(|line| {
+        // Signals and ends; second halves; a look at what is open already, which touches no file.
+        let noise = ["+++ exited", "--- SIG", "<... ", ", \"\", ", "CLONE_THREAD"];
+        !noise.iter().any(|part| line.contains(part)) && !threads.iter().any(|id| line.starts_with(&format!("{id} ")))
+    });
+    calls.map(str::to_owned).collect()
+}
+
+/// How many of the calls start a process or a program.
+fn processes(calls: &[String]) -> usize {
+    calls.iter().filter(|call| ["clone", "fork(", "execve"].iter().any(|name| call.contains(name))).count()
+}
+
+/// The calls by name, without process id, arguments and result.
+fn names(calls: &[&String]) -> Vec<String> {
+    calls
+        .iter()
+        .map(|call| call.split_whitespace().nth(1).unwrap_or_default().split('"').next().unwrap_or_default().to_owned())
+        .collect()
+}
+
+fn line(session: &mut Session, text: &str) {
+    let row = session.row();
+    session.type_line(text);
+    session.wait_for("the prompt", |session| session.row() > row && session.at_prompt());
+}
