@@ -57,20 +57,20 @@ fn calls(rc: Rc, sandbox: &Sandbox, command: &str) -> Vec<String> {
     line(&mut session, "test -e /end-of-count");
     thread::sleep(Duration::from_millis(100));
     let text = std::fs::read_to_string(&log).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    // The shell's own look at them: fish's threads look at what is typed, too.
+    let shell = lines[0].split_whitespace().next();
     let mark =
-        |name: &str| text.lines().position(|line| line.contains(name)).unwrap_or_else(|| panic!("no {name} in {text}"));
-    let end = mark("end-of-count");
-    // From the last call about the first mark on: its own prompt is the first that counts, the second's command is not.
-    let begin =
-        text.lines().take(end).collect::<Vec<_>>().iter().rposition(|line| line.contains("begin-of-count")).unwrap();
+        |name: &str| lines.iter().rposition(|line| line.split_whitespace().next() == shell && line.contains(name));
+    let (begin, end) = (mark("begin-of-count").expect("the first mark"), mark("end-of-count").expect("the last mark"));
     // fish's threads, which colour what is typed, start no process, and look at files with and without us.
     let threads: Vec<&str> = text.split("parent_tid=[").skip(1).filter_map(|rest| rest.split(']').next()).collect();
-    let calls = text.lines().take(end).skip(begin + 1).filter(|line| {
+    let calls = lines[begin + 1..end].iter().filter(|line| {
         // Signals and ends; second halves; a look at what is open already, which touches no file.
         let noise = ["+++ exited", "--- SIG", "<... ", ", \"\", ", "CLONE_THREAD"];
         !noise.iter().any(|part| line.contains(part)) && !threads.iter().any(|id| line.starts_with(&format!("{id} ")))
     });
-    calls.map(str::to_owned).collect()
+    calls.map(|line| (*line).to_owned()).collect()
 }
 
 /// How many of the calls start a process or a program.
