@@ -16,15 +16,16 @@ in_every_shell! { fresh_prompts_and_builtins_start_nothing_and_open_nothing }
 const PROMPTS: usize = 10;
 
 fn fresh_prompts_and_builtins_start_nothing_and_open_nothing(shell: Shell) {
-    let endpoint = Endpoint::start(3600);
+    // The indicator's minute has just begun, so that it does not change while we count.
+    let endpoint = Endpoint::start(3599);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     let hooked = calls(shell.rc(), &sandbox, ":");
     let bare = calls(shell.rc().unhooked(), &sandbox, ":");
     assert_eq!(processes(&hooked), 0, "{hooked:#?}");
-    // fish has its clock in a file: one stat, at a prompt and before a command. What it reads anyway it reads without us.
+    // fish has its clock in a file: one stat, at a prompt and before a command (the marks add one each). What it reads anyway it reads without us.
     let (clock, others): (Vec<_>, Vec<_>) = hooked.iter().partition(|call| call.contains("/credsh/clock\""));
     let stats = clock.iter().all(|call| call.contains("stat"));
-    let expected = shell.pick(0, 2 * PROMPTS);
+    let expected = shell.pick(0, 2 * (PROMPTS + 1));
     assert!(stats && clock.len() == expected, "{clock:#?}");
     assert_eq!(names(&others), names(&bare.iter().collect::<Vec<_>>()), "{others:#?}");
     assert_eq!(endpoint.count(), 1);
@@ -50,22 +51,27 @@ fn calls(rc: Rc, sandbox: &Sandbox, command: &str) -> Vec<String> {
         session.run("printenv TEMPORARY_AWS_ACCESS_KEY_ID");
         line(&mut session, command);
     }
-    line(&mut session, "cd /tmp/begin-of-count 2>/dev/null");
+    line(&mut session, "test -e /begin-of-count");
     for _ in 0..PROMPTS {
         line(&mut session, command);
     }
-    line(&mut session, "cd /tmp/end-of-count 2>/dev/null");
+    line(&mut session, "test -e /end-of-count");
     thread::sleep(Duration::from_millis(100));
     let text = std::fs::read_to_string(&log).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    // The shell's own look at them: fish's threads look at what is typed, too.
+    let shell = lines[0].split_whitespace().next();
     let mark =
-        |name: &str| text.lines().position(|line| line.contains(name)).unwrap_or_else(|| panic!("no {name} in {text}"));
-    let end = mark("end-of-count");
-    // From the last call about the first mark on: its own prompt is the first that counts, the second's command is not.
-    let begin =
-        text.lines().take(end).collect::<Vec<_>>().iter().rposition(|line| line.contains("begin-of-count")).unwrap();
-    let calls =
-        text.lines().take(end).skip(begin + 1).filter(|line| !line.contains("+++ exited") && !line.contains("--- SIG"));
-    calls.map(str::to_owned).collect()
+        |name: &str| lines.iter().rposition(|line| line.split_whitespace().next() == shell && line.contains(name));
+    let (begin, end) = (mark("begin-of-count").expect("the first mark"), mark("end-of-count").expect("the last mark"));
+    // fish's threads, which colour what is typed, start no process, and look at files with and without us.
+    let threads: Vec<&str> = text.split("parent_tid=[").skip(1).filter_map(|rest| rest.split(']').next()).collect();
+    let calls = lines[begin + 1..end].iter().filter(|line| {
+        // Signals and ends; second halves; a look at what is open already, which touches no file.
+        let noise = ["+++ exited", "--- SIG", "<... ", ", \"\", ", "CLONE_THREAD"];
+        !noise.iter().any(|part| line.contains(part)) && !threads.iter().any(|id| line.starts_with(&format!("{id} ")))
+    });
+    calls.map(|line| (*line).to_owned()).collect()
 }
 
 /// How many of the calls start a process or a program.

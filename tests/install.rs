@@ -1,0 +1,187 @@
+//! Coming and going: the hook installs itself once, where somebody types, and leaves without a trace.
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use support::Sandbox;
+use support::endpoint::Endpoint;
+use support::pty::Shell;
+
+in_every_shell! {
+    not_interactive_does_and_prints_nothing
+    evaluated_twice_installs_once
+    off_leaves_the_shell_as_it_was
+}
+
+fn not_interactive_does_and_prints_nothing(shell: Shell) {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let list = shell.pick("typeset -f; env", "functions -a; env");
+    let hook = shell.init("");
+    let run = |script: &str| support::Run::of(sandbox.command(shell.name()).args(["-c", script]).output().unwrap());
+    let with = run(&format!("{hook}; echo status {}; {list}", shell.status()));
+    assert_eq!(with.stderr, "");
+    let out = with.ok();
+    assert!(out.starts_with("status 0\n"), "{out}");
+    let installed = |out: &str| out.contains("__credsh_") || out.contains("CREDSH_");
+    assert!(!installed(&out), "{out}");
+    assert_eq!(endpoint.count(), 0);
+    let control = support::Run::of(
+        sandbox.command(shell.name()).args(["-i", "-c", &format!("{hook}; {list}")]).output().unwrap(),
+    );
+    assert!(installed(&control.stdout), "the control: {control:?}");
+}
+
+fn evaluated_twice_installs_once(shell: Shell) {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let hooks = match shell {
+        Shell::Bash => "echo \"${PROMPT_COMMAND[@]}\" \"$PS0\"",
+        Shell::Zsh => "echo $precmd_functions $preexec_functions",
+        Shell::Fish => "functions -a | string match '__credsh_on_*'",
+    };
+    let mut once = shell.start(&sandbox);
+    let (key, expected) = (once.key(), once.run(hooks));
+    assert!(expected.contains("credsh"), "the control: {expected}");
+    let mut session = shell.rc().after(&shell.init("")).start(&sandbox);
+    assert_eq!(session.key(), key);
+    // And once more by hand, as after an edit of the start-up file.
+    assert_eq!(session.run(&shell.init("")), "");
+    session.enter();
+    assert_eq!(session.prompt(), "[cloudshell 9m] $ ");
+    assert_eq!(session.run(hooks), expected);
+    assert_eq!(endpoint.count(), 1);
+}
+
+fn off_leaves_the_shell_as_it_was(shell: Shell) {
+    let before: &[&str] = match shell {
+        Shell::Bash => &[
+            "",
+            "PROMPT_COMMAND='true;'",
+            "PROMPT_COMMAND=(true 'true 2')\nPS0='${nothing}'\ntrap 'echo bye' INT",
+            "declare -x PROMPT_COMMAND=true",
+        ],
+        Shell::Zsh => &[
+            "",
+            "precmd() { true }\nprecmd_functions=(precmd)\npsvar=(one two)",
+            "RPROMPT='right'\nsetopt prompt_subst\ntrap 'echo bye' INT",
+        ],
+        Shell::Fish => &[
+            "",
+            "function fish_right_prompt\n    echo right\nend\nfunction mine --on-event fish_prompt\n    true\nend",
+        ],
+    };
+    for (rc, side) in before.iter().flat_map(|rc| [(rc, "left"), (rc, "right")]) {
+        let endpoint = Endpoint::start(600);
+        let sandbox = Sandbox::in_cloudshell(&endpoint);
+        sandbox.file("state", state(shell));
+        let source = "source ~/state";
+        let mut session = shell.rc().before(rc).unhooked().start(&sandbox);
+        // Twice, so that what the first run itself leaves is in both.
+        for file in ["warm", "before"] {
+            session.run(&format!("{source} >~/{file} 2>&1"));
+        }
+        session.run(&shell.init(&format!("--prompt {side}")));
+        session.key();
+        session.enter();
+        session.run(&format!("{source} >~/during 2>&1"));
+        assert_eq!(session.run("credsh_off"), "");
+        session.run(&format!("{source} >~/after 2>&1"));
+        let read = |file: &str| snapshot(&std::fs::read_to_string(sandbox.home().join(file)).unwrap());
+        let (before, during, after) = (read("before"), read("during"), read("after"));
+        assert!(before.len() > 20, "the control: there is a state");
+        assert!(during.iter().any(|(entry, _)| entry.contains("credsh")), "the control: the hook shows in it");
+        let changed = difference(&before, &after);
+        assert!(changed.is_empty(), "{rc}, {side}: {changed:#?}");
+    }
+}
+
+/// Prints everything that a hook could leave behind.
+fn state(shell: Shell) -> &'static str {
+    match shell {
+        Shell::Bash => "declare -p\ndeclare -f\ntrap\nshopt\nset -o\nalias\ncomplete\n",
+        Shell::Zsh => {
+            "typeset -p\ntypeset -f\ntrap\nsetopt\nalias\nprint -rl -- $zsh_eval_context ${(o)sysparams}\nzle -l\n"
+        }
+        Shell::Fish => {
+            "set -g\nset -U\nset -x\nfor name in (functions -a)\n    functions $name\nend\nfunctions --handlers\nbind\ncomplete | string match '*credsh*'\n"
+        }
+    }
+}
+
+/// Lines with how often each is there, without what changes by itself.
+fn snapshot(text: &str) -> BTreeMap<String, usize> {
+    let mut own = vec![
+        "_=",
+        "BASH_ARGC",
+        "BASH_ARGV",
+        "BASH_LINENO",
+        "BASH_SOURCE",
+        "EPOCH",
+        "FUNCNAME",
+        "LINENO",
+        "RANDOM",
+        "SECONDS",
+        "SRANDOM",
+        "BASH_COMMAND",
+        "HISTCMD",
+        "BASH_MONOSECONDS",
+        "PIPESTATUS",
+        "pipestatus",
+        "TTYIDLE",
+        "history",
+        "historywords",
+        "jobstates",
+        "COLUMNS",
+        "LINES",
+        "zle_bracketed",
+        "status",
+        "status_generation",
+        "CMD_DURATION",
+        "CMD_DURATION_MS",
+        "_ ",
+        "argv",
+        "__fish_last_bind_mode",
+        "modules",
+        "zsh_eval_context",
+        "funcfiletrace",
+        "funcsourcetrace",
+        "functrace",
+        "funcstack",
+        "builtins",
+        "parameters",
+        "commands",
+        "dis_builtins",
+        "keymaps",
+        "widgets",
+        "functions_source",
+        "HISTFILE",
+        "OLDPWD",
+    ];
+    // zsh: a module that others may use by now, and a prompt that is set and empty instead of unset.
+    own.extend(["epochtime", "RPROMPT=''", "RPS1=''"]);
+    let changes = |line: &str| {
+        let name =
+            line.split_whitespace().find(|word| !matches!(*word, "declare" | "typeset") && !word.starts_with('-'));
+        name.is_some_and(|name| {
+            own.iter().any(|own| name == own.trim_end() || name.starts_with(&format!("{}=", own.trim_end_matches('='))))
+                || name.starts_with("EPOCH")
+                || name.starts_with("BASH_")
+        })
+    };
+    let mut lines = BTreeMap::new();
+    // Of a function that was renamed and named back fish no longer knows the file.
+    for line in text.lines().filter(|line| !changes(line) && !line.starts_with("# Defined ")) {
+        *lines.entry(line.to_owned()).or_default() += 1;
+    }
+    lines
+}
+
+fn difference(before: &BTreeMap<String, usize>, after: &BTreeMap<String, usize>) -> Vec<String> {
+    let gone =
+        before.iter().filter(|(line, count)| after.get(*line) != Some(count)).map(|(line, _)| format!("- {line}"));
+    let come =
+        after.iter().filter(|(line, count)| before.get(*line) != Some(count)).map(|(line, _)| format!("+ {line}"));
+    gone.chain(come).collect()
+}
