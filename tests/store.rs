@@ -27,14 +27,21 @@ fn id(sandbox: &Sandbox) -> String {
     ids[0].clone()
 }
 
+/// Changes what is stored of the only lease.
+fn edit(sandbox: &Sandbox, change: impl Fn(&mut serde_json::Value)) {
+    let path = sandbox.store().join(format!("{}.json", id(sandbox)));
+    let mut lease = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    change(&mut lease);
+    fs::write(path, lease.to_string()).unwrap();
+}
+
 /// Sets the lease's times so that it is over.
 fn end(sandbox: &Sandbox) {
-    let path = sandbox.store().join(format!("{}.json", id(sandbox)));
-    let mut lease: serde_json::Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-    for name in ["received", "expires", "due", "asked"] {
-        lease[name] = 1_000_000.into();
-    }
-    fs::write(path, lease.to_string()).unwrap();
+    edit(sandbox, |lease| {
+        for name in ["received", "expires", "due", "asked"] {
+            lease[name] = 1_000_000.into();
+        }
+    });
 }
 
 #[test]
@@ -281,19 +288,29 @@ fn clear_forgets() {
 
 #[test]
 fn an_unchanged_answer_is_no_error_and_is_not_asked_for_again_at_once() {
-    let endpoint = Endpoint::start(600);
+    let endpoint = Endpoint::start(200);
     endpoint.rotate(Rotation::Never);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     let first = sandbox.credsh(&["export"]).ok();
-    let run = sandbox.credsh(&["refresh", "--force"]);
-    assert_eq!((run.status, run.stderr.contains("failed")), (0, false), "{run:?}");
-    assert_eq!(endpoint.count(), 2);
-    for _ in 0..3 {
+    // Received 400 s ago, and so inside the window.
+    edit(&sandbox, |lease| {
+        lease["received"] = (lease["received"].as_i64().unwrap() - 400).into();
+        lease["due"] = lease["asked"].clone();
+    });
+    for asked in [2, 2, 2] {
         assert_eq!(sandbox.credsh(&["export"]).ok(), first);
+        assert_eq!(endpoint.count(), asked);
     }
-    assert_eq!(endpoint.count(), 2);
     let status: serde_json::Value = serde_json::from_str(&sandbox.credsh(&["status", "--json"]).ok()).unwrap();
-    assert_eq!(status["leases"][0]["last_failure"], serde_json::Value::Null);
+    let lease = &status["leases"][0];
+    assert_eq!(
+        (&lease["last_failure"], &lease["state"]),
+        (&serde_json::Value::Null, &"due".into()),
+        "it is as old as it was"
+    );
+    // Who insists may.
+    let run = sandbox.credsh(&["refresh", "--force"]);
+    assert_eq!((run.status, run.stderr.contains("failed"), endpoint.count()), (0, false, 3), "{run:?}");
 }
 
 fn spawn(sandbox: &Sandbox, args: &[&str]) -> Child {
