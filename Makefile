@@ -4,7 +4,7 @@ SHELL := /bin/bash
 
 .PHONY: all test lint setup bench install clean
 all:
-	cargo build --release --locked
+	cargo rustc --profile dist --locked --bin credsh -- -C target-feature=+crt-static
 
 setup:
 	@tests/setup.sh
@@ -24,7 +24,7 @@ bench: setup all
 	python3 tests/bench/run.py
 
 install: all
-	install -D -m 755 target/release/credsh $(DESTDIR)$(PREFIX)/bin/credsh
+	install -D -m 755 target/dist/credsh $(DESTDIR)$(PREFIX)/bin/credsh
 	install -D -m 644 completions/credsh.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/credsh
 	install -D -m 644 completions/_credsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_credsh
 	install -D -m 644 completions/credsh.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/credsh.fish

@@ -126,11 +126,7 @@ __credsh_draw() {
 
 # The two checks. Nothing but the comparison while nothing is due.
 __credsh_prompt() {
-  \builtin local last="$?"
   if ((__credsh_clock < __credsh_tick)) && [[ ${PS1-} == *"$__credsh_mark"* ]]; then :; else __credsh_untraced __credsh_cold prompt; fi
-  # Below 5.1 PROMPT_COMMAND is one string, and whoever follows in it wants the last status. Under set -e it would end the shell.
-  if [[ $- == *e* ]]; then \builtin return 0; fi
-  \builtin return "$last"
 }
 __credsh_preexec() {
   if ((__credsh_clock >= __credsh_due)); then __credsh_untraced __credsh_cold exec; fi
@@ -198,20 +194,15 @@ function credsh_off {
   for name in $(\builtin compgen -v __credsh_); do \builtin unset -v "$name"; done
 }
 
-# Whether a variable can be assigned: to try on a readonly one would end the eval of this text.
-__credsh_assignable() { [[ "$(\builtin readonly -p)" != *[[:space:]]"$1"[=[:space:]]* ]] || \builtin return 1; }
-
-# Whether nobody has a trap on $1. In posix mode bash lists the default as one, of `-`.
-__credsh_untrapped() {
-  case "$(\builtin trap -p "$1")" in
-    '' | 'trap -- - '*) ;;
-    *) \builtin return 1 ;;
-  esac
-}
-
 # Puts the checks where this bash has a place for them.
 __credsh_install() {
-  \builtin local version="$((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1]))" preexec=''
+  \builtin local version="$((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1]))" preexec='' facts locked urg debug
+  # One fork for all that only a builtin's output tells: what is readonly (to try on it would end the eval of this
+  # text), whether the traps are free (in posix mode bash lists the default as one, of `-`), what PROMPT_COMMAND is.
+  facts=$(\builtin readonly -p; \builtin echo "@URG"; \builtin trap -p URG; \builtin echo "@DEBUG"; \builtin trap -p DEBUG
+    \builtin echo "@COMMANDS"; \builtin declare -p PROMPT_COMMAND 2>/dev/null || \builtin :)
+  locked=${facts%%@URG*} urg=${facts#*@URG$'\n'} debug=${facts#*@DEBUG$'\n'} facts=${facts#*@COMMANDS}
+  urg=${urg%%@DEBUG*} debug=${debug%%@COMMANDS*} urg=${urg##trap -- - *} debug=${debug##trap -- - *}
   # By version, never by "is it set": an inherited EPOCHSECONDS is a plain variable before 5.0. SECONDS counts
   # from t0 by the wall clock, through a suspend too.
   if ((version >= 500)); then
@@ -234,14 +225,14 @@ __credsh_install() {
   elif ((version >= 404)); then
     __credsh_ps0='${__credsh_gate[\D{%s}>=__credsh_due]:+$(\builtin kill -URG "$$")}'
   fi
-  if [[ -n $__credsh_ps0 ]] && __credsh_assignable PS0 && { ((version >= 503)) || __credsh_untrapped URG; }; then
+  if [[ -n $__credsh_ps0 ]] && [[ $locked != *[[:space:]]PS0[=[:space:]]* ]] && { ((version >= 503)) || [[ -z $urg ]]; }; then
     PS0=$__credsh_ps0${PS0-}
     if ((version < 503)); then \builtin trap '__credsh_preexec "$_"' URG; fi
   else
     __credsh_ps0=
     if [[ $preexec == functions ]]; then
       preexec_functions+=(__credsh_preexec)
-    elif __credsh_untrapped DEBUG; then
+    elif [[ -z $debug ]]; then
       \builtin trap '__credsh_preexec "$_"' DEBUG
     fi
   fi
@@ -251,24 +242,31 @@ __credsh_install() {
   if [[ -n ${bash_preexec_imported-}${__bp_imported-} ]]; then
     __credsh_commands=others
     precmd_functions+=(__credsh_prompt)
-  elif ! __credsh_assignable PROMPT_COMMAND; then
+  elif [[ $locked == *[[:space:]]PROMPT_COMMAND[=[:space:]]* ]]; then
     __credsh_commands=others
   else
-    case "$(\builtin declare -p PROMPT_COMMAND 2>/dev/null)" in
+    case $facts in
       '') __credsh_commands=none ;;
-      'declare -a'*) __credsh_commands=array ;;
-      'declare -x'*) __credsh_commands=exported ;;
+      *'declare -a'*) __credsh_commands=array ;;
+      *'declare -x'*) __credsh_commands=exported ;;
       *) __credsh_commands=string ;;
     esac
     if ((version >= 501)); then
       # Only what is set may be counted: set -u.
       PROMPT_COMMAND[${PROMPT_COMMAND[@]+${#PROMPT_COMMAND[@]}} + 7]=__credsh_prompt
     else
+      # One string: whoever follows in it wants the last status. Under set -e a failed one would end the shell.
+      __credsh_prompt() {
+        \builtin local last="$?"
+        if ((__credsh_clock < __credsh_tick)) && [[ ${PS1-} == *"$__credsh_mark"* ]]; then :; else __credsh_untraced __credsh_cold prompt; fi
+        if [[ $- == *e* ]]; then last=0; fi
+        \builtin return "$last"
+      }
       # shellcheck disable=SC2178
       PROMPT_COMMAND=${PROMPT_COMMAND:-:}$'\n'__credsh_prompt
     fi
   fi
-  if [[ $__credsh_side != off ]] && ! __credsh_assignable PS1; then __credsh_side=off; fi
+  if [[ $locked == *[[:space:]]PS1[=[:space:]]* ]]; then __credsh_side=off; fi
 }
 
 # EXE PREFIX SIDE STORE LEASE [SELECTOR...]: from `credsh init`.

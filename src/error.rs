@@ -61,6 +61,8 @@ pub enum Error {
     BadAnswer { source: String, reason: String },
     /// AWS refused `operation` with an error `code`; `advice` is ours.
     Aws { operation: &'static str, code: String, message: String, advice: Option<String>, denied: bool },
+    /// Another credsh asked on our behalf, and this is what it was told.
+    Shared { note: String, denied: bool },
     /// An answer would need a person, and nobody may be asked (a hook), or nobody is there.
     NeedsPerson { what: String, hint: String },
     /// Time was up before the work was done. Seconds.
@@ -94,8 +96,8 @@ impl Error {
             Error::Unreachable { .. } | Error::BadAnswer { .. } | Error::Deadline { .. } => Kind::Unreachable,
             Error::Answer { status: 400 | 401 | 403 | 404, .. } => Kind::Denied,
             Error::Answer { .. } => Kind::Unreachable,
-            Error::Aws { denied: true, .. } => Kind::Denied,
-            Error::Aws { .. } => Kind::Unreachable,
+            Error::Aws { denied: true, .. } | Error::Shared { denied: true, .. } => Kind::Denied,
+            Error::Aws { .. } | Error::Shared { .. } => Kind::Unreachable,
             Error::Run { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Kind::NotFound,
             Error::Run { .. } => Kind::NotRunnable,
             Error::Config { .. }
@@ -148,6 +150,7 @@ impl fmt::Display for Error {
                 write!(f, "{operation} failed: {message}")
             }
             Error::Aws { operation, code, message, .. } => write!(f, "{operation} failed with {code}: {message}"),
+            Error::Shared { note, .. } => write!(f, "the renewal failed: {note}"),
             Error::NeedsPerson { what, .. } => write!(f, "{what}"),
             Error::Deadline { what, seconds } => write!(f, "{what} did not answer within {seconds} s"),
             Error::Store { path, reason, .. } if path.as_os_str().is_empty() => write!(f, "the store {reason}"),

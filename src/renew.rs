@@ -28,6 +28,9 @@ pub struct Terms {
     pub when: When,
     /// Whether a person is there to be asked for an MFA code.
     pub person: bool,
+    /// Whether to wait for a renewal that is already under way. A background one need not: every shell will find the
+    /// other's outcome.
+    pub queue: bool,
     pub deadline: Duration,
 }
 
@@ -65,7 +68,7 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
         return Ok(Outcome { lease, renewed: true, failure: None });
     };
     let (id, started) = (request.id(), env.now());
-    let until = Instant::now() + terms.deadline;
+    let until = if terms.queue { Instant::now() + terms.deadline } else { Instant::now() };
     let before = load(store, &id)?;
     if let Some(lease) = before.clone().filter(|lease| !wanted(lease, terms.when, started)) {
         return Ok(Outcome { lease, renewed: false, failure: None });
@@ -75,7 +78,7 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
     // Whoever had the lock has asked for us, successfully or not. Seen by the change, as seconds cannot tell an answer
     // that came while we waited from one that came before.
     if let Some(lease) = stored.clone().filter(|_| stored != before && terms.when != When::Now) {
-        let failure = lease.note.clone().map(|note| Error::Unreachable { source: lease.request.label(), reason: note });
+        let failure = lease.note.clone().map(|note| Error::Shared { note, denied: lease.hopeless });
         return outcome(lease, false, failure, env);
     }
     if lock.is_none() {

@@ -164,22 +164,25 @@ impl Store {
     /// A value no shell may be given, or the disk.
     pub fn save(&self, lease: &Lease) -> Result<()> {
         let id = lease.request.id();
-        let json = zeroize::Zeroizing::new(
-            serde_json::to_vec(lease).map_err(|error| Error::io("write", self.path(&id, "json"))(error.into()))?,
-        );
-        self.write(&self.path(&id, "json"), &json)?;
+        // The shells' files first: killed in between, what is lost is that the renewal is known, and not its outcome.
         for shell in [Shell::Bash, Shell::Fish] {
-            self.write(&self.path(&id, shell.lease_file()), shell.adopt(lease)?.expose().as_bytes())?;
+            // Not worth a wait for the disk: made again by the next renewal, and only of use to shells that are alive.
+            self.write(&self.path(&id, shell.lease_file()), shell.adopt(lease)?.expose().as_bytes(), false)?;
         }
+        let path = self.path(&id, "json");
+        let json = serde_json::to_vec(lease).map_err(|error| Error::io("write", &path)(error.into()))?;
+        self.write(&path, &zeroize::Zeroizing::new(json), true)?;
         Ok(())
     }
 
-    /// A reader sees the old file or the new one: temporary file created 0600, fsync, rename.
-    fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+    /// A reader sees the old file or the new one: temporary file created 0600, fsync if it shall `last`, rename.
+    fn write(&self, path: &Path, bytes: &[u8], last: bool) -> Result<()> {
         let error = || Error::io("write", path);
         let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(&self.dir).map_err(error())?;
         file.write_all(bytes).map_err(error())?;
-        file.as_file().sync_all().map_err(error())?;
+        if last {
+            file.as_file().sync_all().map_err(error())?;
+        }
         file.persist(path).map_err(|failed| error()(failed.error))?;
         Ok(())
     }

@@ -244,7 +244,7 @@ fn held(own: Option<&Lease>, env: &Env) -> Option<Finding> {
 }
 
 fn identity(store: Option<&Store>, env: &Env) -> Finding {
-    let terms = Terms { when: When::Needed, person: false, deadline: super::PATIENCE };
+    let terms = Terms { when: When::Needed, person: false, queue: true, deadline: super::PATIENCE };
     let who = super::meant(&Selectors::default(), store, env)
         .and_then(|request| renew::lease(&request, store, env, &terms))
         .and_then(|outcome| source::identity(&outcome.lease, env, super::PATIENCE));

@@ -52,8 +52,14 @@ pub fn dress(command: &mut Command, lease: &Lease) {
 pub fn lease(selectors: &Selectors, life: &MinLife, env: &Env) -> Result<Lease> {
     let store = super::store(life.store.no_store, env)?;
     let request = super::meant(selectors, store.as_ref(), env)?;
-    let ask =
-        |when| renew::lease(&request, store.as_ref(), env, &Terms { when, person: true, deadline: super::PATIENCE });
+    let ask = |when| {
+        renew::lease(
+            &request,
+            store.as_ref(),
+            env,
+            &Terms { when, person: true, queue: true, deadline: super::PATIENCE },
+        )
+    };
     let short = |lease: &Lease| lease.expires - env.now() < i64::from(life.min_life);
     let mut outcome = ask(When::Needed)?;
     if short(&outcome.lease) && !outcome.renewed {

@@ -32,7 +32,12 @@ pub fn run(args: &Hook, env: &Env) -> Result<u8> {
     detach::leave_session();
     let store = Store::open(env)?;
     let request = request(args, &store, env)?;
-    renew::lease(&request, Some(&store), env, &Terms { when: When::Due, person: false, deadline: BACKGROUND })?;
+    renew::lease(
+        &request,
+        Some(&store),
+        env,
+        &Terms { when: When::Due, person: false, queue: false, deadline: BACKGROUND },
+    )?;
     Ok(0)
 }
 
@@ -75,7 +80,7 @@ fn wait_for(args: &Hook, env: &Env, deadline: Duration) -> Result<u8> {
         }
         Err(error) => return defer(args, env, &error),
     };
-    let terms = Terms { when: When::Needed, person: false, deadline };
+    let terms = Terms { when: When::Needed, person: false, queue: true, deadline };
     match renew::lease(&request, store, env, &terms) {
         Ok(mut outcome) => {
             if let Some(failure) = &outcome.failure {

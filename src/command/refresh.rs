@@ -12,7 +12,7 @@ pub fn run(args: &Refresh, hooked: Option<Shell>, env: &Env) -> Result<u8> {
     let store = super::store(args.store.no_store, env)?;
     let request = super::meant(&args.selectors, store.as_ref(), env)?;
     let when = if args.force { When::Now } else { When::Window };
-    let terms = Terms { when, person: true, deadline: super::PATIENCE };
+    let terms = Terms { when, person: true, queue: true, deadline: super::PATIENCE };
     let Outcome { lease, renewed, failure } = renew::lease(&request, store.as_ref(), env, &terms)?;
     if let Some(shell) = hooked {
         ui::print(shell.adopt(&lease)?.expose())?;

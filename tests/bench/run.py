@@ -54,7 +54,7 @@ def check(credsh):
 
 
 def main():
-    credsh = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / "target/release/credsh"
+    credsh = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / "target/dist/credsh"
     check(credsh)
     processes.adopt_orphans()
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
