@@ -63,10 +63,12 @@ fn status_survives_a_renewal_before_the_command(shell: Shell) {
         ("false | true | sh -c 'exit 3'", pipe_status(shell).into(), "1 0 3"),
     ] {
         line(&mut session, command);
-        let (asked, row) = (endpoint.count(), session.row());
+        let before = endpoint.key();
         thread::sleep(Duration::from_secs(5));
-        assert_eq!(session.run(&question), answer);
-        assert!(endpoint.count() > asked, "the control: that command waited for a renewal; {row}");
+        let seen = session.run(&format!("{question}; {KEY}"));
+        let (status, key) = seen.split_once('\n').unwrap();
+        assert_eq!(status, answer);
+        assert_ne!(key, before, "the control: that command waited for a renewal");
     }
 }
 
