@@ -143,7 +143,7 @@ fn mfa_serial(text: &str) -> Result<String, String> {
 }
 
 /// A region's name becomes part of a host name.
-fn region(text: &str) -> Result<String, String> {
+pub fn region(text: &str) -> Result<String, String> {
     let ok = (1..=63).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if ok { Ok(text.into()) } else { Err("not a region's name, as in eu-central-1".into()) }

@@ -5,7 +5,7 @@ use super::{ECS, Request, Role, Session, Source};
 use crate::config::{self, Files, Profile};
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
-use crate::selectors::{Selectors, SourceKind};
+use crate::selectors::{self, Selectors, SourceKind};
 use crate::ui;
 
 /// Role chaining of profiles deeper than this is a loop.
@@ -64,6 +64,15 @@ impl Request {
         let endpoint = env.first(&env::STS_ENDPOINT).filter(|_| asks_sts).map(str::to_owned);
         if asks_sts {
             region = region.or_else(|| env.first(&env::REGION).map(str::to_owned)).or(region_of(&source, &files)?);
+        }
+        // It becomes part of a host name, wherever it came from.
+        if let Some(name) = region.as_deref().filter(|name| selectors::region(name).is_err()) {
+            let hint = Some("check AWS_REGION, AWS_DEFAULT_REGION and the profile's region".into());
+            return Err(Error::Config {
+                what: format!("the region {}", ui::clean(name)),
+                reason: "is no region's name".into(),
+                hint,
+            });
         }
         Ok(Request { source, region, endpoint })
     }

@@ -45,7 +45,11 @@ impl Endpoint {
 fn serve(stream: &TcpStream, expected: &str, current: &Mutex<Current>, now: Epoch) -> io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     let mut head = BufReader::new(stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
-    let wanted = head.next().is_some_and(|line| line.starts_with(&format!("GET {CLOUDSHELL_PATH} ")));
+    let first = head.next().unwrap_or_default();
+    if first.starts_with("POST / ") {
+        return answer(stream, "200 OK", "text/xml", IDENTITY);
+    }
+    let wanted = first.starts_with(&format!("GET {CLOUDSHELL_PATH} "));
     let allowed = head.any(|line| {
         line.split_once(": ")
             .is_some_and(|(name, value)| name.eq_ignore_ascii_case("authorization") && value == expected)
@@ -55,11 +59,19 @@ fn serve(stream: &TcpStream, expected: &str, current: &Mutex<Current>, now: Epoc
         (_, false) => ("403 Forbidden", json!({ "code": "Forbidden", "message": "wrong token" })),
         _ => ("200 OK", credentials(current, now)),
     };
-    let body = body.to_string();
+    answer(stream, status, "application/json", &body.to_string())
+}
+
+/// What STS says of the demo's keys, whatever it is asked.
+const IDENTITY: &str = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
+    <Arn>arn:aws:sts::123456789012:assumed-role/demo/credsh</Arn><UserId>AROADEMO:credsh</UserId>\
+    <Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>";
+
+fn answer(mut stream: &TcpStream, status: &str, kind: &str, body: &str) -> io::Result<()> {
+    let length = body.len();
     write!(
-        &mut &*stream,
-        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
+        stream,
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     )
 }
 

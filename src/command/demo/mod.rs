@@ -60,6 +60,9 @@ impl Stage {
         command
             .env(env::CONTAINER_FULL, format!("http://127.0.0.1:{}{CLOUDSHELL_PATH}", self.endpoint.port))
             .env(env::CONTAINER_TOKEN, &self.endpoint.token)
+            // Made-up keys are not to be shown to AWS, by `credsh doctor` or by anything else that is tried here.
+            .env(env::STS_ENDPOINT[0], format!("http://127.0.0.1:{}/", self.endpoint.port))
+            .env(env::REGION[0], "us-east-1")
             .env(env::RUNTIME_DIR, self.dir.path());
     }
 }
@@ -95,9 +98,9 @@ fn open(stage: &Stage, env: &Env) -> Result<u8> {
         }
     }
     stage.dress(&mut command, env);
-    ui::say("a shell with credentials that live 20 s, from an endpoint of credsh's own; leave it with `exit`");
-    ui::say("press Enter now and then: the time in the prompt falls, and is new before it ends; nothing waits for it");
-    ui::say("or wait half a minute, then type `echo $TEMPORARY_AWS_ACCESS_KEY_ID`: the command sees a fresh key");
+    ui::say("a shell with credentials that live 20 s, from credsh's own endpoint; `exit` leaves it");
+    ui::say("press Enter now and then: the time in the prompt falls, and starts anew before it ends");
+    ui::say("or wait half a minute, then `echo $TEMPORARY_AWS_ACCESS_KEY_ID`: a fresh key all the same");
     command.status().map_err(Error::io("start", own))?;
     Ok(0)
 }
