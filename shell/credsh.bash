@@ -158,7 +158,7 @@ __credsh_command() {
 
 # Takes all of it out of the shell again.
 function credsh_off {
-  \builtin local i name
+  \builtin local i name IFS=$'\n' # compgen answers in lines
   if [[ ${__credsh_installed-} != 1 ]]; then \builtin return 0; fi
   __credsh_drop
   if [[ -n $__credsh_ps1 ]]; then PS1=${PS1//"$__credsh_ps1"/}; fi
@@ -224,9 +224,9 @@ __credsh_install() {
   if ((version >= 503)); then
     __credsh_ps0='${__credsh_gate[EPOCHSECONDS>=__credsh_due]:+${ __credsh_preexec "$_" >&2; }}'
   elif ((version >= 500)); then
-    __credsh_ps0='${__credsh_gate[EPOCHSECONDS>=__credsh_due]:+$(\builtin kill -URG $$)}'
+    __credsh_ps0='${__credsh_gate[EPOCHSECONDS>=__credsh_due]:+$(\builtin kill -URG "$$")}'
   elif ((version >= 404)); then
-    __credsh_ps0='${__credsh_gate[\D{%s}>=__credsh_due]:+$(\builtin kill -URG $$)}'
+    __credsh_ps0='${__credsh_gate[\D{%s}>=__credsh_due]:+$(\builtin kill -URG "$$")}'
   fi
   if [[ -n $__credsh_ps0 ]] && __credsh_assignable PS0 && { ((version >= 503)) || __credsh_untrapped URG; }; then
     PS0=$__credsh_ps0${PS0-}
