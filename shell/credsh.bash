@@ -160,7 +160,7 @@ __credsh_command() {
 
 # Takes all of it out of the shell again.
 function credsh_off {
-  \builtin local i name
+  \builtin local i name IFS=$'\n' # compgen answers in lines
   if [[ ${__credsh_installed-} != 1 ]]; then \builtin return 0; fi
   __credsh_drop
   if [[ -n $__credsh_ps1 ]]; then PS1=${PS1//"$__credsh_ps1"/}; fi

@@ -113,7 +113,7 @@ fn settings(shell: Shell) -> Vec<&'static str> {
             "set -C",
             "set -f",
             "set -eu -o pipefail",
-            "IFS=0:a",
+            "IFS=0123456789a",
             "shopt -s nullglob failglob extglob",
             "alias local=false export=false printf=false unset=false builtin=false",
             "set -o posix",
@@ -125,7 +125,7 @@ fn settings(shell: Shell) -> Vec<&'static str> {
             "setopt noclobber",
             "setopt noglob",
             "setopt err_return nounset pipefail",
-            "IFS=0:a",
+            "IFS=0123456789a",
             "setopt ksh_arrays sh_word_split",
             "setopt nullglob null_glob glob_subst warn_create_global",
             "alias local=false export=false printf=false unset=false builtin=false print=false",
@@ -210,32 +210,40 @@ fn trace_shows_no_secret(shell: Shell) {
         Shell::Bash | Shell::Zsh => ["set -x", "set -v"],
         Shell::Fish => ["set -g fish_trace 1", "set -g fish_trace all"],
     };
-    for trace in traces {
-        let endpoint = Endpoint::start(6);
-        let sandbox = Sandbox::in_cloudshell(&endpoint);
-        // The trace of the evaluation alone is hundreds of lines.
-        let mut session = shell.rc().before(trace).size(1500, 200).start(&sandbox);
-        session.run("credsh refresh --force");
-        thread::sleep(Duration::from_secs(2));
-        // Through fresh, due and adopting prompts, until there has been a renewal in the background.
-        session.until("a renewal", |session| {
-            session.enter();
-            endpoint.key() > "ASIATEST0002".into()
-        });
-        session.enter();
-        thread::sleep(Duration::from_secs(7));
-        session.run("echo waited");
-        // A nested shell takes the lease over while its start-up is traced.
-        line(&mut session, shell.name());
-        assert!(session.prompt().starts_with("[cloudshell "), "{}", session.prompt());
-        session.run("credsh clear");
-        let raw = session.raw();
-        assert!(
-            trace == "set -v" || raw.contains(shell.pick("+ ", "-> ")) && raw.contains("echo waited"),
-            "the control: it was traced"
-        );
-        for secret in ["test-secret", "test-token"] {
-            assert!(!raw.contains(secret), "{trace}: {}", raw.lines().find(|line| line.contains(secret)).unwrap());
+    thread::scope(|scope| {
+        for trace in traces {
+            scope.spawn(move || {
+                let endpoint = Endpoint::start(6);
+                let sandbox = Sandbox::in_cloudshell(&endpoint);
+                // The trace of the evaluation alone is hundreds of lines.
+                let mut session = shell.rc().before(trace).size(1500, 200).start(&sandbox);
+                session.run("credsh refresh --force");
+                thread::sleep(Duration::from_secs(2));
+                // Through fresh, due and adopting prompts, until there has been a renewal in the background.
+                session.until("a renewal", |session| {
+                    session.enter();
+                    endpoint.key() > "ASIATEST0002".into()
+                });
+                session.enter();
+                thread::sleep(Duration::from_secs(7));
+                session.run("echo waited");
+                // A nested shell takes the lease over while its start-up is traced.
+                line(&mut session, shell.name());
+                assert!(session.prompt().starts_with("[cloudshell "), "{}", session.prompt());
+                session.run("credsh clear");
+                let raw = session.raw();
+                assert!(
+                    trace == "set -v" || raw.contains(shell.pick("+ ", "-> ")) && raw.contains("echo waited"),
+                    "the control: it was traced"
+                );
+                for secret in ["test-secret", "test-token"] {
+                    assert!(
+                        !raw.contains(secret),
+                        "{trace}: {}",
+                        raw.lines().find(|line| line.contains(secret)).unwrap()
+                    );
+                }
+            });
         }
-    }
+    });
 }

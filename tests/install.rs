@@ -61,6 +61,7 @@ fn off_leaves_the_shell_as_it_was(shell: Shell) {
             "PROMPT_COMMAND='true;'",
             "PROMPT_COMMAND=(true 'true 2')\nPS0='${nothing}'\ntrap 'echo bye' INT",
             "declare -x PROMPT_COMMAND=true",
+            "IFS=0123456789a",
         ],
         Shell::Zsh => &[
             "",
