@@ -1,5 +1,7 @@
 //! What may be typed: clap's types and the help texts. No logic; what it means is `request`'s.
 
+use std::ffi::OsString;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::format::Format;
@@ -216,7 +218,7 @@ pub struct Exec {
     pub selectors: Selectors,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
-    pub command: Vec<String>,
+    pub command: Vec<OsString>,
 }
 
 /// How long what is handed on shall last.
@@ -241,7 +243,7 @@ pub struct Docker {
     pub selectors: Selectors,
     /// The engine's own arguments: run, create, exec, compose run, compose exec
     #[arg(last = true, required = true, value_name = "ARGS")]
-    pub command: Vec<String>,
+    pub command: Vec<OsString>,
 }
 
 /// `credsh whoami`.

@@ -109,12 +109,13 @@ fn json(value: &impl Serialize) -> Result<String> {
     Ok(text + "\n")
 }
 
-/// botocore's parser cuts a value off at ` #` and ` ;`, and white space at its ends.
+/// Parsers of credentials files cut a value off at ` #` and ` ;`, and white space at its ends; to Python's, botocore's,
+/// U+00A0 and U+3000 are white space too.
 fn ini(credentials: &Credentials) -> Result<String> {
     let mut lines = vec!["[credsh]".to_owned()];
     for (name, value) in variables(credentials).into_iter().filter(|(name, _)| *name != env::EXPIRATION) {
         let value = value.expose();
-        if value.contains([' ', '#', ';']) {
+        if value.contains(|c: char| c.is_whitespace() || c == '#' || c == ';') {
             let reason = "holds a space, # or ;, which a credentials file cannot";
             return Err(Error::Value { what: name.into(), reason });
         }

@@ -1,16 +1,24 @@
 #!/usr/bin/env bash
-# Installs what the tests need and is missing: shells and tools from the system's packages, and moto, the AWS CLI and
-# boto3 in a Python venv in target/. Does nothing on a machine that has them. A required tool that cannot be had is a
-# failure, never a skip.
+# Installs what the tests need and is missing: shells, container engines and tools from the system's packages, moto, the
+# AWS CLI, boto3 and cfn-lint in a Python venv in target/, and nushell from npm beside it. Does nothing on a machine that
+# has them. A required tool that cannot be had is a failure, never a skip.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Command and the Debian package that has it.
-packages=(bash:bash zsh:zsh fish:fish shellcheck:shellcheck strace:strace curl:curl jq:jq tmux:tmux setsid:util-linux python3:python3)
+packages=(bash:bash zsh:zsh fish:fish shellcheck:shellcheck strace:strace curl:curl jq:jq tmux:tmux setsid:util-linux python3:python3
+  dash:dash ksh93:ksh mksh:mksh yash:yash elvish:elvish npm:npm
+  docker:docker.io podman:podman runc:runc newuidmap:uidmap slirp4netns:slirp4netns iptables:iptables)
+# Debian's administrators' directories are not in everybody's PATH.
+PATH+=:/usr/sbin:/sbin
 missing=()
 for pair in "${packages[@]}"; do
   command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
+# Without its libraries, as it is all there is in a container's root; and a shell of its own.
+is_static() { [[ $(LC_ALL=C ldd "$1" 2>&1) == *'not a dynamic executable'* ]]; }
+{ busybox=$(command -v busybox) && is_static "$busybox"; } || missing+=(busybox-static)
+[[ -x /usr/lib/podman/netavark || -x /usr/libexec/podman/netavark ]] || missing+=(netavark)
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 if ((${#missing[@]})); then
   echo "setup: installing ${missing[*]}"
@@ -22,7 +30,7 @@ if ((${#missing[@]})); then
 fi
 
 venv=target/venv
-wanted='moto[server]==5.2.1 awscli boto3'
+wanted='moto[server]==5.2.1 awscli boto3 cfn-lint'
 if [[ ! -x $venv/bin/moto_server || $(cat "$venv/wanted" 2>/dev/null) != "$wanted" ]]; then
   echo "setup: a venv with $wanted"
   python3 -m venv "$venv"
@@ -31,6 +39,19 @@ if [[ ! -x $venv/bin/moto_server || $(cat "$venv/wanted" 2>/dev/null) != "$wante
   echo "$wanted" >"$venv/wanted"
 fi
 
-for tool in bash zsh fish shellcheck strace "$venv/bin/moto_server" "$venv/bin/aws"; do
+# Not in Debian; the npm package holds the program itself.
+npm=target/npm
+nu=nushell@0.115.1
+if [[ ! -x $npm/nu || $(cat "$npm/wanted" 2>/dev/null) != "$nu" ]]; then
+  echo "setup: $nu from npm"
+  npm install --silent --no-audit --no-fund --prefix "$npm" "$nu" || { echo "setup: npm does not give $nu" >&2; exit 1; }
+  program=("$npm"/node_modules/@nushell/*/bin/nu)
+  [[ -x ${program[0]} ]] || { echo "setup: $nu from npm holds no program for this machine" >&2; exit 1; }
+  ln -sf "${program[0]#"$npm"/}" "$npm/nu"
+  echo "$nu" >"$npm/wanted"
+fi
+
+tools=("${packages[@]%%:*}" busybox "$venv/bin/moto_server" "$venv/bin/aws" "$venv/bin/cfn-lint" "$npm/nu")
+for tool in "${tools[@]}"; do
   command -v "$tool" >/dev/null || { echo "setup: $tool is still missing" >&2; exit 1; }
 done

@@ -1,6 +1,7 @@
 //! `credsh docker`: docker or podman with the credentials passed *by name*, so that no secret is in an argument, where
 //! every user of the machine could read it.
 
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,7 +9,6 @@ use std::process::Command;
 use crate::cli::Docker;
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
-use crate::format;
 
 /// Global options of docker and podman, and options of `compose`, whose value is the next word.
 const TAKE_A_VALUE: [&str; 34] = [
@@ -59,14 +59,13 @@ pub fn run(args: &Docker, env: &Env) -> Result<u8> {
     let mut command = Command::new(&engine);
     let (before, after) = args.command.split_at(place);
     command.args(before);
-    for (name, _) in format::variables(&lease.credentials) {
-        command.args(["-e", name]);
+    for (name, value) in super::exec::variables(&lease, env) {
+        command.args(["-e", name]).env(name, value.expose());
     }
     for name in env::REGION.iter().filter(|name| env.get(name).is_some()) {
         command.args(["-e", name]);
     }
     command.args(after);
-    super::exec::dress(&mut command, &lease);
     Err(Error::Run { program: engine.display().to_string(), source: command.exec() })
 }
 
@@ -82,12 +81,12 @@ fn engine(wanted: Option<&str>) -> Result<PathBuf> {
 }
 
 /// Where the `-e` options belong: right behind the word that starts or enters a container.
-fn place(words: &[String]) -> Option<usize> {
+fn place(words: &[OsString]) -> Option<usize> {
     let mut at = 0;
     loop {
         let word = words.get(at)?;
         at += 1;
-        match word.as_str() {
+        match &*word.to_string_lossy() {
             "run" | "create" | "exec" => return Some(at),
             "container" | "compose" => {}
             option if TAKE_A_VALUE.contains(&option) => at += 1,
@@ -99,11 +98,11 @@ fn place(words: &[String]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::place;
+    use super::{OsString, place};
 
     #[test]
     fn behind_the_word_that_starts_a_container() {
-        let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
         for (line, at) in [
             ("run --rm image", Some(1)),
             ("-H unix:///run --tls run image", Some(4)),

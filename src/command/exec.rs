@@ -5,6 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use crate::cli::{Exec, MinLife};
+use crate::credentials::Secret;
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
 use crate::lease::Lease;
@@ -36,16 +37,21 @@ pub fn run(args: &Exec, env: &Env) -> Result<u8> {
     for name in CONFLICTS {
         command.env_remove(name);
     }
-    dress(&mut command, &lease);
-    // Only comes back when it failed.
-    Err(Error::Run { program: ui::clean(program), source: command.exec() })
-}
-
-/// Sets the standard variables; the region too, if the request has one and the surroundings have none.
-pub fn dress(command: &mut Command, lease: &Lease) {
-    for (name, value) in format::variables(&lease.credentials) {
+    for (name, value) in variables(&lease, env) {
         command.env(name, value.expose());
     }
+    // Only comes back when it failed.
+    Err(Error::Run { program: ui::clean(&program.to_string_lossy()), source: command.exec() })
+}
+
+/// The standard variables; the region too, if the request has one and the surroundings have none: a profile's goes with
+/// AWS_PROFILE. Both names, as boto3 reads only the one, and newer SDKs only the other.
+pub fn variables(lease: &Lease, env: &Env) -> Vec<(&'static str, Secret)> {
+    let mut variables = format::variables(&lease.credentials);
+    if let (Some(region), None) = (&lease.request.region, env.first(&env::REGION)) {
+        variables.extend(env::REGION.map(|name| (name, Secret::new(&**region))));
+    }
+    variables
 }
 
 /// A lease that lasts at least `--min-life`, if the source has one.
