@@ -236,11 +236,11 @@ impl Store {
         Ok(found)
     }
 
-    /// Removes what is of no more use: leases a day past their end, and temporary files of writers that were
+    /// Removes what is of no more use: leases a week past their end (a shell that comes back sooner can repeat them), and temporary files of writers that were
     /// killed a minute ago. Called after a renewal, so that a store tidies itself; failures can wait.
     pub fn tidy(&self, env: &Env) {
         for lease in self.all().unwrap_or_default() {
-            if env.now() - lease.expires > 24 * 3600 {
+            if env.now() - lease.expires > 7 * 24 * 3600 {
                 let _ = self.remove(&lease.request.id());
             }
         }

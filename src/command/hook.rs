@@ -74,7 +74,8 @@ fn wait_for(args: &Hook, env: &Env, deadline: Duration) -> Result<u8> {
     let request = match store.map_or_else(|| Request::resolve(&args.selectors, env), |store| request(args, store, env))
     {
         Ok(request) => request,
-        Err(Error::NoLease { .. }) => {
+        Err(Error::NoLease { hint }) => {
+            ui::say(format_args!("this shell's lease was cleared; {hint}"));
             ui::print(&args.shell.call("__credsh_drop", &[])?)?;
             return Ok(0);
         }
