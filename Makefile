@@ -11,7 +11,8 @@ setup:
 
 # The lint first, as it is quick; then every test, against the program as it is built for debugging.
 test: setup lint
-	cargo test --locked
+	@# More threads than cores, as most tests wait for a shell or for credentials to age.
+	cargo test --locked -- --test-threads 6
 
 lint: setup
 	cargo fmt --check
