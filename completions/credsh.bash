@@ -345,7 +345,7 @@ _credsh() {
             return 0
             ;;
         credsh__subcmd__hook)
-            opts="-h --shell --lease --wait --detached --source --profile --role --duration --session-name --external-id --mfa-serial --region --help"
+            opts="-h --shell --lease --wait --detached --no-store --source --profile --role --duration --session-name --external-id --mfa-serial --region --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -399,7 +399,7 @@ _credsh() {
             return 0
             ;;
         credsh__subcmd__init)
-            opts="-h --prefix --prompt --no-auto --off --source --profile --role --duration --session-name --external-id --mfa-serial --region --help bash zsh fish"
+            opts="-h --prefix --prompt --no-auto --off --no-store --source --profile --role --duration --session-name --external-id --mfa-serial --region --help bash zsh fish"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -44,6 +44,9 @@ __credsh_defer() {
   if [[ $1 != *[!0-9]* ]]; then __credsh_due=$1; fi
 }
 
+# What is not stored is asked for again in the same words.
+__credsh_repeat() { __credsh_args=("$@"); }
+
 # Holds no lease any more: `credsh clear`, or the store has lost it.
 __credsh_drop() {
   \builtin local p="$__credsh_prefix"

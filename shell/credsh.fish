@@ -53,6 +53,11 @@ function __credsh_defer
     string match -qr '^[0-9]{1,11}$' -- "$argv[1]"; and set -g __credsh_due $argv[1]
 end
 
+# What is not stored is asked for again in the same words.
+function __credsh_repeat
+    set -g __credsh_args $argv
+end
+
 # Holds no lease any more: `credsh clear`, or the store has lost it.
 function __credsh_drop
     for name in ACCESS_KEY_ID SECRET_ACCESS_KEY SESSION_TOKEN CREDENTIAL_EXPIRATION

@@ -37,6 +37,9 @@ __credsh_defer() {
   [[ $1 == <-> ]] && __credsh_due=$1
 }
 
+# What is not stored is asked for again in the same words.
+__credsh_repeat() { __credsh_args=("$@"); }
+
 # Holds no lease any more: `credsh clear`, or the store has lost it.
 __credsh_drop() {
   local p=$__credsh_prefix

@@ -41,8 +41,8 @@ Examples:
     Init(Init),
     /// Renew the credentials, or switch to others
     #[command(after_help = "\
-In a shell with the hook this changes that shell's TEMPORARY_AWS_* variables; elsewhere it renews the
-stored lease, for `credsh export` to print.
+In a shell with the hook this changes that shell's TEMPORARY_AWS_* variables; elsewhere
+it renews the stored lease, for `credsh export` to print.
 
 Examples:
   credsh refresh                                   if they are due
@@ -125,8 +125,9 @@ Examples:
     },
     /// Show credsh at work against a built-in endpoint, without AWS
     #[command(after_help = "\
-On a terminal it opens your shell with the hook, and credentials that live 20 s. Without one it plays a
-session of about 30 s, prints what a person would see, and exits 0 if all of it was seen.
+On a terminal it opens your shell with the hook, and credentials that live 20 s. Without
+one it plays a session of about 30 s, prints what a person would see, and exits 0 if all
+of it was seen.
 
 Examples:
   credsh demo                                      your shell, for a try
@@ -163,6 +164,8 @@ pub struct Init {
     #[arg(long)]
     pub off: bool,
     #[command(flatten)]
+    pub store: StoreUse,
+    #[command(flatten)]
     pub selectors: Selectors,
 }
 
@@ -189,15 +192,23 @@ pub struct Refresh {
 /// Whether the disk may be used.
 #[derive(Args, Clone, Copy)]
 pub struct StoreUse {
-    /// Keep nothing on disk, and use nothing kept
+    /// Keep nothing on disk, and use nothing kept; a hook then renews only before a command in the last minute
     #[arg(long)]
     pub no_store: bool,
+}
+
+impl StoreUse {
+    /// The same again as words of a command line, before those of the selectors.
+    pub fn words(self, selectors: &Selectors) -> Vec<String> {
+        let flag = self.no_store.then(|| "--no-store".to_owned());
+        flag.into_iter().chain(selectors.words()).collect()
+    }
 }
 
 /// `credsh export`.
 #[derive(Args)]
 pub struct Export {
-    /// For whom
+    /// What to print
     #[arg(long, value_enum, default_value_t = Format::Env)]
     pub format: Format,
     /// What the names begin with, e.g. TEMPORARY_
@@ -345,6 +356,8 @@ pub struct Hook {
     /// Already in the background
     #[arg(long)]
     pub detached: bool,
+    #[command(flatten)]
+    pub store: StoreUse,
     #[command(flatten)]
     pub selectors: Selectors,
 }

@@ -21,6 +21,46 @@ in_every_shell! {
     ctrl_c_ends_the_wait
     failure_shows_no_secret
     outside_cloudshell_says_and_does_nothing
+    without_a_store_it_is_renewed_all_the_same
+    a_lease_cleared_elsewhere_is_told_and_dropped
+}
+
+fn without_a_store_it_is_renewed_all_the_same(shell: Shell) {
+    let endpoint = Endpoint::start(6);
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "20");
+    let mut session = shell.rc().init("--no-store").start(&sandbox);
+    assert_eq!(session.key(), "ASIATEST0001");
+    thread::sleep(Duration::from_secs(7));
+    assert_eq!(session.key(), "ASIATEST0002", "from what `init` was told");
+    let mut session = shell.rc().init("--no-auto").start(&sandbox);
+    assert_eq!(session.key(), "");
+    session.run("credsh refresh --no-store --source container");
+    let first = session.key();
+    assert!(first.starts_with("ASIATEST"), "{first}");
+    thread::sleep(Duration::from_secs(7));
+    let second = session.key();
+    assert!(second.starts_with("ASIATEST") && second != first, "from what `refresh` was told: {second}");
+    assert_eq!(sandbox.stored(), ["clock"]);
+}
+
+fn a_lease_cleared_elsewhere_is_told_and_dropped(shell: Shell) {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    // A lease that the shell was not started for: once it is gone nothing is left that could be repeated.
+    let json =
+        r#"{"Version":1,"AccessKeyId":"ASIAPROCESS","SecretAccessKey":"s","SessionToken":"t","Expiration":"%s"}"#;
+    let process = sandbox.file("process", &format!("printf '{json}' $(date -u -d '+6 sec' +%Y-%m-%dT%H:%M:%SZ)\n"));
+    sandbox.file(".aws/config", &format!("[profile short]\ncredential_process = sh {}\n", process.display()));
+    let mut session = shell.rc().init("--no-auto").start(&sandbox);
+    session.run("credsh refresh --profile short");
+    assert_eq!(session.key(), "ASIAPROCESS");
+    // From outside: no shell can be told.
+    sandbox.credsh(&["clear", "--all"]).ok();
+    thread::sleep(Duration::from_secs(7));
+    session.run("true");
+    assert!(session.text().contains("credsh: this shell's lease was cleared; run `credsh refresh` again"));
+    assert_eq!((session.key(), session.var("CREDSH_LEASE")), (String::new(), String::new()));
+    assert!(!session.prompt().contains("short"), "{}", session.prompt());
 }
 
 fn appears_by_itself(shell: Shell) {

@@ -26,6 +26,10 @@ pub fn run(args: &Hook, env: &Env) -> Result<u8> {
         let wait = env.get(env::WAIT).and_then(|text| text.parse().ok()).unwrap_or(WAIT).clamp(1, 60);
         return wait_for(args, env, Duration::from_secs(wait));
     }
+    if args.store.no_store {
+        // A background renewal could leave its outcome nowhere.
+        return Ok(0);
+    }
     if !args.detached {
         return start(args, env);
     }
@@ -66,7 +70,7 @@ fn start(args: &Hook, env: &Env) -> Result<u8> {
 /// Renews while the shell waits, and prints what the shell shall do. A failure is one line on stderr, and never more
 /// than a pause: the command that waits still runs.
 fn wait_for(args: &Hook, env: &Env, deadline: Duration) -> Result<u8> {
-    let store = renew::open_store(env);
+    let store = super::store(args.store.no_store, env);
     let store = match &store {
         Ok(store) => store.as_ref(),
         Err(error) => return defer(args, env, error),

@@ -32,7 +32,7 @@ pub fn run(args: &Init, env: &Env) -> Result<u8> {
         Side::Right => "right",
         Side::Off => "off",
     };
-    let (exe, selectors) = (env.exe(), args.selectors.words());
+    let (exe, selectors) = (env.exe(), args.store.words(&args.selectors));
     let utf8 = |path: &std::path::Path| {
         path.to_str()
             .map(str::to_owned)

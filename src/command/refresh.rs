@@ -16,6 +16,12 @@ pub fn run(args: &Refresh, hooked: Option<Shell>, env: &Env) -> Result<u8> {
     let Outcome { lease, renewed, failure } = renew::lease(&request, store.as_ref(), env, &terms)?;
     if let Some(shell) = hooked {
         ui::print(shell.adopt(&lease)?.expose())?;
+        if store.is_none() {
+            // Nothing else remembers what was asked for: the shell itself has to repeat it.
+            let words = args.store.words(&args.selectors);
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            ui::print(&shell.call("__credsh_repeat", &words)?)?;
+        }
     }
     if let Some(failure) = failure {
         ui::error(&failure);
