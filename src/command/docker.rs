@@ -11,7 +11,7 @@ use crate::env::{self, Env};
 use crate::error::{Error, Result};
 
 /// Global options of docker and podman, and options of `compose`, whose value is the next word.
-const TAKE_A_VALUE: [&str; 34] = [
+const TAKE_A_VALUE: [&str; 46] = [
     "-H",
     "--host",
     "-c",
@@ -38,6 +38,15 @@ const TAKE_A_VALUE: [&str; 34] = [
     "--hooks-dir",
     "--module",
     "--network-cmd-path",
+    "--network-config-dir",
+    "--namespace",
+    "--ssh",
+    "--imagestore",
+    "--pull-option",
+    "--out",
+    "--default-mounts-file",
+    "--registries-conf",
+    "--cdi-spec-dir",
     "--volumepath",
     "-f",
     "--file",
@@ -46,6 +55,9 @@ const TAKE_A_VALUE: [&str; 34] = [
     "--profile",
     "--env-file",
     "--project-directory",
+    "--ansi",
+    "--progress",
+    "--parallel",
 ];
 
 /// Runs the engine.
@@ -83,12 +95,16 @@ fn engine(wanted: Option<&str>) -> Result<PathBuf> {
 /// Where the `-e` options belong: right behind the word that starts or enters a container.
 fn place(words: &[OsString]) -> Option<usize> {
     let mut at = 0;
+    let mut compose = false;
     loop {
         let word = words.get(at)?;
         at += 1;
         match &*word.to_string_lossy() {
+            // Compose's own create takes no variables: they stand in its file.
+            "create" if compose => return None,
             "run" | "create" | "exec" => return Some(at),
-            "container" | "compose" => {}
+            "compose" => compose = true,
+            "container" => {}
             option if TAKE_A_VALUE.contains(&option) => at += 1,
             option if option.starts_with('-') => {}
             _ => return None,

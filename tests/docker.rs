@@ -1,0 +1,273 @@
+//! `credsh docker` with real containers, and with an engine of our own that only says how it was called.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+
+use support::containers::Containers;
+use support::endpoint::Endpoint;
+use support::{CREDSH, Run, Sandbox};
+
+/// Passed by name, in this order.
+const BY_NAME: &str = "-e AWS_ACCESS_KEY_ID -e AWS_SECRET_ACCESS_KEY -e AWS_SESSION_TOKEN -e AWS_CREDENTIAL_EXPIRATION";
+
+/// `credsh docker FLAGS -- WORDS...`
+fn docker(sandbox: &Sandbox, flags: &[&str], words: &[&[String]], command: &[&str]) -> Run {
+    let mut args: Vec<&str> = vec!["docker"];
+    args.extend(flags);
+    args.push("--");
+    args.extend(words.iter().flat_map(|part| part.iter().map(String::as_str)));
+    args.extend(command);
+    sandbox.credsh(&args)
+}
+
+fn strings(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+#[track_caller]
+fn has_credentials(out: &str, more: &[(&str, &str)]) {
+    let pairs = out.lines().filter_map(|line| line.split_once('='));
+    let seen: BTreeMap<&str, &str> = pairs.filter(|(name, _)| name.starts_with("AWS_")).collect();
+    let known =
+        [("ACCESS_KEY_ID", "ASIATEST0001"), ("SECRET_ACCESS_KEY", "test-secret-1"), ("SESSION_TOKEN", "test-token-1")];
+    for (name, value) in known.iter().chain(more) {
+        assert_eq!(seen.get(format!("AWS_{name}").as_str()), Some(value), "{out}");
+    }
+    assert!(seen["AWS_CREDENTIAL_EXPIRATION"].ends_with('Z'), "{out}");
+    assert_eq!(seen.len(), 4 + more.len(), "and nothing else: {out}");
+}
+
+#[test]
+fn podman_runs_with_them() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("AWS_REGION", "eu-west-1").with("AWS_SECURITY_TOKEN", "stale");
+    let containers = Containers::prepare(sandbox);
+    let (sandbox, global, run) = (&containers.sandbox, containers.global(), containers.run());
+    let control = Run::of(containers.podman().args(&run).arg("/bin/env").output().unwrap()).ok();
+    assert!(!control.contains("AWS_"), "the control: {control}");
+    let podman = ["--engine", "podman"];
+    let out = docker(sandbox, &podman, &[&global, &run], &["/bin/env"]).ok();
+    has_credentials(&out, &[("REGION", "eu-west-1")]);
+    let out = docker(sandbox, &["--engine", "podman", "--region", "x"], &[&global, &run], &["/bin/env"]).ok();
+    has_credentials(&out, &[("REGION", "eu-west-1")]);
+    let out = docker(sandbox, &podman, &[&global, &run], &["/bin/sh", "-c", "exit 7"]);
+    assert_eq!(out.status, 7, "{out:?}");
+    // What is typed comes after credsh's words, and so wins.
+    let (first, rest) = run.split_at(1);
+    let mine = strings(&["-e", "AWS_REGION=mine"]);
+    let out = docker(sandbox, &podman, &[&global, first, &mine, rest], &["/bin/env"]).ok();
+    has_credentials(&out, &[("REGION", "mine")]);
+}
+
+#[test]
+fn podman_exec_enters_with_them() {
+    let endpoint = Endpoint::start(600);
+    let containers = Containers::prepare(Sandbox::in_cloudshell(&endpoint));
+    let (sandbox, global, run) = (&containers.sandbox, containers.global(), containers.run());
+    let (first, rest) = run.split_at(1);
+    let named = strings(&["--name", "box", "--detach"]);
+    Run::of(containers.podman().args(first).args(&named).args(rest).args(["/bin/sleep", "600"]).output().unwrap()).ok();
+    let out =
+        docker(sandbox, &["--engine", "podman", "--region", "eu-west-1"], &[&global], &["exec", "box", "/bin/env"]);
+    Run::of(containers.podman().args(["kill", "box"]).output().unwrap()).ok();
+    has_credentials(&out.ok(), &[("REGION", "eu-west-1"), ("DEFAULT_REGION", "eu-west-1")]);
+}
+
+/// The docker CLI, which is what is found in PATH first, and its own global options.
+#[test]
+fn docker_runs_with_them() {
+    let endpoint = Endpoint::start(600);
+    let mut containers = Containers::prepare(Sandbox::in_cloudshell(&endpoint).with("AWS_DEFAULT_REGION", "eu-west-1"));
+    let host = containers.serve();
+    let run = strings(&["run", "--rm", "--network", "host", "localhost/bb:1"]);
+    for global in [vec!["--host", &host], vec!["-l", "error", "-H", &host]] {
+        let out = docker(&containers.sandbox, &[], &[&strings(&global), &run], &["/bin/env"]).ok();
+        has_credentials(&out, &[("DEFAULT_REGION", "eu-west-1")]);
+    }
+    containers.sandbox.set("DOCKER_HOST", &host);
+    let out =
+        docker(&containers.sandbox, &["--engine", "docker"], &[&strings(&["container"]), &run], &["/bin/env"]).ok();
+    has_credentials(&out, &[("DEFAULT_REGION", "eu-west-1")]);
+    // podman's service loses the status of a container that it removes.
+    let kept = strings(&["run", "--network", "host", "localhost/bb:1"]);
+    let out = docker(&containers.sandbox, &[], &[&kept], &["/bin/sh", "-c", "exit 7"]);
+    assert_eq!(out.status, 7, "{out:?}");
+}
+
+/// Hostile values too: the file has no quoting, so nothing in it may need any.
+#[test]
+fn both_read_the_env_file() {
+    let endpoint = Endpoint::start(600);
+    let mut containers = Containers::prepare(Sandbox::in_cloudshell(&endpoint));
+    let host = containers.serve();
+    containers.sandbox.set("DOCKER_HOST", &host);
+    let values = [
+        "it's",
+        "\"a\"",
+        "'a'",
+        "a b  ",
+        " a",
+        "#a",
+        "a #b",
+        "$HOME ${HOME} $(x) `x`",
+        "\\n\\",
+        "=a=",
+        "ü日本",
+        "%s",
+        "a;b",
+        "\"",
+        "'",
+    ];
+    let mut text = String::new();
+    for (number, value) in values.iter().enumerate() {
+        endpoint.field("SecretAccessKey", &serde_json::to_string(value).unwrap());
+        let prefix = format!("V{number}_");
+        text += &containers.sandbox.credsh(&["export", "--no-store", "--format", "env-file", "--prefix", &prefix]).ok();
+    }
+    containers.sandbox.file("vars", &text);
+    let run = strings(&["run", "--rm", "--network", "host", "--env-file", "vars"]);
+    let mut docker = containers.sandbox.command("docker");
+    docker.args(&run).arg("localhost/bb:1");
+    let mut podman = containers.podman();
+    podman.args(&run).arg("--rootfs").arg(containers.sandbox.home().join("root"));
+    for (name, mut command) in [("docker", docker), ("podman", podman)] {
+        let out = Run::of(command.arg("/bin/env").output().unwrap()).ok();
+        for (number, value) in values.iter().enumerate() {
+            let line = format!("V{number}_AWS_SECRET_ACCESS_KEY={value}");
+            assert!(out.lines().any(|seen| seen == line), "{name}: no {line:?} in {out}");
+        }
+    }
+    // Never a file at all, as bash hands it over.
+    endpoint.field("SecretAccessKey", "\"piped\"");
+    let line = "docker run --rm --network host --env-file <(credsh export --no-store --format env-file) localhost/bb:1 /bin/env";
+    let out = Run::of(containers.sandbox.command("bash").args(["-c", line]).output().unwrap()).ok();
+    assert!(out.lines().any(|line| line == "AWS_SECRET_ACCESS_KEY=piped"), "{out}");
+}
+
+/// Every process's command line that holds `text`, of all that run now.
+fn command_lines(text: &str) -> Vec<String> {
+    let entries = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let lines = entries.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+    lines.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).filter(|line| line.contains(text)).collect()
+}
+
+#[test]
+fn no_secret_is_in_any_command_line() {
+    let endpoint = Endpoint::start(600);
+    endpoint.field("SecretAccessKey", "\"only-seen-in-docker-rs\"");
+    endpoint.field("Token", "\"token-only-seen-in-docker-rs\"");
+    let containers = Containers::prepare(Sandbox::in_cloudshell(&endpoint));
+    let run = containers.run();
+    let (first, rest) = run.split_at(1);
+    let mut command = containers.sandbox.command(CREDSH);
+    command.args(["docker", "--engine", "podman", "--"]).args(containers.global()).args(first).arg("-i").args(rest);
+    command.args(["/bin/sh", "-c", "env; read -r _"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut seen = String::new();
+    while !seen.contains("AWS_SESSION_TOKEN=token-only-seen-in-docker-rs\n")
+        || !seen.contains("KEY=only-seen-in-docker-rs\n")
+    {
+        let mut bytes = [0; 4096];
+        let count = child.stdout.as_mut().unwrap().read(&mut bytes).unwrap();
+        assert!(count > 0, "the container has them: {seen}");
+        seen += &String::from_utf8_lossy(&bytes[..count]);
+    }
+    let lines = command_lines("only-seen-in-docker-rs");
+    let names = command_lines("AWS_SECRET_ACCESS_KEY");
+    child.stdin.take().unwrap().write_all(b"\n").unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(lines.is_empty(), "{lines:?}");
+    assert!(
+        names.iter().any(|line| line.contains("conmon") || line.contains("podman")),
+        "the control: podman is seen, with the name"
+    );
+}
+
+/// A program named `docker` that says how it was called, one word a line, and what it was given.
+fn fake(sandbox: &mut Sandbox) {
+    let script = "#!/bin/sh\nprintf '%s\\n' \"$*\"\nenv | grep -cE '^AWS_(SECRET|SESSION).*test-' >&2\nexit 5\n";
+    let path = sandbox.file("bin/docker", script);
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    sandbox.set("PATH", &format!("{}:/usr/bin:/bin", path.parent().unwrap().display()));
+}
+
+#[test]
+fn the_names_stand_where_the_engine_wants_them() {
+    let endpoint = Endpoint::start(600);
+    let mut sandbox = Sandbox::in_cloudshell(&endpoint);
+    fake(&mut sandbox);
+    for line in [
+        "compose run|--rm web sh -c id",
+        "compose exec|-T web env",
+        "compose -f run.yml --project-name exec --profile run --env-file run run|web",
+        "compose --ansi never --progress plain --parallel 3 --project-directory run run|web",
+        "--context run --config exec compose --dry-run exec|web run",
+        "create|image run",
+        "container exec|-it box sh",
+        "-D --log-level debug -H tcp://run:1 run|-v a:b image exec -e X",
+    ] {
+        let (before, after) = line.split_once('|').unwrap();
+        let words: Vec<String> = format!("{before} {after}").split_whitespace().map(str::to_owned).collect();
+        let out = docker(&sandbox, &[], &[&words], &[]);
+        assert_eq!((out.status, out.stdout.as_str()), (5, format!("{before} {BY_NAME} {after}\n").as_str()), "{out:?}");
+        assert_eq!(out.stderr, "2\n", "secret key and token are in its environment");
+    }
+    for line in ["ps", "build .", "compose up", "compose create", "pull run", "-H run", "run.sh"] {
+        docker(&sandbox, &[], &[&strings(&line.split(' ').collect::<Vec<_>>())], &[])
+            .fails(2, &["credsh: --: only run, create, exec, and compose run and exec give a container variables\n"]);
+    }
+    assert_eq!(endpoint.count(), 1, "what gives no container variables asks for none");
+}
+
+/// Options whose value is a word of its own, as the engines' own help has them.
+#[test]
+fn every_global_option_with_a_value_is_known() {
+    let endpoint = Endpoint::start(600);
+    let mut sandbox = Sandbox::in_cloudshell(&endpoint);
+    let help = |engine: &str| Run::of(sandbox.command(engine).arg("--help").output().unwrap()).ok();
+    let texts = help("docker") + &help("podman");
+    fake(&mut sandbox);
+    let kinds = ["string", "strings", "stringArray", "list", "int"];
+    let mut count = 0;
+    for line in texts.lines().map(str::trim).filter(|line| line.starts_with('-')) {
+        let mut words = line.split_whitespace();
+        let options: Vec<&str> =
+            words.by_ref().take_while(|word| word.ends_with(',') || word.starts_with("--")).collect();
+        let (head, _) = line.split_once("  ").unwrap_or((line, ""));
+        if !kinds.contains(&head.split(' ').next_back().unwrap()) {
+            continue;
+        }
+        for option in options.iter().map(|option| option.trim_end_matches(',')) {
+            let out = docker(&sandbox, &[], &[], &[option, "exec", "run", "image"]);
+            assert_eq!(out.stdout, format!("{option} exec run {BY_NAME} image\n"), "{line}: {out:?}");
+            count += 1;
+        }
+    }
+    assert!(count > 20, "the control: {count}");
+}
+
+#[test]
+fn engines() {
+    let endpoint = Endpoint::start(600);
+    let mut sandbox = Sandbox::in_cloudshell(&endpoint);
+    let text = sandbox.credsh(&["docker", "--engine", "no-such-engine", "--", "run", "image"]).fails(1, &[]);
+    assert_eq!(
+        text,
+        "credsh: the container engine: no-such-engine is not in PATH\nhint: install one, or name it with --engine\n"
+    );
+    fake(&mut sandbox);
+    let path = sandbox.home().join("bin/docker");
+    let out = docker(&sandbox, &["--engine", path.to_str().unwrap()], &[], &["run", "image"]);
+    assert_eq!(out.status, 5, "a path will do: {out:?}");
+    // Without docker it is podman.
+    std::fs::rename(&path, sandbox.home().join("bin/podman")).unwrap();
+    sandbox.set("PATH", sandbox.home().join("bin").to_str().unwrap());
+    let out = docker(&sandbox, &[], &[], &["run", "image"]);
+    assert_eq!(out.status, 5, "{out:?}");
+    std::fs::remove_file(sandbox.home().join("bin/podman")).unwrap();
+    docker(&sandbox, &[], &[], &["run", "image"]).fails(1, &["docker or podman is not in PATH"]);
+}

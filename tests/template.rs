@@ -1,0 +1,170 @@
+//! `credsh template`: clean to its linter, and a stack made of it gives a role that credsh then assumes.
+
+mod support;
+
+use serde_json::Value;
+
+use support::moto::{Moto, tool};
+use support::{Run, Sandbox};
+
+const USER: &str = "arn:aws:iam::123456789012:user/alice";
+
+/// With keys that moto takes for somebody's.
+fn sandbox() -> Sandbox {
+    let sandbox =
+        Sandbox::new().with("AWS_ENDPOINT_URL", &Moto::shared().url()).with("AWS_DEFAULT_REGION", "us-east-1");
+    let sandbox = sandbox.with("AWS_ACCESS_KEY_ID", "AKIATESTUSER").with("AWS_SECRET_ACCESS_KEY", "s");
+    sandbox.file("role.yaml", &sandbox.credsh(&["template"]).ok());
+    sandbox
+}
+
+fn aws(sandbox: &Sandbox, words: &[&str]) -> Run {
+    Run::of(sandbox.command(tool("aws")).args(words).args(["--output", "json"]).output().unwrap())
+}
+
+/// Makes a stack, and gives its outputs, or what was said instead.
+fn stack(sandbox: &Sandbox, name: &str, parameters: &[(&str, &str)]) -> Result<Value, String> {
+    let words: Vec<String> = parameters
+        .iter()
+        .map(|(key, value)| format!("ParameterKey={key},ParameterValue={}", value.replace(',', r"\,")))
+        .collect();
+    let mut args = vec!["cloudformation", "create-stack", "--stack-name", name, "--template-body", "file://role.yaml"];
+    args.extend(["--capabilities", "CAPABILITY_NAMED_IAM"]);
+    if !words.is_empty() {
+        args.push("--parameters");
+    }
+    args.extend(words.iter().map(String::as_str));
+    let run = aws(sandbox, &args);
+    if run.status != 0 {
+        return Err(run.stderr);
+    }
+    let text = aws(sandbox, &["cloudformation", "describe-stacks", "--stack-name", name]).ok();
+    let all: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(all["Stacks"][0]["StackStatus"], "CREATE_COMPLETE", "{text}");
+    let outputs = all["Stacks"][0]["Outputs"].as_array().unwrap().iter();
+    Ok(outputs.map(|one| (one["OutputKey"].as_str().unwrap().to_owned(), one["OutputValue"].clone())).collect())
+}
+
+fn json(run: Run) -> Value {
+    serde_json::from_str(&run.ok()).unwrap()
+}
+
+/// Runs what the outputs say to type, and asks AWS who that is.
+fn who(sandbox: &Sandbox, outputs: &Value) -> String {
+    let command = outputs["Command"].as_str().unwrap();
+    let flags = command.strip_prefix("credsh refresh ").unwrap();
+    let line = format!(
+        "{command} && eval \"$(credsh export {flags})\" && $aws sts get-caller-identity --query Arn --output text"
+    );
+    let mut sh = sandbox.command("sh");
+    Run::of(sh.args(["-euc", &line]).env("aws", tool("aws")).output().unwrap()).ok().trim().to_owned()
+}
+
+#[test]
+fn cfn_lint_has_nothing_to_say() {
+    let sandbox = sandbox();
+    let lint = |file: &str| Run::of(sandbox.command(tool("cfn-lint")).args(["-i", "I", "--", file]).output().unwrap());
+    let run = lint("role.yaml");
+    assert_eq!((run.status, run.stdout.as_str(), run.stderr.as_str()), (0, "", ""));
+    // The control: it does see what is wrong.
+    let text = std::fs::read_to_string(sandbox.home().join("role.yaml")).unwrap();
+    sandbox.file("broken.yaml", &text.replace("!GetAtt Role.Arn", "!GetAtt Role.Arm"));
+    assert_ne!(lint("broken.yaml").status, 0);
+}
+
+#[test]
+fn its_role_is_assumed_with_the_command_of_its_outputs() {
+    let sandbox = sandbox();
+    let outputs = stack(
+        &sandbox,
+        "plain",
+        &[
+            ("TrustedPrincipalArn", USER),
+            ("AllowedActions", "s3:GetObject,s3:ListBucket"),
+            ("AllowedResources", "arn:aws:s3:::bucket,arn:aws:s3:::bucket/*"),
+            ("RoleName", "plain"),
+            ("MaxSessionDuration", "7200"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(outputs["RoleArn"], "arn:aws:iam::123456789012:role/plain");
+    assert_eq!(outputs["Command"], "credsh refresh --role arn:aws:iam::123456789012:role/plain");
+    let arn = who(&sandbox, &outputs);
+    assert!(arn.starts_with("arn:aws:sts::123456789012:assumed-role/plain/2"), "{arn}");
+    let role = json(aws(&sandbox, &["iam", "get-role", "--role-name", "plain"]))["Role"].clone();
+    assert_eq!(role["MaxSessionDuration"], 7200);
+    let trust = &role["AssumeRolePolicyDocument"]["Statement"][0];
+    assert_eq!((&trust["Principal"]["AWS"], &trust["Action"]), (&USER.into(), &"sts:AssumeRole".into()));
+    assert!(trust.get("Condition").is_none_or(Value::is_null), "{trust}");
+    let attached = json(aws(&sandbox, &["iam", "list-attached-role-policies", "--role-name", "plain"]));
+    let policies = attached["AttachedPolicies"].as_array().unwrap();
+    assert_eq!(policies.len(), 1);
+    let policy = policies[0]["PolicyArn"].as_str().unwrap();
+    let version = json(aws(&sandbox, &["iam", "get-policy-version", "--version-id", "v1", "--policy-arn", policy]));
+    let statement = &version["PolicyVersion"]["Document"]["Statement"][0];
+    assert_eq!(statement["Action"], serde_json::json!(["s3:GetObject", "s3:ListBucket"]));
+    assert_eq!(statement["Resource"], serde_json::json!(["arn:aws:s3:::bucket", "arn:aws:s3:::bucket/*"]));
+}
+
+#[test]
+fn an_external_id_is_asked_for_and_in_the_command() {
+    let sandbox = sandbox();
+    let parameters = [
+        ("TrustedPrincipalArn", USER),
+        ("AllowedActions", "s3:GetObject"),
+        ("ExternalId", "ext:1/2"),
+        ("RequireMfa", "true"),
+        ("RoleName", "external"),
+    ];
+    let outputs = stack(&sandbox, "external", &parameters).unwrap();
+    let command = "credsh refresh --role arn:aws:iam::123456789012:role/external --external-id ext:1/2";
+    assert_eq!(outputs["Command"], command);
+    assert!(who(&sandbox, &outputs).contains(":assumed-role/external/"));
+    let role = json(aws(&sandbox, &["iam", "get-role", "--role-name", "external"]));
+    let condition = &role["Role"]["AssumeRolePolicyDocument"]["Statement"][0]["Condition"];
+    assert_eq!(
+        *condition,
+        serde_json::json!({ "StringEquals": { "sts:ExternalId": "ext:1/2" }, "Bool": { "aws:MultiFactorAuthPresent": "true" } })
+    );
+}
+
+/// moto ignores the role's own list of managed policies, so that is read from the template.
+#[test]
+fn managed_policies_alone_will_do() {
+    let sandbox = sandbox();
+    let managed = "arn:aws:iam::aws:policy/ReadOnlyAccess";
+    let parameters = [("TrustedPrincipalArn", USER), ("ManagedPolicyArns", managed), ("RoleName", "managed")];
+    let outputs = stack(&sandbox, "managed", &parameters).unwrap();
+    assert!(who(&sandbox, &outputs).contains(":assumed-role/managed/"));
+    let attached = json(aws(&sandbox, &["iam", "list-attached-role-policies", "--role-name", "managed"]));
+    assert_eq!(attached["AttachedPolicies"].as_array().unwrap().len(), 0, "no policy of its own without actions");
+    let text = std::fs::read_to_string(sandbox.home().join("role.yaml")).unwrap();
+    assert!(
+        text.contains("ManagedPolicyArns: !If [HasManagedPolicies, !Ref ManagedPolicyArns, !Ref \"AWS::NoValue\"]")
+    );
+    // Neither would be a role that may do nothing: a rule forbids it, which moto does not know.
+    assert!(text.contains("Assert: !Not [!And [!Equals [!Join [\"\", !Ref AllowedActions], \"\"], !Equals [!Join [\"\", !Ref ManagedPolicyArns], \"\"]]]"));
+}
+
+#[test]
+fn nobody_is_trusted_by_default() {
+    let sandbox = sandbox();
+    let text = stack(&sandbox, "nobody", &[("AllowedActions", "s3:GetObject")]).unwrap_err();
+    assert!(text.contains("TrustedPrincipalArn"), "{text}");
+    // Which values are taken is CloudFormation's to check, with a pattern that has to hold the whole value.
+    let program = "import re, sys, cfnlint.decode.cfn_yaml as y
+p = y.load('role.yaml')['Parameters']['TrustedPrincipalArn']
+assert 'Default' not in p
+for arn in sys.argv[1:]: print(bool(re.fullmatch(p['AllowedPattern'], arn)))";
+    let arns = [
+        USER,
+        "arn:aws-cn:iam::123456789012:role/path/deploy",
+        "arn:aws:iam::123456789012:root",
+        "123456789012",
+        "*",
+        "arn:aws:iam::*:user/x",
+    ];
+    let mut python = sandbox.command(tool("python"));
+    let out = Run::of(python.args(["-c", program]).args(arns).output().unwrap()).ok();
+    assert_eq!(out, "True\nTrue\nFalse\nFalse\nFalse\nFalse\n");
+}
