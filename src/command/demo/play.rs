@@ -44,8 +44,15 @@ pub fn run(stage: &Stage, env: &Env) -> Result<u8> {
     )?;
     session.enter()?;
     let old = session.countdown().unwrap_or(0);
-    idle(1, "a second later")?;
-    let second = session.key()?;
+    let mut second = first.clone();
+    // A busy machine may take longer; they are good for as long as `old` says.
+    for _ in 0..old.min(6) {
+        idle(1, "a second later")?;
+        second = session.key()?;
+        if second != first {
+            break;
+        }
+    }
     check(second != first && old > 0, &format!("they changed by themselves, {old}s before the end"))?;
     idle(LIFE + 1, "lunch: nobody types until they are over")?;
     let third = session.key()?;

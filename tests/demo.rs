@@ -1,0 +1,45 @@
+//! `credsh demo` without a terminal: it plays its session in a real bash, and its exit status says whether everything
+//! was seen.
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt;
+
+use support::{Run, Sandbox};
+
+#[test]
+fn the_played_session_shows_all_of_it() {
+    let sandbox = Sandbox::new();
+    // A place of its own for the demo's files, to see that they go.
+    let tmp = sandbox.home().join("tmp");
+    std::fs::create_dir(&tmp).unwrap();
+    let run = Run::of(sandbox.command(support::CREDSH).arg("demo").env("TMPDIR", &tmp).output().unwrap());
+    let out = run.ok();
+    for seen in [
+        "# ok: the variables appear by themselves\n",
+        "# ok: the countdown falls, ",
+        "# ok: they changed by themselves, ",
+        "# ok: the idle gap was healed before the very next command\n",
+        "ASIADEMO0001",
+        "ASIADEMO0002",
+        "ASIADEMO0003",
+        "# all of it happened\n",
+    ] {
+        assert!(out.contains(seen), "no {seen:?} in {out}");
+    }
+    assert!(!out.contains("demo-secret"), "{out}");
+    assert_eq!(std::fs::read_dir(&tmp).unwrap().count(), 0, "nothing is left behind");
+    assert_eq!(sandbox.stored(), [""; 0], "and the user's own store was not touched");
+}
+
+/// The control: a bash that does not load the hook.
+#[test]
+fn without_the_hook_it_fails() {
+    let sandbox = Sandbox::new();
+    let bash = sandbox.file("bin/bash", "#!/bin/sh\nPS1='$ ' exec /bin/bash --norc --noprofile -i\n");
+    std::fs::set_permissions(&bash, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", bash.parent().unwrap().display());
+    let run = Run::of(sandbox.command(support::CREDSH).arg("demo").env("PATH", path).output().unwrap());
+    assert_eq!(run.status, 1, "{run:?}");
+    assert_eq!(run.stderr, "credsh: the demo did not show: the variables appear by themselves\n");
+}
