@@ -1,10 +1,18 @@
-//! How a background renewal leaves the shell that started it: first its open files, in the process that starts it, then
-//! its session and terminal, in the renewal itself. The one place with `unsafe`.
+//! How this process is kept apart from others: from debuggers and core files; and a background renewal from the shell
+//! that started it, first its open files, in the process that starts it, then its session and terminal, in the renewal
+//! itself. The one place with `unsafe`.
 
 use std::fs;
 use std::os::fd::BorrowedFd;
 
 use rustix::io::{FdFlags, fcntl_setfd};
+
+/// No core file of this process, and no look into its memory by another process of the same user: it holds secrets. What
+/// it becomes by `exec` is as it would have been.
+pub fn from_debuggers() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
 
 /// Keeps what the shell has open from the next program this process starts. A user's `exec 3>log`, or a pipe whose end
 /// somebody waits for, has no close-on-exec of its own and would stay open as long as the renewal lasts.

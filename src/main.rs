@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         Err(error) => return ExitCode::from(ui::usage(&error)),
     };
     let env = env::Env::of_process();
+    detach::from_debuggers();
     match command::run(cli, &env) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {

@@ -319,3 +319,25 @@ fn completions_are_up_to_date() {
         assert!(printed == committed, "regenerate it: cargo run -- completions {shell} >completions/{file}");
     }
 }
+
+/// Nor can another process of the same user look into its memory: the kernel ties both to one flag.
+#[test]
+fn it_leaves_no_core_file() {
+    use std::os::unix::process::ExitStatusExt;
+    let endpoint = Endpoint::start(600);
+    endpoint.behave(support::endpoint::Behaviour::Hang(std::time::Duration::from_secs(60)));
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let dumps = |command: &str, asked: &dyn Fn() -> bool| {
+        let script = format!("ulimit -c unlimited; exec {command}");
+        let mut child = sandbox.command("sh").args(["-c", &script]).spawn().unwrap();
+        while !asked() {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        let pid = child.id().to_string();
+        assert!(sandbox.command("kill").args(["-ABRT", &pid]).status().unwrap().success());
+        child.wait().unwrap().core_dumped()
+    };
+    assert!(!dumps("credsh refresh", &|| endpoint.count() > 0));
+    let ready = sandbox.home().join("ready");
+    assert!(dumps("sh -c 'touch ready; sleep 60; :'", &|| ready.exists()), "the control: cores are to be had here");
+}
