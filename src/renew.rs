@@ -122,7 +122,7 @@ fn outcome(lease: Lease, renewed: bool, failure: Option<Error>, env: &Env) -> Re
 
 fn wanted(lease: &Lease, when: When, now: i64) -> bool {
     // A look at a file's time, where there is a file: a newer one is not left unread until the lease is due.
-    if when != When::Due && source::changed_since(&lease.request.source, lease.received) {
+    if when != When::Due && source::newer_than(&lease.request.source, lease.credentials.expiration) {
         return true;
     }
     match when {
