@@ -105,6 +105,31 @@ fn roles_on_top_renew_without_a_code() {
     assert_eq!(sts.calls().len(), 4);
 }
 
+/// What is due is renewed before it ends, but a code is a person's trouble: the session is good until it is over.
+#[test]
+fn a_session_is_used_until_it_ends() {
+    let sts = Sts::start();
+    let sandbox = sandbox(&sts);
+    typed(&sandbox, "123456", "export --profile mfa").1.ok();
+    let change = |field: &str, value: i64| {
+        for name in sandbox.stored().iter().filter(|name| name.ends_with(".json")) {
+            let path = sandbox.store().join(name);
+            let mut lease: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+            if lease["request"]["source"]["session"].is_object() {
+                lease[field] = value.into();
+                std::fs::write(path, lease.to_string()).unwrap();
+            }
+        }
+    };
+    change("due", 1);
+    let (screen, run) = typed(&sandbox, "654321", "refresh --force --profile mfa");
+    assert_eq!((screen.matches("MFA").count(), run.status), (0, 0), "{screen:?} {run:?}");
+    change("expires", 1);
+    let (screen, run) = typed(&sandbox, "654321", "refresh --force --profile mfa");
+    assert_eq!((screen.matches(QUESTION).count(), run.status), (1, 0), "the control: {screen:?} {run:?}");
+    assert_eq!(sts.of("GetSessionToken").len(), 2);
+}
+
 #[test]
 fn without_a_store_every_run_asks() {
     let sts = Sts::start();
