@@ -112,7 +112,7 @@ fn a_session_is_used_until_it_ends() {
     let sandbox = sandbox(&sts);
     typed(&sandbox, "123456", "export --profile mfa").1.ok();
     let change = |field: &str, value: i64| {
-        for name in sandbox.stored().iter().filter(|name| name.ends_with(".json")) {
+        for name in sandbox.stored().iter().filter(|name| name.contains(".json")) {
             let path = sandbox.store().join(name);
             let mut lease: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
             if lease["request"]["source"]["session"].is_object() {
