@@ -17,6 +17,8 @@ pub enum When {
     Due,
     /// It is due, or all but over, back-off or not: somebody is about to use it.
     Needed,
+    /// It is all but over: what costs a person's trouble is used until it ends.
+    Over,
     /// It is inside its renewal window: a person asked.
     Window,
     /// Always.
@@ -125,12 +127,13 @@ fn outcome(lease: Lease, renewed: bool, failure: Option<Error>, env: &Env) -> Re
 
 fn wanted(lease: &Lease, when: When, now: i64) -> bool {
     // A look at a file's time, where there is a file: a newer one is not left unread until the lease is due.
-    if when != When::Due && source::changed_since(&lease.request.source, lease.received) {
+    if when != When::Due && source::newer_than(&lease.request.source, lease.credentials.expiration) {
         return true;
     }
     match when {
         When::Due => now >= lease.due,
         When::Needed => now >= lease.due || now >= lease.mandatory(),
+        When::Over => now >= lease.mandatory(),
         When::Window => now >= lease.window(),
         When::Now => true,
     }
@@ -156,7 +159,7 @@ fn fresh(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms) -> 
     if let Some(session) = request.source.mfa_session() {
         // A lease of its own, taken from the store until it is over.
         let request = Request { source: session.clone(), ..request.clone() };
-        let terms = Terms { when: When::Needed, ..*terms };
+        let terms = Terms { when: When::Over, ..*terms };
         given.mfa_session = Some(lease(&request, store, env, &terms)?.lease.credentials);
     }
     given.mfa_code = match request.source.mfa_serial() {

@@ -171,10 +171,19 @@ fn conflicts(own: Option<&Lease>, env: &Env) -> Vec<Finding> {
             fix,
         ));
     }
-    let proxy = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"].iter().find(|name| env.get(name).is_some());
-    if let (Some(name), true, None) = (proxy, env.in_container(), env.first(&["no_proxy", "NO_PROXY"])) {
+    if let (Some(ours), Some(theirs)) = (env.get(env::PROFILE[0]), env.get(env::PROFILE[1]))
+        && ours != theirs
+    {
         findings.push(wrong(
-            format!("{name} is set, and NO_PROXY is not"),
+            format!("AWS_PROFILE is {} and AWS_DEFAULT_PROFILE is {}", ui::clean(ours), ui::clean(theirs)),
+            "credsh and the AWS CLI v2 take the first, boto3 and the AWS CLI v1 the second",
+            "unset AWS_DEFAULT_PROFILE",
+        ));
+    }
+    let proxy = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"].iter().find(|name| env.get(name).is_some());
+    if let Some(name) = proxy.filter(|_| env.in_container() && !goes_round_proxies(env)) {
+        findings.push(wrong(
+            format!("{name} is set, and NO_PROXY does not name the container endpoint"),
             "credsh and boto3 go round it, but other SDKs send the container endpoint's token to the proxy",
             "export NO_PROXY=localhost,127.0.0.1,169.254.170.2,169.254.170.23,169.254.169.254",
         ));
@@ -183,6 +192,16 @@ fn conflicts(own: Option<&Lease>, env: &Env) -> Vec<Finding> {
         findings.push(fine("variables: none contradicts another"));
     }
     findings
+}
+
+/// Whether `NO_PROXY` names the host of the container endpoint.
+fn goes_round_proxies(env: &Env) -> bool {
+    let uri = env.get(env::CONTAINER_FULL).filter(|_| env.get(env::CONTAINER_RELATIVE).is_none());
+    let uri = uri.unwrap_or("http://169.254.170.2/").split("//").nth(1).unwrap_or_default();
+    let host = uri.split(['/', '?']).next().unwrap_or_default();
+    let host = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(host, _)| host);
+    let listed = env.first(&["no_proxy", "NO_PROXY"]).unwrap_or_default();
+    listed.split(',').map(str::trim).any(|name| name == "*" || name == host)
 }
 
 /// Files others should not be able to read, or write.

@@ -11,7 +11,8 @@ use crate::cli::{Profile, ProfileAdd, ProfileRemove};
 use crate::config::{self, edit};
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
-use crate::request::Request;
+use crate::request::{Request, Role, Source};
+use crate::selectors::{Selectors, SourceKind};
 use crate::shell::Grammar;
 use crate::ui;
 
@@ -25,21 +26,24 @@ pub fn run(args: &Profile, env: &Env) -> Result<u8> {
 }
 
 fn add(args: &ProfileAdd, env: &Env) -> Result<u8> {
-    let own_name = args.selectors.profile.as_ref() == Some(&args.name);
-    if own_name {
+    // Selectors that lead nowhere are told now, and not when a program asks.
+    let selectors = pinned(&args.selectors, &Request::resolve(&args.selectors, env)?.source);
+    if selectors.profile.as_ref() == Some(&args.name) {
         return Err(Error::Flag {
             flag: "--profile",
             reason: "a profile cannot take its credentials from itself".into(),
         });
     }
-    // Selectors that lead nowhere are told now, and not when a program asks.
-    Request::resolve(&args.selectors, env)?;
     let exe = env.exe();
     let mut words = vec![exe.to_string_lossy().into_owned(), "export".into(), "--format=process".into()];
-    words.extend(args.selectors.words());
+    words.extend(selectors.words());
     let words = words.iter().map(|word| bare(word)).collect::<Result<Vec<_>>>()?;
     let path = path(env)?;
     let text = read(&path)?;
+    let files = config::Files { config: None, ..config::Files::of(env) };
+    if let (Some(keys), Some(_)) = (&files.credentials, config::keys(&files, &args.name)?) {
+        return Err(taken(&args.name, keys, "has keys, which programs look at first", "choose another name"));
+    }
     let section = format!("[profile {}]\ncredential_process = {}\n", args.name, words.join(" "));
     let there = edit::section(&text, &args.name);
     if there.is_some() && !args.force {
@@ -49,6 +53,27 @@ fn add(args: &ProfileAdd, env: &Env) -> Result<u8> {
     ui::say(format_args!("profile {} is in {}", args.name, path.display()));
     ui::hint(&format!("use it with `AWS_PROFILE={0}` or `aws --profile {0}`", args.name));
     Ok(0)
+}
+
+/// The selectors with a source that is named. Without one the program's own AWS_PROFILE would decide, which is this very
+/// profile, so that credsh would ask itself; or the lease of the shell that the program runs in.
+fn pinned(typed: &Selectors, source: &Source) -> Selectors {
+    let mut selectors = typed.clone();
+    if typed.source.is_some() || typed.profile.is_some() {
+        return selectors;
+    }
+    match source {
+        Source::Container { .. } => selectors.source = Some(SourceKind::Container),
+        Source::WebIdentity { .. } => selectors.source = Some(SourceKind::WebIdentity),
+        Source::Ec2 => selectors.source = Some(SourceKind::Ec2),
+        Source::Env { .. } => selectors.source = Some(SourceKind::Env),
+        Source::Cloud9 { .. } => selectors.source = Some(SourceKind::Cloud9),
+        Source::Profile { name, .. } | Source::Role { role: Role { profile: Some(name), .. }, .. } => {
+            selectors.profile = Some(name.clone());
+        }
+        Source::Role { base, .. } | Source::Session { base, .. } => return pinned(typed, base),
+    }
+    selectors
 }
 
 fn list(env: &Env) -> Result<u8> {
@@ -102,8 +127,10 @@ fn path(env: &Env) -> Result<PathBuf> {
         reason: format!("has no place: neither {} nor HOME is set", env::CONFIG_FILE),
         hint: None,
     })?;
-    // Behind a link, as dotfile managers make them, it is the file that is replaced, and not the link.
-    Ok(fs::canonicalize(&path).unwrap_or(path))
+    // Behind a link, as dotfile managers make them, it is the file that is replaced, and not the link; one that is not
+    // there yet too.
+    let there = fs::canonicalize(&path);
+    Ok(there.or_else(|_| fs::read_link(&path).map(|target| path.with_file_name(target))).unwrap_or(path))
 }
 
 fn read(path: &Path) -> Result<String> {

@@ -71,6 +71,8 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 fn header(line: &str) -> Option<&str> {
     let inside = line.trim_end().strip_prefix('[')?.split(']').next()?.trim();
     let name = inside.strip_prefix("profile").filter(|rest| rest.starts_with([' ', '\t'])).map(str::trim);
+    // botocore takes the name in quotes for the same.
+    let name = name.map(|name| name.trim_matches(['"', '\'']));
     Some(name.or((inside == "default").then_some("default")).unwrap_or(""))
 }
 
@@ -101,6 +103,7 @@ mod tests {
         let text = "[ profile  a ] # mine\nk = v\n  nested = 1\n\n# about b\n[profile b]\nk = w\n";
         assert_eq!(&text[section(text, "a").unwrap()], "[ profile  a ] # mine\nk = v\n  nested = 1\n");
         assert_eq!(put(text, "a", "[profile a]\nx = y\n"), "[profile a]\nx = y\n\n# about b\n[profile b]\nk = w\n");
+        assert!(section("[profile 'a']\n", "a").is_some() && section("[profile \"a\"]\n", "a").is_some());
         assert_eq!(section(text, "c"), None);
         assert_eq!(names(text), ["a", "b"]);
     }

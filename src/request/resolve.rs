@@ -122,13 +122,13 @@ fn choose(env: &Env, files: &Files) -> Result<Source> {
         return Ok(source);
     }
     if let Some(name) = env.first(&env::PROFILE) {
-        return of_profile(name, files, env, 0);
+        return not_itself(of_profile(name, files, env, 0)?, files);
     }
     if let Ok(source) = cloud9(files) {
         return Ok(source);
     }
     if config::profile(files, "default")?.is_some_and(|profile| gives_credentials(&profile)) {
-        return of_profile("default", files, env, 0);
+        return not_itself(of_profile("default", files, env, 0)?, files);
     }
     if let Ok(source) = web_identity(env) {
         return Ok(source);
@@ -137,6 +137,25 @@ fn choose(env: &Env, files: &Files) -> Result<Source> {
         return Ok(Source::Ec2);
     }
     Err(nothing_found(env, &format!("turned off by {}", env::NO_IMDS)))
+}
+
+/// Refuses a profile that the surroundings name and whose credential_process is a credsh that would look at the same
+/// surroundings: it would ask itself for ever.
+fn not_itself(source: Source, files: &Files) -> Result<Source> {
+    let mut base = &source;
+    while let Source::Role { base: next, .. } | Source::Session { base: next, .. } = base {
+        base = next;
+    }
+    let Source::Profile { name, .. } = base else { return Ok(source) };
+    let process = named(name, files)?.remove("credential_process").unwrap_or_default();
+    if process.contains("credsh export") && !process.contains("--source") && !process.contains("--profile") {
+        return Err(Error::Config {
+            what: format!("profile {}", ui::clean(name)),
+            reason: "takes its credentials from credsh, which would take them from this profile".into(),
+            hint: Some("give the credsh in its credential_process a --source or a --profile".into()),
+        });
+    }
+    Ok(source)
 }
 
 /// Where the choice looked, for when even its last resort, the EC2 metadata service, failed with `reason`.

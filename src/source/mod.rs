@@ -77,10 +77,11 @@ fn block_on<T>(deadline: Duration, work: impl Future<Output = Result<T>>) -> Res
     Ok(done.ok())
 }
 
-/// Whether the source has something newer than was received at `received`; known only where looking costs nothing.
-pub fn changed_since(source: &Source, received: Epoch) -> bool {
+/// Whether the source has something newer than what ends at `expiration`; known only where looking costs nothing. Not by
+/// when that was received: a file written in that very second would be missed.
+pub fn newer_than(source: &Source, expiration: Option<Epoch>) -> bool {
     match source {
-        Source::Cloud9 { file } => cloud9::written(file).is_some_and(|written| written > received),
+        Source::Cloud9 { file } => cloud9::written(file).map(|written| written + cloud9::LIFE) > expiration,
         _ => false,
     }
 }

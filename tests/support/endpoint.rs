@@ -183,7 +183,7 @@ pub fn rfc3339(time: i64) -> String {
 }
 
 /// An HTTP `Date`; the name of the day is not looked at by anybody, but must be one.
-fn http_date(time: i64) -> String {
+pub fn http_date(time: i64) -> String {
     let text = rfc3339(time);
     let month = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
         [text[5..7].parse::<usize>().unwrap() - 1];

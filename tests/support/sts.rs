@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-use super::endpoint::{now, rfc3339};
+use super::endpoint::{http_date, now, rfc3339};
 
 /// One request: its form, and who signed it for where.
 #[derive(Clone, Debug)]
@@ -53,6 +53,8 @@ struct State {
     /// Seconds; else what the request asks for.
     life: Option<i64>,
     number: u32,
+    /// Added to the clock in `Date`.
+    clock: i64,
 }
 
 pub struct Sts {
@@ -106,6 +108,11 @@ impl Sts {
     /// What it gives lives this many seconds, whatever was asked for.
     pub fn live(&self, life: i64) {
         self.lock().life = Some(life);
+    }
+
+    /// Sets the server's clock apart from the machine's.
+    pub fn clock(&self, offset: i64) {
+        self.lock().clock = offset;
     }
 
     pub fn calls(&self) -> Vec<Call> {
@@ -162,8 +169,9 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
         token: header("x-amz-security-token"),
     };
     let (status, body) = answer(&mut state.lock().unwrap(), call);
+    let date = http_date(now() + state.lock().unwrap().clock);
     let head = format!(
-        "HTTP/1.1 {status} X\r\nContent-Type: text/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 {status} X\r\nDate: {date}\r\nContent-Type: text/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     );
     stream.write_all(format!("{head}{body}").as_bytes()).ok()
@@ -182,6 +190,15 @@ fn answer(state: &mut State, call: Call) -> (u16, String) {
                 return (status, body);
             }
         }
+    }
+    if action == "GetCallerIdentity" {
+        let who = "<Arn>arn:aws:sts::123456789012:assumed-role/deploy/me</Arn><UserId>AROATEST:me</UserId><Account>123456789012</Account>";
+        return (
+            200,
+            format!(
+                "<{action}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{action}Result>{who}</{action}Result></{action}Response>"
+            ),
+        );
     }
     state.number += 1;
     let (number, end) = (state.number, rfc3339(now() + state.life.unwrap_or(asked)));

@@ -1,0 +1,213 @@
+//! Long-term keys: temporary ones are made of them, with an MFA code where one is wanted, and as seldom as can be.
+
+mod support;
+
+use std::io::Write;
+use std::process::Stdio;
+
+use support::sts::Sts;
+use support::{CREDSH, Run, Sandbox};
+
+const DEVICE: &str = "arn:aws:iam::123456789012:mfa/me";
+const QUESTION: &str = "MFA code for arn:aws:iam::123456789012:mfa/me: ";
+const CONFIG: &str = "[profile base]\naws_access_key_id = AKIABASE\naws_secret_access_key = long-term-secret\n[profile user]\naws_access_key_id = AKIAUSER\naws_secret_access_key = long-term-secret\nmfa_serial = arn:aws:iam::123456789012:mfa/me\n[profile mfa]\nrole_arn = arn:aws:iam::123456789012:role/deploy\nsource_profile = base\nmfa_serial = arn:aws:iam::123456789012:mfa/me\n";
+
+fn sandbox(sts: &Sts) -> Sandbox {
+    let sandbox = Sandbox::new().with("AWS_ENDPOINT_URL_STS", &sts.url());
+    sandbox.file(".aws/config", CONFIG);
+    sandbox
+}
+
+/// Runs credsh on a terminal of its own, where a person types `code` when asked. What the terminal showed, and what came
+/// out of stdout and stderr, which are elsewhere.
+fn typed(sandbox: &Sandbox, code: &str, args: &str) -> (String, Run) {
+    let (out, err) = (sandbox.home().join("out"), sandbox.home().join("err"));
+    let line = format!("{CREDSH} {args} </dev/null >{} 2>{}", out.display(), err.display());
+    let mut script = sandbox.command("script");
+    script.args(["-qec", &line, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut script = script.spawn().unwrap();
+    // Who is not asked may be gone before the code is typed.
+    let _ = script.stdin.take().unwrap().write_all(format!("{code}\n").as_bytes());
+    let run = Run::of(script.wait_with_output().unwrap());
+    let read = |path| std::fs::read_to_string(path).unwrap();
+    (run.stdout, Run { status: run.status, stdout: read(&out), stderr: read(&err) })
+}
+
+/// Runs credsh where there is no terminal to ask on.
+fn alone(sandbox: &Sandbox, args: &[&str]) -> Run {
+    Run::of(sandbox.command("setsid").args(["--wait", CREDSH]).args(args).output().unwrap())
+}
+
+/// Action, signer, device, code and duration of every call since `before`.
+fn calls(sts: &Sts) -> Vec<String> {
+    let show = |call: &support::sts::Call| {
+        ["Action", "SerialNumber", "TokenCode", "DurationSeconds"].map(|name| call.get(name)).join(" ")
+            + " by "
+            + call.signer()
+    };
+    sts.calls().iter().map(show).collect()
+}
+
+#[test]
+fn a_session_with_mfa_is_asked_for_once() {
+    for (flags, signer) in
+        [("--profile user", "AKIAUSER"), (&*format!("--profile base --mfa-serial {DEVICE}"), "AKIABASE")]
+    {
+        let sts = Sts::start();
+        let sandbox = sandbox(&sts);
+        let (screen, run) = typed(&sandbox, "123456", &format!("export {flags}"));
+        assert_eq!(screen.matches(QUESTION).count(), 1, "{screen:?}");
+        assert_eq!(run.stderr, "");
+        let out = run.ok();
+        assert!(out.contains("'ASIASTS0001'") && out.contains("SESSION_TOKEN='sts-token-1'"), "{out}");
+        let words: Vec<&str> = ["export"].into_iter().chain(flags.split(' ')).collect();
+        assert_eq!(alone(&sandbox, &words).ok(), out, "from the store");
+        assert_eq!(calls(&sts), [format!("GetSessionToken {DEVICE} 123456 43200 by {signer}")]);
+        let files =
+            sandbox.stored().into_iter().map(|name| std::fs::read_to_string(sandbox.store().join(name)).unwrap());
+        let files: String = files.collect();
+        assert!(files.contains("sts-secret-1"), "the control");
+        assert!(!files.contains("long-term-secret") && !files.contains("123456\""), "{files}");
+    }
+}
+
+#[test]
+fn a_duration_is_passed_on() {
+    let sts = Sts::start();
+    let sandbox = sandbox(&sts);
+    typed(&sandbox, "123456", "export --profile user --duration 1h").1.ok();
+    alone(&sandbox, &["export", "--profile", "base"]).ok();
+    alone(&sandbox, &["export", "--profile", "base", "--duration", "15m"]).ok();
+    let wanted = [
+        format!("GetSessionToken {DEVICE} 123456 3600 by AKIAUSER"),
+        "GetSessionToken   3600 by AKIABASE".into(),
+        "GetSessionToken   900 by AKIABASE".into(),
+    ];
+    assert_eq!(calls(&sts), wanted);
+}
+
+#[test]
+fn roles_on_top_renew_without_a_code() {
+    let sts = Sts::start();
+    let sandbox = sandbox(&sts);
+    let (screen, run) = typed(&sandbox, "123456", "export --profile mfa");
+    assert!(screen.contains(QUESTION) && run.ok().contains("'ASIASTS0002'"));
+    alone(&sandbox, &["refresh", "--force", "--profile", "mfa"]).ok();
+    // Another role over the same keys and the same device stands on the same session.
+    let other = ["--profile", "base", "--mfa-serial", DEVICE, "--role", "arn:aws:iam::123456789012:role/other"];
+    assert!(alone(&sandbox, &[&["export"], &other[..]].concat()).ok().contains("'ASIASTS0004'"));
+    let session = format!("GetSessionToken {DEVICE} 123456 43200 by AKIABASE");
+    let role = "AssumeRole    by ASIASTS0001".to_owned();
+    assert_eq!(calls(&sts), [session, role.clone(), role.clone(), role]);
+    // The control: without the session it would have to ask.
+    sandbox.credsh(&["clear", "--all"]).ok();
+    alone(&sandbox, &["export", "--profile", "mfa"]).fails(1, &["cannot ask on /dev/tty"]);
+    assert_eq!(sts.calls().len(), 4);
+}
+
+/// What is due is renewed before it ends, but a code is a person's trouble: the session is good until it is over.
+#[test]
+fn a_session_is_used_until_it_ends() {
+    let sts = Sts::start();
+    let sandbox = sandbox(&sts);
+    typed(&sandbox, "123456", "export --profile mfa").1.ok();
+    let change = |field: &str, value: i64| {
+        for name in sandbox.stored().iter().filter(|name| name.contains(".json")) {
+            let path = sandbox.store().join(name);
+            let mut lease: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+            if lease["request"]["source"]["session"].is_object() {
+                lease[field] = value.into();
+                std::fs::write(path, lease.to_string()).unwrap();
+            }
+        }
+    };
+    change("due", 1);
+    let (screen, run) = typed(&sandbox, "654321", "refresh --force --profile mfa");
+    assert_eq!((screen.matches("MFA").count(), run.status), (0, 0), "{screen:?} {run:?}");
+    change("expires", 1);
+    let (screen, run) = typed(&sandbox, "654321", "refresh --force --profile mfa");
+    assert_eq!((screen.matches(QUESTION).count(), run.status), (1, 0), "the control: {screen:?} {run:?}");
+    assert_eq!(sts.of("GetSessionToken").len(), 2);
+}
+
+#[test]
+fn without_a_store_every_run_asks() {
+    let sts = Sts::start();
+    let sandbox = sandbox(&sts);
+    for code in ["123456", "654321"] {
+        let (screen, run) = typed(&sandbox, code, "export --no-store --profile mfa");
+        assert_eq!(screen.matches(QUESTION).count(), 1);
+        run.ok();
+    }
+    assert_eq!(
+        sts.of("GetSessionToken").iter().map(|call| call.get("TokenCode")).collect::<Vec<_>>(),
+        ["123456", "654321"]
+    );
+    assert_eq!(sandbox.stored().iter().filter(|name| name.ends_with("json")).count(), 0);
+}
+
+/// A role over a session is chained, and lives an hour; whoever wants more gives the code to the role.
+#[test]
+fn more_than_an_hour_goes_direct() {
+    let sts = Sts::start();
+    let sandbox = sandbox(&sts);
+    let (screen, run) = typed(&sandbox, "123456", "export --profile mfa --duration 2h");
+    assert_eq!((screen.matches(QUESTION).count(), run.stderr.as_str()), (1, ""));
+    run.ok();
+    typed(&sandbox, "654321", "export --profile mfa --duration 1h").1.ok();
+    let wanted = [
+        format!("AssumeRole {DEVICE} 123456 7200 by AKIABASE"),
+        format!("GetSessionToken {DEVICE} 654321 43200 by AKIABASE"),
+        "AssumeRole   3600 by ASIASTS0002".into(),
+    ];
+    assert_eq!(calls(&sts), wanted);
+}
+
+#[test]
+fn a_wrong_code_is_told_and_asked_for_again() {
+    let sts = Sts::start();
+    let sandbox = sandbox(&sts);
+    sts.refuse(403, "AccessDenied", "MultiFactorAuthentication failed with invalid MFA one time pass code.");
+    let (_, run) = typed(&sandbox, "000000", "export --profile mfa");
+    run.fails(4, &["sts:GetSessionToken failed with AccessDenied", "hint: a code works once: wait for the next one\n"]);
+    sts.yes();
+    let (screen, run) = typed(&sandbox, "123456", "export --profile mfa");
+    assert!(screen.contains(QUESTION));
+    run.ok();
+    assert_eq!(sts.calls().last().unwrap().get("Action"), "AssumeRole");
+}
+
+#[test]
+fn the_hook_never_asks() {
+    let sts = Sts::start();
+    let sandbox = sandbox(&sts);
+    for args in ["hook --shell bash --wait --profile mfa", "hook --shell zsh --wait --profile user"] {
+        let (screen, run) = typed(&sandbox, "123456", args);
+        assert!(!screen.contains("MFA"), "{args}: {screen:?}");
+        assert!(!run.stdout.contains("ASIA"), "{run:?}");
+        assert!((run.stdout + &run.stderr).contains("needs an MFA code to be renewed"), "{args}");
+    }
+    assert_eq!(sts.calls().len(), 0);
+    // The control: what has its session needs no code.
+    typed(&sandbox, "123456", "refresh --profile mfa").1.ok();
+    let (_, run) = typed(&sandbox, "", "hook --shell bash --wait --profile mfa");
+    assert!(run.ok().contains("'ASIASTS0002'"));
+}
+
+/// They may show only when they arrive.
+#[test]
+fn keys_of_a_process_are_not_handed_out_either() {
+    let sts = Sts::start();
+    let sandbox = sandbox(&sts);
+    let json = r#"{"Version":1,"AccessKeyId":"AKIAPROCESS","SecretAccessKey":"long-term-secret"}"#;
+    let file = sandbox.file("keys.json", json);
+    sandbox.file(".aws/config", &format!("[profile proc]\ncredential_process = cat {}\n", file.display()));
+    let out = sandbox.credsh(&["export", "--profile", "proc"]).ok();
+    assert!(out.contains("'ASIASTS0001'") && !out.contains("AKIA") && !out.contains("long-term"), "{out}");
+    assert_eq!(calls(&sts), ["GetSessionToken   3600 by AKIAPROCESS"]);
+    // Temporary ones are, as they are.
+    let temporary = json.replace("AKIA", "ASIA").replace('}', r#","SessionToken":"t"}"#);
+    std::fs::write(file, temporary).unwrap();
+    assert!(sandbox.credsh(&["export", "--no-store", "--profile", "proc"]).ok().contains("'ASIAPROCESS'"));
+    assert_eq!(sts.calls().len(), 1);
+}

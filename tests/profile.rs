@@ -1,0 +1,231 @@
+//! `credsh profile`: what it writes into `~/.aws/config`, what it leaves as it was, and that programs can use it.
+
+mod support;
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::PathBuf;
+
+use support::endpoint::{Endpoint, Rotation};
+use support::moto::{Moto, tool};
+use support::{CREDSH, Run, Sandbox};
+
+const ROLE: &str = "--role=arn:aws:iam::123456789012:role/deploy";
+
+fn read(path: &PathBuf) -> String {
+    String::from_utf8(std::fs::read(path).unwrap()).unwrap()
+}
+
+fn section(name: &str, flags: &str) -> String {
+    format!("[profile {name}]\ncredential_process = {CREDSH} export --format=process {flags}\n")
+}
+
+#[test]
+fn a_new_file() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let config = sandbox.home().join(".aws/config");
+    let run = sandbox.credsh(&["profile", "add", "ci", ROLE, "--duration", "15m"]);
+    assert_eq!((run.status, run.stdout.as_str()), (0, ""));
+    assert_eq!(
+        run.stderr,
+        format!(
+            "credsh: profile ci is in {}\nhint: use it with `AWS_PROFILE=ci` or `aws --profile ci`\n",
+            config.display()
+        )
+    );
+    assert_eq!(read(&config), section("ci", &format!("--source=container {ROLE} --duration=900")));
+    assert_eq!(std::fs::metadata(&config).unwrap().mode() & 0o777, 0o600);
+    assert_eq!(std::fs::metadata(config.parent().unwrap()).unwrap().mode() & 0o777, 0o700);
+    assert_eq!(endpoint.count(), 0, "nobody is asked");
+    assert_eq!(sandbox.credsh(&["profile", "list"]).ok(), "ci\n");
+    sandbox.credsh(&["profile", "remove", "ci"]).ok();
+    assert_eq!(read(&config), "");
+}
+
+#[test]
+fn everything_else_is_as_it_was() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let new = section("ci", "--source=container");
+    for text in [
+        "[default]\nregion = x\n",
+        "# first\n\n[default]\r\nregion = x\r\n  # indented\r\n\r\n",
+        "; only a comment\n",
+        "[profile a]\nk = v\n\n\n\n[profile b]\ns3 =\n  max = 1\n\n# last, ü",
+        "[profile cii]\nk = v\n[sso-session ci]\nsso_region = x\n[services ci]\ns3 =\n  k = v\n\n",
+        "not a config at all",
+    ] {
+        let config = sandbox.file(".aws/config", text);
+        sandbox.credsh(&["profile", "add", "ci"]).ok();
+        let with = read(&config);
+        let gap = if text.ends_with('\n') { "\n" } else { "\n\n" };
+        assert_eq!(with, format!("{text}{gap}{new}"));
+        sandbox.credsh(&["profile", "remove", "ci"]).ok();
+        assert_eq!(read(&config).strip_prefix(text).map(str::trim), Some(""), "{text:?}");
+        assert!(!text.ends_with('\n') || read(&config) == text, "to the byte, unless the last line had no end");
+    }
+    // In the middle, with what belongs to its neighbours.
+    let (before, after) = ("[default]\r\nregion = x\r\n\r\n# mine\n", "\n# about b\r\n[profile b]\r\nk = v");
+    let config = sandbox.file(".aws/config", &format!("{before}{new}{after}"));
+    sandbox.credsh(&["profile", "add", "ci", "--force", ROLE]).ok();
+    assert_eq!(read(&config), format!("{before}{}{after}", section("ci", &format!("--source=container {ROLE}"))));
+    sandbox.credsh(&["profile", "remove", "ci"]).ok();
+    assert_eq!(read(&config), format!("{before}{after}"));
+    let beside: Vec<_> = std::fs::read_dir(sandbox.home().join(".aws")).unwrap().collect();
+    assert_eq!(beside.len(), 1, "no temporary file is left: {beside:?}");
+}
+
+#[test]
+fn links_and_modes_are_kept() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let target = sandbox.file("dotfiles/aws", "[default]\n");
+    std::fs::set_permissions(&target, PermissionsExt::from_mode(0o640)).unwrap();
+    std::fs::create_dir(sandbox.home().join(".aws")).unwrap();
+    let link = sandbox.home().join(".aws/config");
+    symlink("../dotfiles/aws", &link).unwrap();
+    sandbox.credsh(&["profile", "add", "ci"]).ok();
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(read(&target).contains("[profile ci]"));
+    assert_eq!(std::fs::metadata(&target).unwrap().mode() & 0o777, 0o640);
+    // One that leads to a file that is not there yet.
+    std::fs::remove_file(&target).unwrap();
+    sandbox.credsh(&["profile", "add", "ci"]).ok();
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink() && read(&target).contains("[profile ci]"));
+    // Another file, by the variable.
+    let sandbox = sandbox.with("AWS_CONFIG_FILE", "/dev/null/config");
+    sandbox.credsh(&["profile", "add", "ci"]).fails(1, &["credsh: cannot ", "/dev/null"]);
+    let other = sandbox.home().join("new/dir/config");
+    let sandbox = sandbox.with("AWS_CONFIG_FILE", other.to_str().unwrap());
+    sandbox.credsh(&["profile", "add", "ci"]).ok();
+    assert!(read(&other).contains("[profile ci]"));
+}
+
+#[test]
+fn what_is_refused_changes_nothing() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let text = "[profile mine]\nregion = x\n[profile \"quoted\"]\nregion = y\n[profile other]\ncredential_process = other export --format=process\n[default]\nregion = x\n";
+    let config = sandbox.file(".aws/config", text);
+    sandbox.file(".aws/credentials", "[keys]\naws_access_key_id = AKIAKEYS\naws_secret_access_key = s\n");
+    let place = config.display();
+    for name in ["mine", "quoted", "default"] {
+        let text = sandbox.credsh(&["profile", "add", name]).fails(1, &[]);
+        let wanted = format!("credsh: profile {name} of {place}: is already there\nhint: pass --force to replace it\n");
+        assert_eq!(text, wanted);
+    }
+    // Theirs would win over what credsh puts there.
+    for flags in [&["--force"][..], &[]] {
+        let run = sandbox.credsh(&[&["profile", "add", "keys"], flags].concat());
+        run.fails(1, &["/.aws/credentials: has keys, which programs look at first\nhint: choose another name\n"]);
+    }
+    for name in ["mine", "other"] {
+        let text = sandbox.credsh(&["profile", "remove", name]).fails(1, &[]);
+        let hint = "hint: pass --force to remove it all the same\n";
+        assert_eq!(text, format!("credsh: profile {name} of {place}: was not made by credsh\n{hint}"));
+    }
+    sandbox
+        .credsh(&["profile", "remove", "none"])
+        .fails(1, &["is not there\nhint: `credsh profile list` shows the names\n"]);
+    for bad in ["a b", "a]", "", "a\nb", "'a'", "a[b"] {
+        sandbox.credsh(&["profile", "add", bad]).fails(2, &["a profile's name has letters, digits and _.@+=,/:-"]);
+    }
+    sandbox.credsh(&["profile", "add", "ci", "--profile", "none"]).fails(1, &["profile none"]);
+    sandbox.credsh(&["profile", "add", "mine", "--profile", "mine", "--force"]).fails(2, &["from itself"]);
+    sandbox.credsh(&["profile", "add", "new", "--role", "deploy"]).fails(2, &["not a role's ARN"]);
+    assert_eq!(sandbox.credsh(&["profile", "list"]).ok(), "");
+    assert_eq!(read(&config), text);
+    sandbox.credsh(&["profile", "remove", "mine", "--force"]).ok();
+    assert_eq!(read(&config), text.split_once("x\n").unwrap().1);
+    std::fs::write(&config, b"[default]\nregion = caf\xe9\n").unwrap();
+    sandbox.credsh(&["profile", "add", "ci"]).fails(1, &["config"]);
+    assert_eq!(std::fs::read(&config).unwrap(), b"[default]\nregion = caf\xe9\n");
+}
+
+/// What the profile means is settled when it is added: a program that uses it has AWS_PROFILE set to it, and credsh would
+/// ask itself.
+#[test]
+fn the_source_is_written_down() {
+    let sandbox = Sandbox::new();
+    let written = |sandbox: &Sandbox, flags: &[&str]| {
+        sandbox.credsh(&[&["profile", "add", "ci", "--force"], flags].concat()).ok();
+        let text = read(&sandbox.home().join(".aws/config"));
+        text.rsplit_once("--format=process ").unwrap().1.trim_end().to_owned()
+    };
+    let keys = "aws_access_key_id = AKIADEV\naws_secret_access_key = s\n";
+    sandbox.file(".aws/credentials", &format!("[default]\n{keys}[dev]\n{keys}"));
+    sandbox.file(".aws/config", "[profile up]\nrole_arn = arn:aws:iam::123456789012:role/up\nsource_profile = dev\n");
+    assert_eq!(written(&sandbox, &[]), "--profile=default");
+    assert_eq!(written(&sandbox, &[ROLE]), format!("--profile=default {ROLE}"));
+    assert_eq!(written(&sandbox, &["--profile", "dev", ROLE]), format!("--profile=dev {ROLE}"));
+    let sandbox = sandbox.with("AWS_PROFILE", "up");
+    assert_eq!(written(&sandbox, &[ROLE]), format!("--profile=up {ROLE}"));
+    sandbox.credsh(&["profile", "add", "up", "--force"]).fails(2, &["from itself"]);
+    let sandbox = sandbox.with("AWS_ACCESS_KEY_ID", "AKIAENV").with("AWS_SECRET_ACCESS_KEY", "s");
+    assert_eq!(written(&sandbox, &[]), "--source=env");
+}
+
+/// Written by hand, and named by the surroundings: refused, where it would call itself until the machine gives up.
+#[test]
+fn a_profile_that_asks_itself_is_told_so() {
+    for (name, variable) in [("default", None), ("profile loop", Some("loop"))] {
+        let mut sandbox = Sandbox::new();
+        sandbox.file(".aws/config", &format!("[{name}]\ncredential_process = {CREDSH} export --format process\n"));
+        if let Some(name) = variable {
+            sandbox.set("AWS_PROFILE", name);
+        }
+        let name = name.rsplit(' ').next().unwrap();
+        let text = sandbox.credsh(&["export"]).fails(1, &[]);
+        assert_eq!(
+            text,
+            format!(
+                "credsh: profile {name}: takes its credentials from credsh, which would take them from this profile\nhint: give the credsh in its credential_process a --source or a --profile\n"
+            )
+        );
+    }
+}
+
+fn aws(sandbox: &Sandbox, words: &[&str]) -> String {
+    let who = ["sts", "get-caller-identity", "--query", "Arn", "--output", "text"];
+    Run::of(sandbox.command(tool("aws")).args(words).args(who).output().unwrap()).ok().trim().to_owned()
+}
+
+#[test]
+fn the_aws_cli_uses_it() {
+    let sandbox =
+        Sandbox::new().with("AWS_ENDPOINT_URL", &Moto::shared().url()).with("AWS_DEFAULT_REGION", "us-east-1");
+    let credentials = sandbox.file(
+        ".aws/credentials",
+        "[default]\naws_access_key_id = ASIADEFAULT\naws_secret_access_key = s\naws_session_token = t\n",
+    );
+    let before = read(&credentials);
+    // A place whose name has to be quoted.
+    let dir = sandbox.home().join("it's a place");
+    std::fs::create_dir(&dir).unwrap();
+    let exe = dir.join("credsh");
+    symlink(CREDSH, &exe).unwrap();
+    let add = ["profile", "add", "ci", ROLE, "--session-name", "me"];
+    Run::of(sandbox.command(&exe).args(add).output().unwrap()).ok();
+    let who = "arn:aws:sts::123456789012:assumed-role/deploy/me";
+    assert_eq!(aws(&sandbox, &["--profile", "ci"]), who);
+    let sandbox = sandbox.with("AWS_PROFILE", "ci");
+    assert_eq!(aws(&sandbox, &[]), who);
+    assert!(sandbox.credsh(&["whoami"]).ok().contains(who), "and so does credsh itself");
+    assert_eq!(read(&credentials), before);
+}
+
+/// boto3 asks anew when what it has is nearly over, which with these lives is always.
+#[test]
+fn boto3_renews_through_it() {
+    let endpoint = Endpoint::start(8);
+    endpoint.rotate(Rotation::HalfLife);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    sandbox.credsh(&["profile", "add", "ci"]).ok();
+    let program = "import boto3, time
+c = boto3.Session(profile_name='ci').get_credentials()
+first = c.get_frozen_credentials().access_key
+while c.get_frozen_credentials().access_key == first: time.sleep(0.2)
+print(first, c.get_frozen_credentials().access_key != first, type(c).__name__)";
+    let out = Run::of(sandbox.command(tool("python")).args(["-c", program]).output().unwrap()).ok();
+    assert_eq!(out, "ASIATEST0001 True RefreshableCredentials\n");
+}
