@@ -401,9 +401,17 @@ fn an_mfa_code_is_asked_for_on_the_terminal() {
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped());
     let mut script = script.spawn().unwrap();
-    std::io::Write::write_all(script.stdin.as_mut().unwrap(), b"123456\n").unwrap();
-    let run = Run::of(script.wait_with_output().unwrap());
-    assert!(run.stdout.contains("MFA code for arn:aws:iam::123456789012:mfa/me: "), "{run:?}");
+    let (mut keyboard, mut screen) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
+    // The code is typed when it is asked for, and the terminal stays open until the end: `script` ends at the end of
+    // its own input.
+    let (question, mut shown) = ("MFA code for arn:aws:iam::123456789012:mfa/me: ", Vec::new());
+    while !String::from_utf8_lossy(&shown).contains(question) {
+        let mut byte = [0];
+        assert_eq!(std::io::Read::read(&mut screen, &mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&shown));
+        shown.push(byte[0]);
+    }
+    std::io::Write::write_all(&mut keyboard, b"123456\n").unwrap();
+    script.wait().unwrap();
     assert!(std::fs::read_to_string(out).unwrap().contains("ASIASTS0001"));
     let call = sts.call();
     assert_eq!((call.get("SerialNumber"), call.get("TokenCode")), ("arn:aws:iam::123456789012:mfa/me", "123456"));
