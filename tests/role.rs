@@ -412,7 +412,9 @@ fn an_mfa_code_is_asked_for_on_the_terminal() {
     }
     std::io::Write::write_all(&mut keyboard, b"123456\n").unwrap();
     script.wait().unwrap();
-    assert!(std::fs::read_to_string(out).unwrap().contains("ASIASTS0001"));
-    let call = sts.call();
-    assert_eq!((call.get("SerialNumber"), call.get("TokenCode")), ("arn:aws:iam::123456789012:mfa/me", "123456"));
+    assert!(std::fs::read_to_string(out).unwrap().contains("ASIASTS0002"), "the role's, on the session's");
+    let calls = sts.calls();
+    assert_eq!(calls.iter().map(|call| call.get("Action")).collect::<Vec<_>>(), ["GetSessionToken", "AssumeRole"]);
+    let code = (calls[0].get("SerialNumber"), calls[0].get("TokenCode"));
+    assert_eq!(code, ("arn:aws:iam::123456789012:mfa/me", "123456"));
 }
