@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Command and the Debian package that has it.
-packages=(bash:bash zsh:zsh fish:fish shellcheck:shellcheck strace:strace curl:curl jq:jq tmux:tmux setsid:util-linux python3:python3)
+packages=(bash:bash zsh:zsh fish:fish dash:dash ksh93:ksh93u+m mksh:mksh busybox:busybox yash:yash shellcheck:shellcheck strace:strace curl:curl jq:jq tmux:tmux setsid:util-linux python3:python3)
 missing=()
 for pair in "${packages[@]}"; do
   command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
@@ -31,6 +31,6 @@ if [[ ! -x $venv/bin/moto_server || $(cat "$venv/wanted" 2>/dev/null) != "$wante
   echo "$wanted" >"$venv/wanted"
 fi
 
-for tool in bash zsh fish shellcheck strace "$venv/bin/moto_server" "$venv/bin/aws"; do
+for tool in bash zsh fish dash ksh93 mksh busybox yash shellcheck strace "$venv/bin/moto_server" "$venv/bin/aws"; do
   command -v "$tool" >/dev/null || { echo "setup: $tool is still missing" >&2; exit 1; }
 done
