@@ -18,7 +18,10 @@ lint: setup
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	shellcheck shell/credsh.bash tests/setup.sh .ci/run
+	shellcheck -s sh shell/publish_temporary_credentials.sh
 	bash -n shell/credsh.bash && zsh -n shell/credsh.zsh && fish -n shell/credsh.fish
+	for sh in bash zsh dash ksh93 mksh 'busybox ash' yash; do $$sh -n shell/publish_temporary_credentials.sh || exit 1; done
+	fish -n shell/publish_temporary_credentials.fish
 
 # Side by side in one run: see tests/bench.
 bench: setup all

@@ -49,8 +49,14 @@ _credsh() {
             credsh,prompt)
                 cmd="credsh__subcmd__prompt"
                 ;;
+            credsh,publish)
+                cmd="credsh__subcmd__publish"
+                ;;
             credsh,refresh)
                 cmd="credsh__subcmd__refresh"
+                ;;
+            credsh,script)
+                cmd="credsh__subcmd__script"
                 ;;
             credsh,status)
                 cmd="credsh__subcmd__status"
@@ -77,7 +83,7 @@ _credsh() {
 
     case "${cmd}" in
         credsh)
-            opts="-h -V --hooked --help --version init refresh export exec docker whoami doctor profile status prompt clear completions demo template hook"
+            opts="-h -V --hooked --help --version init refresh export exec docker whoami doctor profile status prompt clear completions demo template script hook publish"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -554,6 +560,36 @@ _credsh() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        credsh__subcmd__publish)
+            opts="-h --given --print --role --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --given)
+                    COMPREPLY=($(compgen -W "own run none unknown ignored dropped" -- "${cur}"))
+                    return 0
+                    ;;
+                --print)
+                    COMPREPLY=($(compgen -W "printf ksh fish" -- "${cur}"))
+                    return 0
+                    ;;
+                --role)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --quiet)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         credsh__subcmd__refresh)
             opts="-h --force --no-store --source --profile --role --duration --session-name --external-id --mfa-serial --region --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -593,6 +629,20 @@ _credsh() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        credsh__subcmd__script)
+            opts="-h --help sh fish"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

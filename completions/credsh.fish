@@ -43,7 +43,9 @@ complete -c credsh -n "__fish_credsh_needs_command" -f -a "clear" -d 'Forget the
 complete -c credsh -n "__fish_credsh_needs_command" -f -a "completions" -d 'Print a completion script'
 complete -c credsh -n "__fish_credsh_needs_command" -f -a "demo" -d 'Show credsh at work against a built-in endpoint, without AWS'
 complete -c credsh -n "__fish_credsh_needs_command" -f -a "template" -d 'Print a CloudFormation template for a role to assume'
+complete -c credsh -n "__fish_credsh_needs_command" -f -a "script" -d 'Print a script that publishes the credentials in the shell that sources it'
 complete -c credsh -n "__fish_credsh_needs_command" -f -a "hook" -d 'What the hook runs'
+complete -c credsh -n "__fish_credsh_needs_command" -f -a "publish" -d 'What the scripts of `script` run'
 complete -c credsh -n "__fish_credsh_using_subcommand init" -l prefix -d 'What the exported names begin with; empty for the standard AWS_* names' -r
 complete -c credsh -n "__fish_credsh_using_subcommand init" -l prompt -d 'Where the indicator stands' -r -f -a "left\t''
 right\t''
@@ -219,6 +221,7 @@ complete -c credsh -n "__fish_credsh_using_subcommand completions" -s h -l help 
 complete -c credsh -n "__fish_credsh_using_subcommand demo" -l on-tty -d 'Become the shell on this terminal: how the demo starts the shell it plays in' -r -F
 complete -c credsh -n "__fish_credsh_using_subcommand demo" -s h -l help -d 'Print help'
 complete -c credsh -n "__fish_credsh_using_subcommand template" -s h -l help -d 'Print help'
+complete -c credsh -n "__fish_credsh_using_subcommand script" -s h -l help -d 'Print help'
 complete -c credsh -n "__fish_credsh_using_subcommand hook" -l shell -d 'The shell that asks' -r -f -a "bash\t''
 zsh\t''
 fish\t''"
@@ -242,3 +245,15 @@ complete -c credsh -n "__fish_credsh_using_subcommand hook" -l wait -d 'Renew no
 complete -c credsh -n "__fish_credsh_using_subcommand hook" -l detached -d 'Already in the background'
 complete -c credsh -n "__fish_credsh_using_subcommand hook" -l no-store -d 'Keep nothing on disk, and use nothing kept; a hook then renews only before a command in the last minute'
 complete -c credsh -n "__fish_credsh_using_subcommand hook" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c credsh -n "__fish_credsh_using_subcommand publish" -l given -d 'What the script could find out about the arguments' -r -f -a "own\t'Its own'
+run\t'Its own, as it was not sourced, but run'
+none\t'Its caller\'s'
+unknown\t'Its own or its caller\'s'
+ignored\t'Its caller\'s: this shell drops what is given'
+dropped\t'Its caller\'s, and something was given and dropped'"
+complete -c credsh -n "__fish_credsh_using_subcommand publish" -l print -d 'How the shell prints' -r -f -a "printf\t'`printf`'
+ksh\t'`print -r`, as mksh has no other'
+fish\t'fish\'s printf'"
+complete -c credsh -n "__fish_credsh_using_subcommand publish" -l role -d 'CREDSH_ROLE: an ARN, `none`, or empty' -r
+complete -c credsh -n "__fish_credsh_using_subcommand publish" -l quiet -d 'CREDSH_QUIET' -r
+complete -c credsh -n "__fish_credsh_using_subcommand publish" -s h -l help -d 'Print help (see more with \'--help\')'

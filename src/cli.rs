@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::format::Format;
 use crate::selectors::{self, Selectors};
-use crate::shell::Shell;
+use crate::shell::{Print, Script, Shell};
 
 /// The command line.
 #[derive(Parser)]
@@ -140,9 +140,24 @@ Its first lines say how to deploy it.
 Examples:
   credsh template > role.yaml")]
     Template,
+    /// Print a script that publishes the credentials in the shell that sources it
+    #[command(after_help = "\
+Then `source ./publish_temporary_credentials.sh [-q] [ROLE_ARN]`. A shell with the hook needs none.
+
+Examples:
+  credsh script sh > publish_temporary_credentials.sh
+  credsh script fish > publish_temporary_credentials.fish")]
+    Script {
+        /// sh for bash, zsh, dash, ksh, mksh, busybox and yash
+        #[arg(value_enum, hide_possible_values = true, value_name = "sh|fish")]
+        shell: Script,
+    },
     /// What the hook runs
     #[command(hide = true)]
     Hook(Hook),
+    /// What the scripts of `script` run
+    #[command(hide = true)]
+    Publish(Publish),
 }
 
 /// `credsh init`.
@@ -360,6 +375,43 @@ pub struct Hook {
     pub store: StoreUse,
     #[command(flatten)]
     pub selectors: Selectors,
+}
+
+/// `credsh publish`: not for people, and free to change with the scripts in `shell/`.
+#[derive(Args)]
+pub struct Publish {
+    /// What the script could find out about the arguments
+    #[arg(long, value_enum)]
+    pub given: Given,
+    /// How the shell prints
+    #[arg(long, value_enum)]
+    pub print: Print,
+    /// CREDSH_ROLE: an ARN, `none`, or empty
+    #[arg(long, allow_hyphen_values = true)]
+    pub role: String,
+    /// CREDSH_QUIET
+    #[arg(long, allow_hyphen_values = true)]
+    pub quiet: String,
+    /// The positional parameters that the script saw
+    #[arg(last = true)]
+    pub words: Vec<String>,
+}
+
+/// Whose the positional parameters are that a sourced script sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Given {
+    /// Its own
+    Own,
+    /// Its own, as it was not sourced, but run
+    Run,
+    /// Its caller's
+    None,
+    /// Its own or its caller's
+    Unknown,
+    /// Its caller's: this shell drops what is given
+    Ignored,
+    /// Its caller's, and something was given and dropped
+    Dropped,
 }
 
 /// What every SDK's parser takes between `[profile ` and `]`.

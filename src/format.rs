@@ -62,7 +62,7 @@ pub fn render(format: Format, credentials: &Credentials, prefix: &str) -> Result
                 .map(|(name, value)| (format!("{prefix}{name}"), value))
                 .collect::<std::collections::BTreeMap<_, _>>(),
         )?,
-        Format::Process | Format::Json => json(&Process::of(credentials))?,
+        Format::Process | Format::Json => json(&Process::of(credentials, Some(1)))?,
         Format::Ini => ini(credentials)?,
     };
     Ok(Secret::new(text))
@@ -83,7 +83,8 @@ pub fn variables(credentials: &Credentials) -> Vec<(&'static str, Secret)> {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Process<'a> {
-    version: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u8>,
     access_key_id: &'a str,
     secret_access_key: &'a Secret,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,15 +94,60 @@ struct Process<'a> {
 }
 
 impl<'a> Process<'a> {
-    fn of(credentials: &'a Credentials) -> Process<'a> {
+    fn of(credentials: &'a Credentials, version: Option<u8>) -> Process<'a> {
         Process {
-            version: 1,
+            version,
             access_key_id: &credentials.access_key_id,
             secret_access_key: &credentials.secret_access_key,
             session_token: credentials.session_token.as_ref(),
             expiration: credentials.expiration.map(time::format_rfc3339),
         }
     }
+}
+
+/// What the container endpoint answers (CloudShell's), or with `role` what `aws sts assume-role` prints: scripts read it
+/// by these names.
+///
+/// # Errors
+/// As [`render`].
+pub fn answer(credentials: &Credentials, role: bool) -> Result<Secret> {
+    let text = if role {
+        json(&Assumed { credentials: Process::of(credentials, None) })
+    } else {
+        json(&Endpoint::of(credentials))
+    };
+    text.map(Secret::new)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Endpoint<'a> {
+    r#type: &'static str,
+    access_key_id: &'a str,
+    secret_access_key: &'a Secret,
+    token: Option<&'a Secret>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiration: Option<String>,
+    code: &'static str,
+}
+
+impl<'a> Endpoint<'a> {
+    fn of(credentials: &'a Credentials) -> Endpoint<'a> {
+        Endpoint {
+            r#type: "",
+            access_key_id: &credentials.access_key_id,
+            secret_access_key: &credentials.secret_access_key,
+            token: credentials.session_token.as_ref(),
+            expiration: credentials.expiration.map(time::format_rfc3339),
+            code: "Success",
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Assumed<'a> {
+    credentials: Process<'a>,
 }
 
 fn json(value: &impl Serialize) -> Result<String> {

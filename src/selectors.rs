@@ -78,7 +78,11 @@ pub enum SourceKind {
     Env,
 }
 
-fn role_arn(text: &str) -> Result<String, String> {
+/// `--role`'s pattern.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn role_arn(text: &str) -> Result<String, String> {
     let parts: Vec<&str> = text.splitn(6, ':').collect();
     let account = |id: &str| id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit());
     match parts[..] {

@@ -103,6 +103,66 @@ impl Shell {
     }
 }
 
+/// A script that is sourced to publish credentials, for people who have only the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Script {
+    /// bash, zsh, dash, ksh, mksh, busybox, yash
+    Sh,
+    Fish,
+}
+
+impl Script {
+    fn text(self) -> &'static str {
+        match self {
+            Script::Sh => include_str!("../shell/publish_temporary_credentials.sh"),
+            Script::Fish => include_str!("../shell/publish_temporary_credentials.fish"),
+        }
+    }
+
+    /// The script, which will run the program at `exe`.
+    ///
+    /// # Errors
+    /// As [`Grammar::quote`].
+    pub fn with(self, exe: &str) -> Result<String> {
+        let grammar = match self {
+            Script::Sh => Grammar::Posix,
+            Script::Fish => Grammar::Fish,
+        };
+        Ok(self.text().replace(TOKEN, &grammar.quote(exe)?))
+    }
+}
+
+/// The builtin by which a shell prints lines, to the letter: another program's arguments could be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Print {
+    /// `printf`
+    Printf,
+    /// `print -r`, as mksh has no other
+    Ksh,
+    /// fish's printf
+    Fish,
+}
+
+impl Print {
+    /// The shell's grammar.
+    pub fn grammar(self) -> Grammar {
+        if self == Print::Fish { Grammar::Fish } else { Grammar::Posix }
+    }
+
+    /// Commands that print `lines`.
+    ///
+    /// # Errors
+    /// As [`Grammar::quote`].
+    pub fn lines<'a>(self, lines: impl Iterator<Item = &'a str>) -> Result<Vec<String>> {
+        let words = lines.map(|line| self.grammar().quote(line)).collect::<Result<Vec<_>>>()?;
+        Ok(match self {
+            Print::Printf | Print::Fish => vec![format!(r"printf '%s\n' {}", words.join(" "))],
+            // All its words go on one line.
+            Print::Ksh => words.iter().map(|word| format!("print -r -- {word}")).collect(),
+        })
+    }
+}
+
 /// How a command language writes a word and sets a variable. More than there are hooks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grammar {
@@ -184,6 +244,9 @@ mod tests {
     fn scripts_hold_the_token_once() {
         for shell in Shell::value_variants() {
             assert_eq!(shell.script().matches(TOKEN).count(), 1, "{shell:?}");
+        }
+        for script in Script::value_variants() {
+            assert_eq!(script.text().matches(TOKEN).count(), 1, "{script:?}");
         }
     }
 }

@@ -204,7 +204,8 @@ fn help_has_examples_for_each_command() {
             "clear",
             "completions",
             "demo",
-            "template"
+            "template",
+            "script"
         ]
     );
     assert!(main.contains("\nExamples:\n"));

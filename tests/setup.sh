@@ -25,8 +25,8 @@ if ((${#missing[@]})); then
   as_root=()
   ((EUID == 0)) || as_root=(sudo)
   command -v apt-get >/dev/null || { echo "setup: no apt-get here; please install: ${missing[*]}" >&2; exit 1; }
-  "${as_root[@]}" apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  "${as_root[@]}" apt-get -o Acquire::Retries=3 update -qq
+  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get -o Acquire::Retries=3 install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
 venv=target/venv

@@ -11,7 +11,9 @@ mod hook;
 mod init;
 mod profile;
 mod prompt;
+mod publish;
 mod refresh;
+mod script;
 mod status;
 mod template;
 mod whoami;
@@ -50,6 +52,8 @@ pub fn run(cli: Cli, env: &Env) -> Result<u8> {
         Command::Whoami(args) => whoami::run(&args, env),
         Command::Profile(args) => profile::run(&args, env),
         Command::Template => template::run(),
+        Command::Script { shell } => script::run(shell, env),
+        Command::Publish(args) => publish::run(&args, cli.hooked, env),
         Command::Hook(args) => hook::run(&args, env),
     }
 }
@@ -64,9 +68,15 @@ fn own_lease(store: Option<&Store>, env: &Env) -> Result<Option<Lease>> {
 
 /// What is meant: the flags' request, or without any this shell's lease's own, or else what the surroundings offer.
 fn meant(selectors: &Selectors, store: Option<&Store>, env: &Env) -> Result<Request> {
-    let own = own_lease(store, env)?;
-    match own {
+    match own_lease(store, env)? {
         Some(lease) if selectors.is_empty() => Ok(lease.request),
+        own => asked_for(selectors, own, env),
+    }
+}
+
+/// What the flags ask for, or without any what the surroundings offer, whatever this shell holds.
+fn asked_for(selectors: &Selectors, own: Option<Lease>, env: &Env) -> Result<Request> {
+    match own {
         // With an empty prefix the standard variables are this lease's own: what it handed out is no source.
         Some(lease) if env.get(env::ACCESS_KEY_ID).is_some_and(|id| lease.issued.iter().any(|issued| issued == id)) => {
             Request::resolve(selectors, &env.clone().without_keys())

@@ -7,6 +7,7 @@ pub mod containers;
 pub mod endpoint;
 pub mod moto;
 pub mod pty;
+pub mod sourced;
 pub mod sts;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,33 @@
+#!/usr/bin/env fish
+# credsh: publishes temporary AWS credentials in the shell that sources this file.
+#
+#     source ./publish_temporary_credentials.fish [-q] [ROLE_ARN]
+#
+# Without a role the credentials are the surroundings' own (in CloudShell the operator's), else that role's. Prints them
+# as the endpoint or `aws sts assume-role` would, a blank line, and four `export` lines; -q prints none of it. Exports
+# TEMPORARY_AWS_ACCESS_KEY_ID, _SECRET_ACCESS_KEY, _SESSION_TOKEN and _CREDENTIAL_EXPIRATION. A failure says why, prints
+# nothing else, returns non-zero, and leaves the variables as they were.
+# CREDSH_ROLE and CREDSH_QUIET stand for the arguments. In fish a file never sees its caller's.
+# The program is $CREDSH_EXE, or the credsh that printed this, or credsh in PATH.
+
+begin
+    # A trace would show the secrets. Exported, as only such a local is seen by what is called.
+    set -lx fish_trace
+    set -l exe @CREDSH@
+    if set -q CREDSH_EXE[1]; and test -n "$CREDSH_EXE"
+        set exe $CREDSH_EXE
+    else if not string match -q '/*' -- $exe; or not test -x $exe
+        set exe credsh
+    end
+    set -l hook
+    functions -q __credsh_adopt; and set hook --hooked=fish
+    # The function that a hook puts before the program is no use here: command.
+    if set -l code (command $exe $hook publish --given=own --print=fish --role="$CREDSH_ROLE" --quiet="$CREDSH_QUIET" -- $argv)
+        printf '%s\n' $code | source
+    else
+        set -l failed $status
+        test $failed = 127; and echo 'credsh: the program credsh was not found: put it into PATH, or its path into CREDSH_EXE' >&2
+        # What follows nothing is the status of the file.
+        sh -c "exit $failed"
+    end
+end

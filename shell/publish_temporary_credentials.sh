@@ -1,0 +1,74 @@
+#!/bin/sh
+# credsh: publishes temporary AWS credentials in the shell that sources this file.
+#
+#     source ./publish_temporary_credentials.sh [-q] [ROLE_ARN]
+#
+# Without a role the credentials are the surroundings' own (in CloudShell the operator's), else that role's. Prints them
+# as the endpoint or `aws sts assume-role` would, a blank line, and four `export` lines; -q prints none of it. Exports
+# TEMPORARY_AWS_ACCESS_KEY_ID, _SECRET_ACCESS_KEY, _SESSION_TOKEN and _CREDENTIAL_EXPIRATION. A failure says why, prints
+# nothing else, returns non-zero, and leaves the variables as they were.
+#
+# In sh, a file that is sourced without arguments sees its caller's. Whether a $1 was given to it, or is the caller's own:
+#   bash           is always known
+#   zsh            is known, but where a DEBUG trap hides it
+#   ksh93          is known, but where what was given is just what the caller has
+#   mksh           is known in an interactive shell
+#   busybox, yash  cannot be known
+#   dash           `.` drops what it is given, so a $1 is the caller's. That something was dropped is seen if it stands in
+#                  the script or the -c text that is run; typed at a prompt it is not, and one line says so each time
+# Where it is not known and there is a $1, and where an argument was dropped, this refuses. In every shell CREDSH_ROLE=ARN
+# names a role, CREDSH_ROLE=none says that none is meant, and CREDSH_QUIET=1 is -q.
+# The program is $CREDSH_EXE, or the credsh that printed this, or credsh in PATH.
+
+# The one thing that is ever set in the caller's shell, and only if it traces: the trace would show the secrets. One list
+# of plain commands, the first with $_ in its last word, as zsh and mksh set $_ to that: what the caller's last word was
+# then goes on to the next, with a mark that shows that this shell does keep $_.
+# shellcheck disable=SC1091,SC2016,SC2128,SC2166,SC2240,SC3028 # what is not in POSIX is asked of those that have it
+test "${-#*[vx]}" = "$-" -o a = "credsh:${_-}" || ! __credsh_was="$- ${_-}" || { set +vx; } 2>/dev/null
+# A shell of its own, gone when it is done, whose output is code for the caller's; no output at all is a failure too.
+# `&& :` hands a failure to the caller's `||` or `set -e` instead of ending busybox and mksh right here.
+eval "false || $(
+  last=${_-} word='' given=none hook='' print=printf exe=@CREDSH@ code=0 self=publish_temporary_credentials.sh flags='' kept=''
+  set +eu
+  if [ -n "${__credsh_was-}" ]; then last=${__credsh_was#* } flags=${__credsh_was%% *}; fi
+  case $last in (credsh:*) last=${last#credsh:} kept=1 ;; esac
+  for word; do :; done
+  if [ -n "${BASH_VERSION-}" ]; then
+    hook=bash
+    # A file sourced without arguments is its own on the stack of arguments. The first elements are meant.
+    if [ "$BASH_SOURCE" = "$0" ]; then given=run; elif [ "$BASH_ARGV" != "$BASH_SOURCE" ]; then given=own; fi
+  elif [ -n "${ZSH_VERSION-}" ]; then
+    hook=zsh given=word self=$(eval 'print -r -- "${(%):-%x}"')
+    if [ -n "${ZSH_EVAL_CONTEXT-}" ] && [ "${ZSH_EVAL_CONTEXT#*file}" = "$ZSH_EVAL_CONTEXT" ]; then given=run; fi
+  elif [ -f "$0" ] && grep -q '^# credsh: publishes temporary' -- "$0" 2>/dev/null; then given=run
+  elif [ -n "${KSH_VERSION-}${YASH_VERSION-}" ] || echo '[ "$1" = probe ]' | . /dev/stdin probe; then
+    given=unknown
+    case ${KSH_VERSION-} in
+      # A DEBUG trap may look at the level above, where the arguments are the caller's.
+      (Version*) print=ksh
+        eval 'word="$# $*"; trap "[ \"\${.sh.level}\" = 0 ] || .sh.level=\$((\${.sh.level} - 1)); last=\"\$# \$*\"" DEBUG; :; trap - DEBUG'
+        if [ "$word" != "$last" ]; then given=own; fi ;;
+      (?*) print=ksh given=word ;;
+    esac
+  else
+    given=ignored
+    if { tr '\0' '\n' <"/proc/$$/cmdline"; [ -f "$0" ] && cat -- "$0"; } 2>/dev/null | grep -Eq 2>/dev/null \
+      '(^|[;&|({[:blank:]])\.[[:blank:]]+[^[:blank:]]*publish_temporary_credentials\.sh[^[:alnum:][:blank:];&|<>)}]?[[:blank:]]+[^[:blank:];&|<>)}#0-9]'; then given=dropped; fi
+  fi
+  # Before it runs the source command, the shell has set $_ to its last word: an argument, or the file.
+  if [ "$given" = word ]; then
+    if [ -z "$kept" ]; then given=unknown
+    elif [ "$last" = "$word" ] && [ "${last##*/}" != "${self##*/}" ]; then given=own
+    elif [ "$last" != "$word" ] && [ "${last##*/}" = "${self##*/}" ]; then given=none
+    else given=unknown; fi
+  fi
+  if ! command -v __credsh_adopt >/dev/null; then hook=''; fi
+  if [ -n "${CREDSH_EXE-}" ]; then exe=$CREDSH_EXE; elif [ "${exe#/}" = "$exe" ] || [ ! -x "$exe" ]; then exe=credsh; fi
+  # The function that a hook puts before the program is no use here: command.
+  command "$exe" ${hook:+"--hooked=$hook"} publish \
+    "--given=$given" "--print=$print" "--role=${CREDSH_ROLE-}" "--quiet=${CREDSH_QUIET-}" -- "$@" || { code=$?; echo "(exit $code) && :"; }
+  if [ "$code" = 127 ]; then echo "credsh: the program credsh was not found: put it into PATH, or its path into CREDSH_EXE" >&2; fi
+  case $flags in (*v*x* | *x*v*) flags=vx ;; (*x*) flags=x ;; (*v*) flags=v ;; esac
+  # Without a redirection: mksh would trace into it from then on.
+  if [ -n "$flags" ]; then echo "unset -v __credsh_was; set -$flags; (exit $code) && :"; fi
+)" && :

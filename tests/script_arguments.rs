@@ -1,0 +1,205 @@
+//! Whose `$1` it is that a sourced script sees (failings 12 and 13): a role that was given is never dropped in silence, and
+//! the caller's own parameter is never taken for one. Where a shell does not tell, the script refuses.
+
+mod support;
+
+use support::endpoint::Endpoint;
+use support::moto::Moto;
+use support::sourced::{ALL, Sourcing, every_sh, everywhere};
+use support::sts::Sts;
+use support::{Run, Sandbox};
+
+const ARN: &str = "arn:aws:iam::123456789012:role/deploy";
+const MINE: &str = "arn:aws:iam::123456789012:role/callers";
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Came {
+    /// The surroundings' own credentials.
+    Own,
+    /// This role's.
+    Role(&'static str),
+    /// A refusal that names CREDSH_ROLE, and the old values.
+    Refused,
+}
+
+fn came(shell: Sourcing, text: &str, parameters: &[&str], role: &str) -> (Came, Run) {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let sandbox = Sandbox::in_cloudshell(&endpoint)
+        .with("AWS_ENDPOINT_URL_STS", &sts.url())
+        .with("TEMPORARY_AWS_ACCESS_KEY_ID", "old")
+        .with("CREDSH_ROLE", role);
+    let end = shell.pick(
+        "\ncode=$?\nprintenv TEMPORARY_AWS_ACCESS_KEY_ID >key\nexit $code\n",
+        "\nset code $status\nprintenv TEMPORARY_AWS_ACCESS_KEY_ID >key\nexit $code\n",
+    );
+    let run = shell.run_with(&sandbox, &format!("{text}{end}"), parameters);
+    let key = std::fs::read_to_string(sandbox.home().join("key")).unwrap();
+    let asked = sts.calls().first().map(|call| call.get("RoleArn").to_owned());
+    let came = match (key.trim(), run.status, asked.as_deref()) {
+        ("ASIATEST0001", 0, None) => Came::Own,
+        ("ASIASTS0001", 0, Some(ARN)) => Came::Role(ARN),
+        ("ASIASTS0001", 0, Some(MINE)) => Came::Role(MINE),
+        ("old", 1.., None) if run.stdout.is_empty() && run.stderr.contains("CREDSH_ROLE") => Came::Refused,
+        other => panic!("{shell:?} {text}: {other:?} {run:?}"),
+    };
+    (came, run)
+}
+
+/// Whether this shell, run as a script, tells its arguments from its caller's: bash, zsh and fish in every case.
+fn tells(shell: Sourcing) -> bool {
+    ["bash", "zsh", "fish"].iter().any(|name| shell.is(name))
+}
+
+/// What is right where a shell tells; ksh93, where the caller has something else; dash, which drops it; the others.
+fn expected(shell: Sourcing, telling: Came, ksh93: Came, dash: Came, others: Came) -> Came {
+    if tells(shell) {
+        telling
+    } else if shell.is("ksh93") {
+        ksh93
+    } else if shell.is("dash") {
+        dash
+    } else {
+        others
+    }
+}
+
+#[test]
+fn whose_argument_it_is() {
+    use Came::{Own, Refused};
+    let role = Came::Role(ARN);
+    let given = format!("SOURCE {ARN}");
+    let (inside, passed) = (format!("f() {{ SOURCE; }}; f {MINE}"), format!("f() {{ SOURCE \"$1\"; }}; f {ARN}"));
+    let inside_given = format!("f() {{ SOURCE {ARN}; }}; f {MINE}");
+    everywhere(|shell| {
+        let check = |text: &str, parameters: &[&str], telling, ksh93, dash, others| {
+            let wanted = expected(shell, telling, ksh93, dash, others);
+            let (came, run) = came(shell, text, parameters, "");
+            assert_eq!(came, wanted, "{shell:?} {text} {parameters:?} {run:?}");
+            if shell.is("dash") && came == Own {
+                assert!(
+                    run.stderr.contains("published: cloudshell") && run.stderr.contains("drops what is given"),
+                    "{run:?}"
+                );
+            }
+        };
+        check("SOURCE", &[], Own, Own, Own, Own);
+        check(&given, &[], role, role, Refused, Refused);
+        check("SOURCE", &[MINE], Own, Refused, Own, Refused);
+        check("SOURCE", &["myapp"], Own, Refused, Own, Refused);
+        check("SOURCE", &["-q"], Own, Own, Own, Own);
+        check(&given, &[MINE], role, role, Refused, Refused);
+        check(&given, &[ARN], role, Refused, Refused, Refused);
+        if shell.fish() {
+            check(&format!("function f; SOURCE; end; f {MINE}"), &[], Own, Own, Own, Own);
+            return;
+        }
+        check(&inside, &[], Own, Refused, Own, Refused);
+        check(&inside_given, &[], role, role, Refused, Refused);
+        check(&passed, &[], role, Refused, Refused, Refused);
+        check(&format!("set -- {MINE}\nSOURCE"), &[], Own, Refused, Own, Refused);
+    });
+}
+
+#[test]
+fn nested_sourcing_passes_nothing_on() {
+    every_sh(|shell| {
+        // A file sourced with a role of its own, which sources the script.
+        let nested = format!(": SOURCE\nprintf '. ./publish_temporary_credentials.sh\\n' >nested\n. ./nested {MINE}");
+        let wanted = expected(shell, Came::Own, Came::Refused, Came::Own, Came::Refused);
+        assert_eq!(came(shell, &nested, &[], "").0, wanted, "{shell:?}");
+    });
+}
+
+#[test]
+fn credsh_role_says_it_in_every_shell() {
+    let given = format!("SOURCE {ARN}");
+    everywhere(|shell| {
+        assert_eq!(came(shell, "SOURCE", &[], ARN).0, Came::Role(ARN), "{shell:?}");
+        assert_eq!(came(shell, "SOURCE", &["myapp"], ARN).0, Came::Role(ARN), "{shell:?}");
+        assert_eq!(came(shell, "SOURCE", &["myapp"], "none").0, Came::Own, "{shell:?}");
+        // What is given wins where it is known to be, and is never overruled where it is not.
+        let wanted = expected(shell, Came::Role(ARN), Came::Role(ARN), Came::Role(MINE), Came::Refused);
+        assert_eq!(came(shell, &given, &[], MINE).0, wanted, "{shell:?}");
+    });
+}
+
+#[test]
+fn an_empty_role_is_no_way_to_more() {
+    let endpoint = Endpoint::start(600);
+    for shell in ALL.into_iter().filter(|shell| tells(*shell)) {
+        let run = shell.run(&Sandbox::in_cloudshell(&endpoint), "SOURCE \"$ROLE\"");
+        assert_eq!(run.stdout, "", "{shell:?}: {run:?}");
+        assert!(run.status != 0 && run.stderr.contains("not a role's ARN"), "{shell:?}: {run:?}");
+        let run = shell.run(&Sandbox::in_cloudshell(&endpoint), &format!("SOURCE {ARN} {ARN}"));
+        assert!(run.status == 2 && run.stderr.contains("[-q] [ROLE_ARN]"), "{shell:?}: {run:?}");
+    }
+}
+
+/// dash's `-c` text is looked at too; and what only looks like an argument is none.
+#[test]
+fn dash_refuses_what_it_can_see_dropped() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    std::fs::copy(support::sourced::script(false), sandbox.home().join("publish_temporary_credentials.sh")).unwrap();
+    let dash = |text: &str| Run::of(sandbox.command("dash").args(["-c", text]).output().unwrap());
+    let source = ". ./publish_temporary_credentials.sh";
+    for dropped in
+        [&format!("{source} {ARN}"), &format!(":;{source} \"$ROLE\""), ". \"./publish_temporary_credentials.sh\" -q"]
+    {
+        assert!(dash(dropped).fails(2, &["CREDSH_ROLE", "drops what is given"]).contains("none"));
+    }
+    for fine in [
+        source,
+        &format!("{source}; : x"),
+        &format!("{source} >/dev/null 2>&1"),
+        &format!("{source} && : x"),
+        &format!("( {source} )"),
+        &format!("if {source} ; then :; fi"),
+        &format!(": see publish_temporary_credentials.sh ARN\n{source}"),
+    ] {
+        assert_eq!(dash(fine).status, 0, "{fine}");
+    }
+}
+
+/// mksh keeps the last word of the command where somebody types.
+#[test]
+fn mksh_tells_where_somebody_types() {
+    for (line, key) in [
+        ("SOURCE", "ASIATEST0001"),
+        (&format!("SOURCE {ARN}"), "ASIASTS0001"),
+        (&format!("set -- {MINE}; SOURCE"), "ASIATEST0001"),
+    ] {
+        let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+        let sandbox = Sandbox::in_cloudshell(&endpoint).with("AWS_ENDPOINT_URL_STS", &sts.url());
+        std::fs::copy(support::sourced::script(false), sandbox.home().join("publish_temporary_credentials.sh"))
+            .unwrap();
+        let text = format!(
+            "{}\nprintenv TEMPORARY_AWS_ACCESS_KEY_ID\nexit\n",
+            line.replace("SOURCE", ". ./publish_temporary_credentials.sh")
+        );
+        let input = std::fs::File::open(sandbox.file("typed", &text)).unwrap();
+        let run = Run::of(sandbox.command("mksh").arg("-i").stdin(input).output().unwrap());
+        assert!(run.stdout.trim_end().ends_with(key), "{line}: {run:?}");
+    }
+}
+
+/// The role's shape, and that what was published is good for it: the AWS CLI asks moto who it is.
+#[test]
+fn a_roles_credentials_in_the_shape_of_the_aws_cli() {
+    let moto = Moto::shared();
+    let sandbox = Sandbox::new()
+        .with("AWS_ENDPOINT_URL_STS", &moto.url())
+        .with("AWS_ACCESS_KEY_ID", "AKIAUSER")
+        .with("AWS_SECRET_ACCESS_KEY", "long-term")
+        .with("AWS_DEFAULT_REGION", "eu-central-1");
+    let out = ALL[0].run(&sandbox, &format!("SOURCE {ARN}\n")).ok();
+    let (json, lines) = out.split_once("\n\n").unwrap();
+    let json: serde_json::Value = serde_json::from_str(json).unwrap();
+    let names: Vec<&String> = json["Credentials"].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["AccessKeyId", "Expiration", "SecretAccessKey", "SessionToken"]);
+    let aws = support::moto::tool("aws");
+    let who = format!("{lines}\n{} sts get-caller-identity --query Arn --output text", aws.display());
+    let arn = Run::of(sandbox.command("sh").args(["-c", &who]).output().unwrap()).ok();
+    assert!(arn.contains(":assumed-role/deploy/"), "{arn}");
+}
