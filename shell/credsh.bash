@@ -161,7 +161,7 @@ __credsh_command() {
 # Takes all of it out of the shell again.
 function credsh_off {
   \builtin local i name IFS=$'\n' # compgen answers in lines
-  if [[ ${__credsh_installed-} != 1 ]]; then \builtin return 0; fi
+  if [[ ${__credsh_installed[1]-} != 1 ]]; then \builtin return 0; fi
   __credsh_drop
   if [[ -n $__credsh_ps1 ]]; then PS1=${PS1//"$__credsh_ps1"/}; fi
   if [[ -n $__credsh_ps0 ]]; then
@@ -273,8 +273,9 @@ __credsh_install() {
 __credsh_start() {
   \builtin local inherited="${CREDSH_LEASE-}"
   __credsh_exe=$1 __credsh_prefix=$2 __credsh_side=$3 __credsh_store=$4
-  if [[ ${__credsh_installed-} != 1 ]]; then
-    __credsh_installed=1 __credsh_asked=0 __credsh_said='' __credsh_profile='' __credsh_text='' __credsh_color='' __credsh_reset=''
+  # An array, as no child inherits those: what a parent under `set -a` exports, functions too, is not in place here.
+  if [[ ${__credsh_installed[1]-} != 1 ]]; then
+    __credsh_installed=([1]=1) __credsh_asked=0 __credsh_said='' __credsh_profile='' __credsh_text='' __credsh_color='' __credsh_reset=''
     __credsh_lease='' __credsh_label='' __credsh_exp=$__credsh_never __credsh_window=$__credsh_never __credsh_must=$__credsh_never
     __credsh_due=$__credsh_never __credsh_tick=0 __credsh_ps1='' __credsh_mark=''
     __credsh_install

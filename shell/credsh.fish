@@ -6,6 +6,9 @@
 # Does nothing, and says nothing, where nobody types.
 if status is-interactive
 
+# No child inherits functions, but the variables of a parent that exported them: those are not in place here.
+functions -q credsh_off; or set -e __credsh_installed
+
 # Eleven nines: a time that does not come (time.rs, NEVER).
 set -g __credsh_never 99999999999
 

@@ -5,7 +5,11 @@
 # `credsh init` hands this text to `emulate zsh -o no_aliases ... -c`, so every function keeps zsh's own options
 # whatever the user's are (KSH_ARRAYS, SH_WORD_SPLIT, ERR_EXIT, XTRACE: a trace would show the secrets).
 # Does nothing, and says nothing, where nobody types (not interactive) or where it may not run (restricted).
-if [[ -o interactive && ! -o restricted ]] && zmodload zsh/datetime 2>/dev/null; then
+if [[ -o interactive && ! -o restricted ]] && {
+  # The module does not load over an EPOCHSECONDS that the environment has brought along.
+  zmodload -e zsh/datetime || builtin unset EPOCHSECONDS EPOCHREALTIME epochtime
+  zmodload zsh/datetime 2>/dev/null
+}; then
 
 # Eleven nines: a time that does not come (time.rs, NEVER).
 typeset -g __credsh_never=99999999999
@@ -154,7 +158,7 @@ __credsh_report() {
 
 # Takes all of it out of the shell again.
 function credsh_off {
-  (( ${+__credsh_installed} )) || return 0
+  [[ ${(t)__credsh_installed-} == array* ]] || return 0
   __credsh_drop
   local name
   for name in PROMPT RPROMPT; do
@@ -183,8 +187,10 @@ __credsh_start() {
     __credsh_segment="%(71V.$green%71v$end$gap.)%(72V.$yellow%72v$end$gap.)%(73V.$red%73v$end$gap.)"
     __credsh_mark=credsh __credsh_named='%71v'
   fi
-  if (( ! ${+__credsh_installed} )); then
-    typeset -g __credsh_installed=1 __credsh_said= __credsh_profile= __credsh_lease= __credsh_label=
+  # An array, as no child inherits those: what a parent under ALL_EXPORT exports is not in place here.
+  if [[ ${(t)__credsh_installed-} != array* ]]; then
+    __credsh_installed=(1)
+    typeset -g __credsh_said= __credsh_profile= __credsh_lease= __credsh_label=
     typeset -gi __credsh_asked=0 __credsh_tick=0 __credsh_exp=__credsh_never __credsh_window=__credsh_never __credsh_must=__credsh_never __credsh_due=__credsh_never
     typeset -ga precmd_functions preexec_functions
     precmd_functions+=(__credsh_precmd)
