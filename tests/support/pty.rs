@@ -5,12 +5,12 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::Child;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{channel, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::pty::{grantpt, openpt, ptsname, unlockpt, OpenptFlags};
+use rustix::termios::{tcsetwinsize, Winsize};
 
 use super::Sandbox;
 
@@ -56,7 +56,11 @@ impl Shell {
 
     /// One text for bash and zsh, another for fish.
     pub fn pick<T>(self, posix: T, fish: T) -> T {
-        if self == Shell::Fish { fish } else { posix }
+        if self == Shell::Fish {
+            fish
+        } else {
+            posix
+        }
     }
 
     /// The last status.
