@@ -404,7 +404,8 @@ fn an_mfa_code_is_asked_for_on_the_terminal() {
     std::io::Write::write_all(script.stdin.as_mut().unwrap(), b"123456\n").unwrap();
     let run = Run::of(script.wait_with_output().unwrap());
     assert!(run.stdout.contains("MFA code for arn:aws:iam::123456789012:mfa/me: "), "{run:?}");
-    assert!(std::fs::read_to_string(out).unwrap().contains("ASIASTS0001"));
-    let call = sts.call();
+    assert!(std::fs::read_to_string(out).unwrap().contains("ASIASTS0002"), "the role's, over the session's");
+    let call = sts.calls().remove(0);
+    assert_eq!(call.get("Action"), "GetSessionToken");
     assert_eq!((call.get("SerialNumber"), call.get("TokenCode")), ("arn:aws:iam::123456789012:mfa/me", "123456"));
 }
