@@ -86,6 +86,8 @@ impl Containers {
 
 impl Drop for Containers {
     fn drop(&mut self) {
+        // What still runs, and what is mounted for it: the sandbox could not be removed with that in it.
+        let _ = self.podman().args(["rm", "--all", "--force", "--time", "0"]).output();
         if let Some(service) = &mut self.service {
             let _ = service.kill();
             let _ = service.wait();
