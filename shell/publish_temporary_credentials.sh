@@ -20,9 +20,10 @@
 # names a role, CREDSH_ROLE=none says that none is meant, and CREDSH_QUIET=1 is -q.
 # The program is $CREDSH_EXE, or the credsh that printed this, or credsh in PATH.
 
-# The one thing that is ever set in the caller's shell, and only if it traces: the trace would show the secrets. One list
-# of plain commands, the first with $_ in its last word, as zsh and mksh set $_ to that: what the caller's last word was
-# then goes on to the next, with a mark that shows that this shell does keep $_.
+# The one thing that is ever set in the caller's shell, and only if it traces: the trace would show the secrets. (A Ctrl-C
+# then leaves the trace off, and this variable, until the next time.) One list of plain commands, the first with $_ in its
+# last word, as zsh and mksh set $_ to that: so what the caller's last word was goes on to the next, with a mark that shows
+# that this shell does keep $_.
 # shellcheck disable=SC1091,SC2016,SC2128,SC2166,SC2240,SC3028 # what is not in POSIX is asked of those that have it
 test "${-#*[vx]}" = "$-" -o a = "credsh:${_-}" || ! __credsh_was="$- ${_-}" || { set +vx; } 2>/dev/null
 # A shell of its own, gone when it is done, whose output is code for the caller's; no output at all is a failure too.
@@ -30,7 +31,10 @@ test "${-#*[vx]}" = "$-" -o a = "credsh:${_-}" || ! __credsh_was="$- ${_-}" || {
 eval "false || $(
   last=${_-} word='' given=none hook='' print=printf exe=@CREDSH@ code=0 self=publish_temporary_credentials.sh flags='' kept=''
   set +eu
-  if [ -n "${__credsh_was-}" ]; then last=${__credsh_was#* } flags=${__credsh_was%% *}; fi
+  flags=${__credsh_was-}
+  # Under a trace $_ has moved on to +vx. Else that is a leftover of a Ctrl-C, and only the trace is to be set again.
+  case $last in (+vx) last=${flags#* } ;; esac
+  flags=${flags%% *}
   case $last in (credsh:*) last=${last#credsh:} kept=1 ;; esac
   for word; do :; done
   if [ -n "${BASH_VERSION-}" ]; then

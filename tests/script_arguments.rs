@@ -184,6 +184,17 @@ fn mksh_tells_where_somebody_types() {
     }
 }
 
+/// A Ctrl-C under a trace leaves a note of the trace; the role is not taken from it, and it is gone afterwards.
+#[test]
+fn a_leftover_is_not_believed() {
+    every_sh(|shell| {
+        let stale = "__credsh_was='x credsh:./publish_temporary_credentials.sh'";
+        let wanted = expected(shell, Came::Role(ARN), Came::Role(ARN), Came::Refused, Came::Refused);
+        let (came, run) = came(shell, &format!("{stale}\nSOURCE {ARN}"), &[], "");
+        assert!(came == wanted, "{shell:?}: {run:?}");
+    });
+}
+
 /// The role's shape, and that what was published is good for it: the AWS CLI asks moto who it is.
 #[test]
 fn a_roles_credentials_in_the_shape_of_the_aws_cli() {
