@@ -22,13 +22,13 @@ __credsh_untraced() {
 __credsh_adopt() {
   if [[ $7$8$9${10} == *[!0-9]* ]]; then \builtin return 0; fi
   \builtin local p="$__credsh_prefix"
-  __credsh_lease=$1 __credsh_label=$2 __credsh_exp=$7 __credsh_window=$8 __credsh_must=$9 __credsh_due=${10} __credsh_asked=0
+  __credsh_lease=$1 __credsh_label=$2 __credsh_key=$3 __credsh_exp=$7 __credsh_window=$8 __credsh_must=$9 __credsh_due=${10} __credsh_asked=0
   \builtin export "${p}AWS_ACCESS_KEY_ID=$3" "${p}AWS_SECRET_ACCESS_KEY=$4" "CREDSH_SOURCE=$2" "CREDSH_LEASE=$1"
   if [[ -n $5 ]]; then \builtin export "${p}AWS_SESSION_TOKEN=$5"; else \builtin unset -v "${p}AWS_SESSION_TOKEN"; fi
   if [[ -n $6 ]]; then \builtin export "${p}AWS_CREDENTIAL_EXPIRATION=$6"; else \builtin unset -v "${p}AWS_CREDENTIAL_EXPIRATION"; fi
   if [[ -z $p ]]; then
     # The standard names: botocore reads AWS_SECURITY_TOKEN before AWS_SESSION_TOKEN, other SDKs AWS_PROFILE before keys.
-    __credsh_profile=${AWS_PROFILE-${__credsh_profile-}}
+    __credsh_profile=${AWS_PROFILE-${__credsh_profile-}} __credsh_default=${AWS_DEFAULT_PROFILE-${__credsh_default-}}
     \builtin unset -v AWS_SECURITY_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE
   fi
   __credsh_tick=0
@@ -44,13 +44,19 @@ __credsh_defer() {
   if [[ $1 != *[!0-9]* ]]; then __credsh_due=$1; fi
 }
 
+# The profile that the standard names have set aside, unless there is another by now.
+__credsh_restore() {
+  if [[ -n ${__credsh_profile-} && -z ${AWS_PROFILE+set} ]]; then \builtin export "AWS_PROFILE=$__credsh_profile"; fi
+  if [[ -n ${__credsh_default-} && -z ${AWS_DEFAULT_PROFILE+set} ]]; then \builtin export "AWS_DEFAULT_PROFILE=$__credsh_default"; fi
+}
+
 # Holds no lease any more: `credsh clear`, or the store has lost it.
 __credsh_drop() {
   \builtin local p="$__credsh_prefix"
   \builtin unset -v "${p}AWS_ACCESS_KEY_ID" "${p}AWS_SECRET_ACCESS_KEY" "${p}AWS_SESSION_TOKEN" \
     "${p}AWS_CREDENTIAL_EXPIRATION" CREDSH_SOURCE CREDSH_LEASE CREDSH_PROMPT
-  if [[ -n ${__credsh_profile-} ]]; then \builtin export "AWS_PROFILE=$__credsh_profile"; fi
-  __credsh_lease='' __credsh_label='' __credsh_profile='' __credsh_said=''
+  __credsh_restore
+  __credsh_lease='' __credsh_label='' __credsh_profile='' __credsh_default='' __credsh_said=''
   __credsh_exp=$__credsh_never __credsh_window=$__credsh_never __credsh_must=$__credsh_never __credsh_due=$__credsh_never __credsh_tick=0
 }
 
@@ -61,8 +67,22 @@ __credsh_load() {
   if [[ -n $__credsh_lease && -f $file && -O $file ]]; then \builtin . "$file"; fi
 }
 
+# The program. With the standard names it sees the surroundings as they were before the lease: this shell's own output
+# would else be a source like any other once the store has lost the lease, and a role's base not the profile it was.
+__credsh_run() {
+  if [[ -n $__credsh_prefix || -z $__credsh_label || ${AWS_ACCESS_KEY_ID-} != "$__credsh_key" ]]; then
+    "$__credsh_exe" "$@"
+  else
+    (
+      \builtin unset -v AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_CREDENTIAL_EXPIRATION
+      __credsh_restore
+      \builtin exec "$__credsh_exe" "$@"
+    )
+  fi
+}
+
 __credsh_program() {
-  "$__credsh_exe" hook --shell=bash --lease="$__credsh_lease" "$@" ${__credsh_args[@]+"${__credsh_args[@]}"} </dev/null
+  __credsh_run hook --shell=bash --lease="$__credsh_lease" "$@" ${__credsh_args[@]+"${__credsh_args[@]}"} </dev/null
 }
 
 # Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C. That ends this function too, hence the
@@ -137,8 +157,8 @@ __credsh_preexec() {
 function credsh {
   case ${1-} in
     refresh | clear) __credsh_untraced __credsh_command "$@" ;;
-    doctor) CREDSH_HOOK="bash$(__credsh_report)" "$__credsh_exe" "$@" ;;
-    *) "$__credsh_exe" "$@" ;;
+    doctor) CREDSH_HOOK="bash$(__credsh_report)" __credsh_run "$@" ;;
+    *) __credsh_run "$@" ;;
   esac
 }
 # Which checks are in place, for `credsh doctor`.
@@ -148,7 +168,7 @@ __credsh_report() {
 }
 __credsh_command() {
   \builtin local code='' status=0
-  code=$("$__credsh_exe" --hooked=bash "$@") || status=$?
+  code=$(__credsh_run --hooked=bash "$@") || status=$?
   if [[ $code == __credsh_* ]]; then
     \builtin eval "$code"
     __credsh_draw "$((__credsh_clock))"
@@ -275,7 +295,7 @@ __credsh_start() {
   __credsh_exe=$1 __credsh_prefix=$2 __credsh_side=$3 __credsh_store=$4
   # An array, as no child inherits those: what a parent under `set -a` exports, functions too, is not in place here.
   if [[ ${__credsh_installed[1]-} != 1 ]]; then
-    __credsh_installed=([1]=1) __credsh_asked=0 __credsh_said='' __credsh_profile='' __credsh_text='' __credsh_color='' __credsh_reset=''
+    __credsh_installed=([1]=1) __credsh_asked=0 __credsh_said='' __credsh_profile='' __credsh_default='' __credsh_text='' __credsh_color='' __credsh_reset=''
     __credsh_lease='' __credsh_label='' __credsh_exp=$__credsh_never __credsh_window=$__credsh_never __credsh_must=$__credsh_never
     __credsh_due=$__credsh_never __credsh_tick=0 __credsh_ps1='' __credsh_mark=''
     __credsh_install

@@ -18,6 +18,7 @@ function __credsh_adopt
     string match -qr '^[0-9]{1,11}( [0-9]{1,11}){3}$' -- "$argv[7..10]"; or return 0
     set -g __credsh_lease $argv[1]
     set -g __credsh_label $argv[2]
+    set -g __credsh_key $argv[3]
     set -g __credsh_exp $argv[7]
     set -g __credsh_window $argv[8]
     set -g __credsh_must $argv[9]
@@ -31,17 +32,19 @@ function __credsh_adopt
     if test -n "$argv[5]"
         set -gx {$__credsh_prefix}AWS_SESSION_TOKEN $argv[5]
     else
-        set -e {$__credsh_prefix}AWS_SESSION_TOKEN
+        set -e -g {$__credsh_prefix}AWS_SESSION_TOKEN
     end
     if test -n "$argv[6]"
         set -gx {$__credsh_prefix}AWS_CREDENTIAL_EXPIRATION $argv[6]
     else
-        set -e {$__credsh_prefix}AWS_CREDENTIAL_EXPIRATION
+        set -e -g {$__credsh_prefix}AWS_CREDENTIAL_EXPIRATION
     end
     if test -z "$__credsh_prefix"
         # The standard names: botocore reads AWS_SECURITY_TOKEN before AWS_SESSION_TOKEN, other SDKs AWS_PROFILE before keys.
-        set -q AWS_PROFILE; and set -g __credsh_profile $AWS_PROFILE
-        set -e AWS_SECURITY_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE
+        # A universal one stays: to erase it would erase it in every shell, for good, and nothing else hides it.
+        set -q -g AWS_PROFILE; and set -g __credsh_profile $AWS_PROFILE
+        set -q -g AWS_DEFAULT_PROFILE; and set -g __credsh_default $AWS_DEFAULT_PROFILE
+        set -e -g AWS_SECURITY_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE
     end
     if test -n "$argv[11]" -a "$argv[11]" != "$__credsh_said"
         set -g __credsh_said $argv[11]
@@ -64,8 +67,10 @@ function __credsh_drop
     set -e -g CREDSH_SOURCE
     set -e -g CREDSH_LEASE
     set -e -g CREDSH_PROMPT
-    test -n "$__credsh_profile"; and set -gx AWS_PROFILE $__credsh_profile
-    for name in lease label profile said
+    # The profile that the standard names have set aside, unless there is another by now.
+    test -n "$__credsh_profile"; and not set -q AWS_PROFILE; and set -gx AWS_PROFILE $__credsh_profile
+    test -n "$__credsh_default"; and not set -q AWS_DEFAULT_PROFILE; and set -gx AWS_DEFAULT_PROFILE $__credsh_default
+    for name in lease label profile default said
         set -g __credsh_$name ''
     end
     for name in exp window must due
@@ -81,8 +86,21 @@ function __credsh_load
     test -n "$__credsh_lease" -a -f $file -a -O $file; and builtin source $file
 end
 
+# The program. With the standard names it sees the surroundings as they were before the lease: this shell's own output
+# would else be a source like any other once the store has lost the lease, and a role's base not the profile it was.
+function __credsh_run
+    if test -n "$__credsh_prefix" -o -z "$__credsh_label" -o "$AWS_ACCESS_KEY_ID" != "$__credsh_key"
+        $__credsh_exe $argv
+        return
+    end
+    set -l without -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u AWS_SESSION_TOKEN -u AWS_CREDENTIAL_EXPIRATION
+    test -n "$__credsh_profile"; and not set -q AWS_PROFILE; and set -a without AWS_PROFILE=$__credsh_profile
+    test -n "$__credsh_default"; and not set -q AWS_DEFAULT_PROFILE; and set -a without AWS_DEFAULT_PROFILE=$__credsh_default
+    command env $without $__credsh_exe $argv
+end
+
 function __credsh_program
-    $__credsh_exe hook --shell=fish --lease=$__credsh_lease $argv $__credsh_args </dev/null
+    __credsh_run hook --shell=fish --lease=$__credsh_lease $argv $__credsh_args </dev/null
 end
 
 # Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C. That ends this function too, hence the
@@ -229,13 +247,13 @@ function credsh
         set -l hook fish
         functions -q __credsh_on_prompt; and set -a hook prompt
         functions -q __credsh_on_preexec; and set -a hook preexec
-        CREDSH_HOOK="$hook" $__credsh_exe $argv
+        CREDSH_HOOK="$hook" __credsh_run $argv
     else
-        $__credsh_exe $argv
+        __credsh_run $argv
     end
 end
 function __credsh_command
-    set -l code ($__credsh_exe --hooked=fish $argv | string collect)
+    set -l code (__credsh_run --hooked=fish $argv | string collect)
     set -l result $pipestatus[1]
     if string match -q '__credsh_*' -- "$code"
         builtin eval $code
@@ -280,7 +298,7 @@ function __credsh_start
         for name in asked tick wraps
             set -g __credsh_$name 0
         end
-        for name in lease label profile said
+        for name in lease label key profile default said
             set -g __credsh_$name ''
         end
         for name in exp window must due

@@ -19,13 +19,13 @@ typeset -g __credsh_never=99999999999
 __credsh_adopt() {
   [[ $7$8$9${10} == <-> ]] || return 0
   local p=$__credsh_prefix
-  __credsh_lease=$1 __credsh_label=$2 __credsh_exp=$7 __credsh_window=$8 __credsh_must=$9 __credsh_due=${10} __credsh_asked=0
+  __credsh_lease=$1 __credsh_label=$2 __credsh_key=$3 __credsh_exp=$7 __credsh_window=$8 __credsh_must=$9 __credsh_due=${10} __credsh_asked=0
   builtin export "${p}AWS_ACCESS_KEY_ID=$3" "${p}AWS_SECRET_ACCESS_KEY=$4" "CREDSH_SOURCE=$2" "CREDSH_LEASE=$1"
   if [[ -n $5 ]]; then builtin export "${p}AWS_SESSION_TOKEN=$5"; else builtin unset "${p}AWS_SESSION_TOKEN"; fi
   if [[ -n $6 ]]; then builtin export "${p}AWS_CREDENTIAL_EXPIRATION=$6"; else builtin unset "${p}AWS_CREDENTIAL_EXPIRATION"; fi
   if [[ -z $p ]]; then
     # The standard names: botocore reads AWS_SECURITY_TOKEN before AWS_SESSION_TOKEN, other SDKs AWS_PROFILE before keys.
-    __credsh_profile=${AWS_PROFILE-$__credsh_profile}
+    __credsh_profile=${AWS_PROFILE-$__credsh_profile} __credsh_default=${AWS_DEFAULT_PROFILE-$__credsh_default}
     builtin unset AWS_SECURITY_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE
   fi
   __credsh_tick=0
@@ -41,13 +41,19 @@ __credsh_defer() {
   [[ $1 == <-> ]] && __credsh_due=$1
 }
 
+# The profile that the standard names have set aside, unless there is another by now.
+__credsh_restore() {
+  [[ -n $__credsh_profile && -z ${AWS_PROFILE+set} ]] && builtin export "AWS_PROFILE=$__credsh_profile"
+  [[ -n $__credsh_default && -z ${AWS_DEFAULT_PROFILE+set} ]] && builtin export "AWS_DEFAULT_PROFILE=$__credsh_default"
+}
+
 # Holds no lease any more: `credsh clear`, or the store has lost it.
 __credsh_drop() {
   local p=$__credsh_prefix
   builtin unset "${p}AWS_ACCESS_KEY_ID" "${p}AWS_SECRET_ACCESS_KEY" "${p}AWS_SESSION_TOKEN" \
     "${p}AWS_CREDENTIAL_EXPIRATION" CREDSH_SOURCE CREDSH_LEASE CREDSH_PROMPT
-  [[ -n $__credsh_profile ]] && builtin export "AWS_PROFILE=$__credsh_profile"
-  __credsh_lease= __credsh_label= __credsh_profile= __credsh_said=
+  __credsh_restore
+  __credsh_lease= __credsh_label= __credsh_profile= __credsh_default= __credsh_said=
   __credsh_exp=$__credsh_never __credsh_window=$__credsh_never __credsh_must=$__credsh_never __credsh_due=$__credsh_never __credsh_tick=0
 }
 
@@ -58,8 +64,22 @@ __credsh_load() {
   [[ -n $__credsh_lease && -f $file && -O $file ]] && builtin source $file
 }
 
+# The program. With the standard names it sees the surroundings as they were before the lease: this shell's own output
+# would else be a source like any other once the store has lost the lease, and a role's base not the profile it was.
+__credsh_run() {
+  if [[ -n $__credsh_prefix || -z $__credsh_label || ${AWS_ACCESS_KEY_ID-} != "$__credsh_key" ]]; then
+    $__credsh_exe "$@"
+  else
+    (
+      builtin unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_CREDENTIAL_EXPIRATION
+      __credsh_restore
+      exec $__credsh_exe "$@"
+    )
+  fi
+}
+
 __credsh_program() {
-  $__credsh_exe hook --shell=zsh --lease=$__credsh_lease "$@" "${__credsh_args[@]}" </dev/null
+  __credsh_run hook --shell=zsh --lease=$__credsh_lease "$@" "${__credsh_args[@]}" </dev/null
 }
 
 # Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C. That ends this function too, hence the
@@ -135,12 +155,12 @@ __credsh_preexec() {
 function credsh {
   case $1 in
     (refresh|clear) ;;
-    (doctor) CREDSH_HOOK="zsh$(__credsh_report)" $__credsh_exe "$@"; return ;;
-    (*) $__credsh_exe "$@"; return ;;
+    (doctor) CREDSH_HOOK="zsh$(__credsh_report)" __credsh_run "$@"; return ;;
+    (*) __credsh_run "$@"; return ;;
   esac
   local code
   local -i result=0
-  code=$($__credsh_exe --hooked=zsh "$@") || result=$?
+  code=$(__credsh_run --hooked=zsh "$@") || result=$?
   if [[ $code == __credsh_* ]]; then
     builtin eval "$code"
     __credsh_draw $EPOCHSECONDS
@@ -190,7 +210,7 @@ __credsh_start() {
   # An array, as no child inherits those: what a parent under ALL_EXPORT exports is not in place here.
   if [[ ${(t)__credsh_installed-} != array* ]]; then
     __credsh_installed=(1)
-    typeset -g __credsh_said= __credsh_profile= __credsh_lease= __credsh_label=
+    typeset -g __credsh_said= __credsh_profile= __credsh_default= __credsh_lease= __credsh_label= __credsh_key=
     typeset -gi __credsh_asked=0 __credsh_tick=0 __credsh_exp=__credsh_never __credsh_window=__credsh_never __credsh_must=__credsh_never __credsh_due=__credsh_never
     typeset -ga precmd_functions preexec_functions
     precmd_functions+=(__credsh_precmd)
