@@ -3,8 +3,8 @@
 
 mod support;
 
-use support::pty::{Session, Shell};
 use support::Sandbox;
+use support::pty::{Session, Shell};
 
 in_every_shell! {
     own_keys_are_no_source_once_the_store_is_gone
