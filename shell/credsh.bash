@@ -64,10 +64,11 @@ __credsh_drop() {
 }
 
 # Takes over what a renewal, this shell's or another's, left in the store: no fork. The file's owner is looked
-# at here too, as the store may have been made by somebody else since `init` looked.
+# at here too, as the store may have been made by somebody else since `init` looked; and a link of theirs could name
+# any file of ours.
 __credsh_load() {
   \builtin local file="$__credsh_store/$__credsh_lease.sh"
-  if [[ -n $__credsh_lease && -f $file && -O $file ]]; then \builtin . "$file"; fi
+  if [[ -n $__credsh_lease && -f $file && -O $file && ! -L $file ]]; then \builtin . "$file"; fi
 }
 
 # The program. With the standard names it sees the surroundings as they were before the lease: this shell's own output
@@ -296,6 +297,8 @@ __credsh_install() {
 __credsh_start() {
   \builtin local inherited="${CREDSH_LEASE-}"
   __credsh_exe=$1 __credsh_prefix=$2 __credsh_side=$3 __credsh_store=$4
+  # Where a dumb terminal has its cursor cannot be told.
+  if [[ $__credsh_side == right && ${TERM-dumb} == dumb ]]; then __credsh_side=left; fi
   # An array, as no child inherits those: what a parent under `set -a` exports, functions too, is not in place here.
   if [[ ${__credsh_installed[1]-} != 1 ]]; then
     __credsh_installed=([1]=1) __credsh_asked=0 __credsh_said='' __credsh_profile='' __credsh_default='' __credsh_text='' __credsh_color='' __credsh_reset=''

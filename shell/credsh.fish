@@ -85,10 +85,24 @@ function __credsh_drop
 end
 
 # Takes over what a renewal, this shell's or another's, left in the store: no fork. The file's owner is looked
-# at here too, as the store may have been made by somebody else since `init` looked.
+# at here too, as the store may have been made by somebody else since `init` looked; and a link of theirs could name
+# any file of ours.
 function __credsh_load
     set -l file $__credsh_store/$__credsh_lease.fish
-    test -n "$__credsh_lease" -a -f $file -a -O $file; and builtin source $file
+    test -n "$__credsh_lease" -a -f $file -a -O $file -a ! -L $file; and builtin source $file
+end
+
+# The program. With the standard names it sees the surroundings as they were before the lease: this shell's own output
+# would else be a source like any other once the store has lost the lease, and a role's base not the profile it was.
+function __credsh_run
+    if test -n "$__credsh_prefix" -o -z "$__credsh_label" -o "$AWS_ACCESS_KEY_ID" != "$__credsh_key"
+        $__credsh_exe $argv
+        return
+    end
+    set -l without -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u AWS_SESSION_TOKEN -u AWS_CREDENTIAL_EXPIRATION
+    test -n "$__credsh_profile"; and not set -q AWS_PROFILE; and set -a without AWS_PROFILE=$__credsh_profile
+    test -n "$__credsh_default"; and not set -q AWS_DEFAULT_PROFILE; and set -a without AWS_DEFAULT_PROFILE=$__credsh_default
+    command env $without $__credsh_exe $argv
 end
 
 # The program. With the standard names it sees the surroundings as they were before the lease: this shell's own output
@@ -112,6 +126,11 @@ end
 # pause is set beforehand: or each further command would be held up again.
 function __credsh_wait
     __credsh_defer (math $argv[1] + 10)
+    # fish would tell of a program that is gone with all the functions that wanted it.
+    if not test -x $__credsh_exe
+        printf 'credsh: cannot run %s\n' $__credsh_exe >&2
+        return 0
+    end
     set -l code (CREDSH_WAIT="$CREDSH_WAIT" __credsh_program --wait | string collect)
     if string match -q '__credsh_*' -- $code
         builtin eval $code

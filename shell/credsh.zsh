@@ -61,10 +61,11 @@ __credsh_drop() {
 }
 
 # Takes over what a renewal, this shell's or another's, left in the store: no fork. The file's owner is looked
-# at here too, as the store may have been made by somebody else since `init` looked.
+# at here too, as the store may have been made by somebody else since `init` looked; and a link of theirs could name
+# any file of ours.
 __credsh_load() {
   local file=$__credsh_store/$__credsh_lease.sh
-  [[ -n $__credsh_lease && -f $file && -O $file ]] && builtin source $file
+  [[ -n $__credsh_lease && -f $file && -O $file && ! -L $file ]] && builtin source $file
 }
 
 # The program. With the standard names it sees the surroundings as they were before the lease: this shell's own output

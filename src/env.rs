@@ -136,9 +136,17 @@ impl Env {
         found.or_else(|| std::env::current_exe().ok()).unwrap_or_else(|| self.argv0.clone())
     }
 
+    /// The file that `variable` names, from wherever it is looked at: a renewal in the background has another working
+    /// directory. `~/` is the home, as to the AWS CLI.
+    pub fn path(&self, variable: &str) -> Option<PathBuf> {
+        let given = self.get(variable)?;
+        let home = self.get("HOME").zip(given.strip_prefix("~/")).map(|(home, rest)| Path::new(home).join(rest));
+        let path = home.unwrap_or_else(|| PathBuf::from(given));
+        Some(std::path::absolute(&path).unwrap_or(path))
+    }
+
     /// `~/.aws/NAME`, or the file that `variable` names instead.
     pub fn aws_file(&self, variable: &str, name: &str) -> Option<PathBuf> {
-        let given = self.get(variable).map(PathBuf::from);
-        given.or_else(|| self.get("HOME").map(|home| Path::new(home).join(".aws").join(name)))
+        self.path(variable).or_else(|| self.get("HOME").map(|home| Path::new(home).join(".aws").join(name)))
     }
 }

@@ -73,12 +73,18 @@ impl Lease {
     }
 
     /// Takes the answer of a renewal. One that ends no later is not a rotation (CloudShell's endpoint rotates
-    /// at its own pace): no error, nothing replaced, ask again later.
+    /// at its own pace): no error, nothing replaced, ask again later. By AWS's own word, as the local clock may have been
+    /// set since: then the same end has another place on it.
     #[must_use]
     pub fn renewed(self, answer: Lease, random: f64) -> Lease {
-        if answer.credentials.expiration.is_some() && answer.expires <= self.expires {
-            let due = answer.asked + self.pause(answer.asked, random);
-            return Lease { due, asked: answer.asked, failures: 0, note: None, hopeless: false, ..self };
+        let no_later = |end| self.credentials.expiration.is_some_and(|own| end <= own);
+        if self.expires > answer.asked && answer.credentials.expiration.is_some_and(no_later) {
+            let moved = self.skew() - answer.skew();
+            let moved = if moved.abs() <= SKEW_NOISE { 0 } else { moved };
+            let (expires, received) = (self.expires + moved, self.received + moved);
+            let lease =
+                Lease { expires, received, asked: answer.asked, failures: 0, note: None, hopeless: false, ..self };
+            return Lease { due: answer.asked + lease.pause(answer.asked, random), ..lease };
         }
         let mut issued = self.issued;
         issued.retain(|id| *id != answer.credentials.access_key_id);
@@ -103,6 +109,11 @@ impl Lease {
         #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "at most 60")]
         let jittered = (base.clamp(1, MINUTE) as f64 * (0.8 + 0.4 * random)).round() as Epoch;
         jittered.max(1)
+    }
+
+    /// The source's clock minus the local one, as it was when `expires` was set.
+    fn skew(&self) -> Epoch {
+        self.credentials.expiration.map_or(0, |end| end - self.expires)
     }
 
     /// Life at receipt, L.
@@ -193,6 +204,22 @@ mod tests {
         assert_eq!(kept.due, 1_000_300 + 60, "R/4 = 75 s, so the minute");
         assert_eq!(kept.received, first.received, "or the window would shrink with every question");
         assert_eq!(kept.note, None);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_right_keeps_no_lease_from_being_renewed() {
+        let (first, later) = (answer(1_000_000, Some(600)), answer(1_000_400, Some(600)));
+        // Received while the local clock was two hours ahead.
+        let ahead =
+            |lease: &Lease| Lease::new(lease.request.clone(), lease.credentials.clone(), lease.received + 7200, -7200);
+        assert_eq!(ahead(&first).expires, first.expires + 7200, "the control");
+        let renewed = ahead(&first).renewed(later.clone(), 0.5);
+        assert_eq!((renewed.credentials, renewed.expires), (later.credentials, later.expires));
+        let same = Lease { asked: 1_000_300, ..first.clone() };
+        let kept = ahead(&first).renewed(same, 0.5);
+        assert_eq!((kept.expires, kept.window(), kept.due), (first.expires, first.window(), 1_000_360));
+        // An end that was not known is known now.
+        assert_eq!(answer(1_000_000, None).renewed(first.clone(), 0.5).expires, first.expires);
     }
 
     #[test]

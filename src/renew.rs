@@ -83,25 +83,30 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
         let failure = lease.note.clone().map(|note| Error::Shared { note, denied: lease.hopeless });
         return outcome(lease, false, failure, env);
     }
-    if lock.is_none() {
+    let Some(lock) = lock else {
         let late = Error::Deadline {
             what: "another credsh that is renewing this lease".into(),
             seconds: terms.deadline.as_secs(),
         };
         return stored.map_or(Err(()), |lease| outcome(lease, false, None, env).map_err(|_| ())).map_err(|()| late);
-    }
+    };
     match (fresh(request, Some(store), env, terms), stored) {
         (Ok(answer), stored) => {
             let lease = stored.map_or(answer.clone(), |stored| stored.renewed(answer, env.random()));
-            save(store, &lease);
-            store.tidy(env);
+            // Cleared while the source was asked: it stays cleared.
+            if lock.stands() {
+                save(store, &lease);
+                store.tidy(env);
+            }
             Ok(Outcome { lease, renewed: true, failure: None })
         }
         (Err(error), Some(stored)) => {
             let hopeless =
                 matches!(error, Error::NeedsPerson { .. }) || matches!(error.kind(), Kind::Denied | Kind::Failed);
             let lease = stored.failed(env.now(), env.random(), one_line(&error), hopeless);
-            save(store, &lease);
+            if lock.stands() {
+                save(store, &lease);
+            }
             outcome(lease, false, Some(error), env)
         }
         (Err(error), None) => Err(error),

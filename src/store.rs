@@ -25,7 +25,15 @@ pub struct Store {
 
 /// One lease's lock. The kernel lets go of it with its holder, however that ends.
 pub struct Lock {
-    _file: File,
+    file: File,
+    path: PathBuf,
+}
+
+impl Lock {
+    /// Whether it still locks anybody out: `clear` removes lock files, and with them what was to be renewed.
+    pub fn stands(&self) -> bool {
+        same_file(&self.file, &self.path)
+    }
 }
 
 /// Where the store is, whether it exists or not: `$XDG_RUNTIME_DIR/credsh`, else the cache directory.
@@ -58,8 +66,10 @@ impl Store {
         match fs::symlink_metadata(dir) {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {
+                // `~/.cache` may have to be made too. A runtime directory that is not there is the end of a session,
+                // after which nobody would ever clean up what was made in its name.
                 DirBuilder::new()
-                    .recursive(true)
+                    .recursive(env.get(env::RUNTIME_DIR).is_none())
                     .mode(0o700)
                     .create(dir)
                     .map_err(Error::io("create the store", dir))?;
@@ -202,9 +212,13 @@ impl Store {
                 .open(&path)
                 .map_err(Error::io("create", &path))?;
             match file.try_lock() {
-                // `clear` removes lock files: a lock on one that is no longer there locks nobody out.
-                Ok(()) if same_file(&file, &path) => return Ok(Some(Lock { _file: file })),
-                Ok(()) => continue,
+                Ok(()) => {
+                    let lock = Lock { file, path: path.clone() };
+                    if lock.stands() {
+                        return Ok(Some(lock));
+                    }
+                    continue;
+                }
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => return Err(Error::io("lock", path)(error)),
             }

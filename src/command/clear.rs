@@ -3,7 +3,6 @@
 use crate::cli::Clear;
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
-use crate::request::Request;
 use crate::shell::Shell;
 use crate::ui;
 
@@ -18,7 +17,7 @@ pub fn run(args: &Clear, hooked: Option<Shell>, env: &Env) -> Result<u8> {
     } else if args.selectors.is_empty() && hooked.is_some() {
         0
     } else {
-        usize::from(store.remove(&Request::resolve(&args.selectors, env)?.id())?)
+        usize::from(store.remove(&super::meant(&args.selectors, Some(&store), env)?.id())?)
     };
     // Another lease's flags leave this shell's variables alone.
     if let Some(shell) = hooked.filter(|_| args.all || args.selectors.is_empty()) {

@@ -86,13 +86,14 @@ fn container(env: &Env) -> Result<Source> {
 }
 
 fn web_identity(env: &Env) -> Result<Source> {
-    let (Some(token_file), Some(role_arn)) = (env.get(env::WEB_IDENTITY_TOKEN_FILE), env.get(env::ROLE_ARN)) else {
+    let (Some(token_file), Some(role_arn)) = (env.path(env::WEB_IDENTITY_TOKEN_FILE), env.get(env::ROLE_ARN)) else {
         return Err(Error::NoSource {
             looked: vec![format!("{} and {} (not both set)", env::WEB_IDENTITY_TOKEN_FILE, env::ROLE_ARN)],
         });
     };
     let session_name = env.get(env::ROLE_SESSION_NAME).map(str::to_owned);
-    Ok(Source::WebIdentity { token_file: token_file.into(), role_arn: role_arn.into(), session_name })
+    let token_file = token_file.to_string_lossy().into_owned();
+    Ok(Source::WebIdentity { token_file, role_arn: role_arn.into(), session_name })
 }
 
 fn of_env(env: &Env) -> Result<Source> {

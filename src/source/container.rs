@@ -28,7 +28,9 @@ pub async fn fetch(uri: &str, asking: &Asking<'_>) -> Result<Credentials> {
     let work = async {
         let endpoint = Endpoint::open(uri, &source, asking).await?;
         let body = endpoint.get().await?;
-        parse(&body).map_err(|reason| Error::BadAnswer { source: source.clone(), reason: endpoint.redact(&reason) })
+        // What is wrong is told of the redacted answer: a reason that is cut short could end within the token.
+        let told = |reason| parse(endpoint.redact(&body).as_bytes()).err().unwrap_or(reason);
+        parse(&body).map_err(|reason| Error::BadAnswer { source: source.clone(), reason: told(reason) })
     };
     let late = Error::Deadline { what: source.clone(), seconds: DEADLINE.as_secs() };
     tokio::time::timeout(DEADLINE, work).await.unwrap_or(Err(late))
@@ -76,7 +78,7 @@ impl<'a> Endpoint<'a> {
                 Err(Failure { error, after, .. }) => (error, after.unwrap_or(pause)),
             };
             // What cannot be tried again in time is told now, with its cause, instead of as a deadline.
-            if start.elapsed() + wait >= DEADLINE || pause > Duration::from_millis(900) {
+            if wait >= DEADLINE.saturating_sub(start.elapsed()) || pause > Duration::from_millis(900) {
                 return Err(error);
             }
             tokio::time::sleep(wait).await;
@@ -99,7 +101,7 @@ impl<'a> Endpoint<'a> {
             return Ok(body);
         }
         let again = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
-        let message = self.redact(&message_of(&body));
+        let message = message_of(&self.redact(&body));
         Err(Failure {
             error: Error::Answer { source: self.source.into(), status: status.as_u16(), message },
             again,
@@ -143,9 +145,11 @@ impl<'a> Endpoint<'a> {
         Failure { error: Error::Unreachable { source: self.source.into(), reason }, again: true, after: None }
     }
 
-    /// An endpoint that echoes the request must not put the token on the screen.
-    fn redact(&self, text: &str) -> String {
-        self.token.as_ref().map_or_else(|| text.to_owned(), |token| text.replace(token.expose(), "**"))
+    /// An endpoint that echoes the request must not put the token on the screen. The whole answer, before a word of it is
+    /// cut off: half a token would not be found.
+    fn redact(&self, body: &[u8]) -> String {
+        let text = String::from_utf8_lossy(body);
+        self.token.as_ref().map_or_else(|| text.clone().into_owned(), |token| text.replace(token.expose(), "**"))
     }
 }
 
@@ -248,9 +252,8 @@ async fn allowed(url: &Url) -> std::result::Result<Vec<SocketAddr>, String> {
 }
 
 /// What an error's body says: `code` and `message` of JSON, else the text of it.
-fn message_of(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    if let Ok(Value::Object(object)) = serde_json::from_str(&text) {
+fn message_of(text: &str) -> String {
+    if let Ok(Value::Object(object)) = serde_json::from_str(text) {
         let parts: Vec<&str> =
             ["code", "message"].iter().filter_map(|name| field(&object, &[name])?.as_str()).collect();
         return ui::clean(&parts.join(": "));
@@ -347,9 +350,9 @@ mod tests {
 
     #[test]
     fn error_bodies() {
-        assert_eq!(message_of(br#"{"code":"BadThing","message":"nope"}"#), "BadThing: nope");
-        assert_eq!(message_of(b"<html><h1>503</h1>\n<p>try later</p></html>"), "503 try later");
-        assert_eq!(message_of(b"\x1b[2Jplain\n"), "[2Jplain");
+        assert_eq!(message_of(r#"{"code":"BadThing","message":"nope"}"#), "BadThing: nope");
+        assert_eq!(message_of("<html><h1>503</h1>\n<p>try later</p></html>"), "503 try later");
+        assert_eq!(message_of("\x1b[2Jplain\n"), "[2Jplain");
     }
 
     fn may_be_asked(uri: &str) -> bool {
