@@ -57,3 +57,10 @@ fn a_dumb_terminal_has_its_indicator_left(shell: Shell) {
     assert_eq!(session.prompt(), "[cloudshell 10m] $ ", "{}", session.text());
     assert!(!session.raw().contains('\u{1b}'), "{:?}", session.raw());
 }
+
+#[test]
+fn a_lease_that_is_gone_is_told_where_nothing_else_is_found() {
+    let run = Sandbox::new().credsh(&["hook", "--shell=bash", "--lease=0123456789abcdef", "--wait"]);
+    assert!(run.stderr.starts_with("credsh: this shell's lease was cleared"), "{run:?}");
+    assert_eq!(run.stdout.trim_end(), "__credsh_drop");
+}

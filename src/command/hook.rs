@@ -111,9 +111,12 @@ fn request(args: &Hook, store: &Store, env: &Env) -> Result<Request> {
     if let (Some(lease), _) = store.load(&args.lease)? {
         return Ok(lease.request);
     }
-    let started_for = Request::resolve(&args.selectors, env)?;
-    if args.lease.is_empty() || started_for.id() == args.lease || !is_id(&args.lease) {
-        return Ok(started_for);
+    let repeats_nothing = args.lease.is_empty() || !is_id(&args.lease);
+    match Request::resolve(&args.selectors, env) {
+        Ok(started_for) if repeats_nothing || started_for.id() == args.lease => return Ok(started_for),
+        // Where the shell was started for nothing, that nothing else is found is not what is wrong.
+        Err(error) if repeats_nothing || !args.selectors.is_empty() => return Err(error),
+        _ => {}
     }
     Err(Error::NoLease { hint: "run `credsh refresh` again" })
 }
