@@ -57,7 +57,8 @@ fn the_profiles_come_back(shell: Shell) {
         ("AWS_DEFAULT_PROFILE", "credsh clear"),
         ("AWS_DEFAULT_PROFILE", "credsh_off"),
     ] {
-        let mut session = start(shell, &configured().with(name, "dev"));
+        let sandbox = configured().with(name, "dev");
+        let mut session = start(shell, &sandbox);
         session.run(end);
         assert_eq!(session.var(name), "dev", "{end}");
     }

@@ -4,21 +4,14 @@ use crate::cli::Clear;
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
 use crate::shell::Shell;
+use crate::store::Store;
 use crate::ui;
 
 /// Forgets; `hooked` is the shell that will evaluate stdout.
 pub fn run(args: &Clear, hooked: Option<Shell>, env: &Env) -> Result<u8> {
-    let Some(store) = super::store(false, env)? else { return Ok(1) };
-    let own = env.get(env::LEASE).filter(|_| args.selectors.is_empty());
-    let cleared = if args.all {
-        store.clear()?
-    } else if let Some(id) = own {
-        usize::from(store.remove(id)?)
-    } else if args.selectors.is_empty() && hooked.is_some() {
-        0
-    } else {
-        usize::from(store.remove(&super::meant(&args.selectors, Some(&store), env)?.id())?)
-    };
+    // A store that cannot be used holds nothing to forget; this shell's variables are its own.
+    let store = super::store(false, env)?;
+    let cleared = store.as_ref().map_or(Ok(0), |store| forget(args, hooked, store, env))?;
     // Another lease's flags leave this shell's variables alone.
     if let Some(shell) = hooked.filter(|_| args.all || args.selectors.is_empty()) {
         ui::print(&shell.call("__credsh_drop", &[])?)?;
@@ -34,5 +27,20 @@ pub fn run(args: &Clear, hooked: Option<Shell>, env: &Env) -> Result<u8> {
             ui::say(format_args!("cleared {count} leases"));
             Ok(0)
         }
+    }
+}
+
+/// Removes what is meant from the store; how many leases that was.
+fn forget(args: &Clear, hooked: Option<Shell>, store: &Store, env: &Env) -> Result<usize> {
+    if args.all {
+        return store.clear();
+    }
+    if !args.selectors.is_empty() {
+        return store.remove(&super::meant(&args.selectors, Some(store), env)?.id()).map(usize::from);
+    }
+    match env.get(env::LEASE) {
+        Some(id) => store.remove(id).map(usize::from),
+        None if hooked.is_some() => Ok(0),
+        None => store.remove(&super::meant(&args.selectors, Some(store), env)?.id()).map(usize::from),
     }
 }
