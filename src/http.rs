@@ -57,15 +57,22 @@ impl Http {
     /// # Errors
     /// As [`Http::pinned`], or `AWS_CA_BUNDLE` is no PEM file.
     pub fn remote(&self) -> Result<Client, String> {
-        self.inner.remote.get_or_init(|| self.build_remote()).clone()
+        self.inner.remote.get_or_init(|| self.build(base())).clone()
+    }
+
+    /// The client for an `https` metadata endpoint: with certificates, and without a proxy.
+    ///
+    /// # Errors
+    /// As [`Http::remote`].
+    pub fn direct(&self) -> Result<Client, String> {
+        self.build(base().no_proxy())
     }
 
     fn local(&self) -> Result<Client, String> {
         self.inner.local.get_or_init(|| without_tls().build().map_err(|error| innermost(&error))).clone()
     }
 
-    fn build_remote(&self) -> Result<Client, String> {
-        let mut builder = base();
+    fn build(&self, mut builder: ClientBuilder) -> Result<Client, String> {
         if let Some(path) = &self.inner.ca_bundle {
             let pem = std::fs::read(path).map_err(|error| format!("AWS_CA_BUNDLE {}: {error}", path.display()))?;
             let certificates = reqwest::Certificate::from_pem_bundle(&pem)

@@ -41,6 +41,8 @@ pub struct Outcome {
     pub lease: Lease,
     /// Whether the source was asked and gave something.
     pub renewed: bool,
+    /// Whether that was what it had given before: it has not rotated yet.
+    pub unchanged: bool,
     pub failure: Option<Error>,
 }
 
@@ -67,13 +69,13 @@ pub fn open_store(env: &Env) -> Result<Option<Store>> {
 pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms) -> Result<Outcome> {
     let Some(store) = store else {
         let lease = fresh(request, None, env, terms)?;
-        return Ok(Outcome { lease, renewed: true, failure: None });
+        return Ok(Outcome { lease, renewed: true, unchanged: false, failure: None });
     };
     let (id, started) = (request.id(), env.now());
     let until = if terms.queue { Instant::now() + terms.deadline } else { Instant::now() };
     let before = load(store, &id)?;
     if let Some(lease) = before.clone().filter(|lease| !wanted(lease, terms.when, started)) {
-        return Ok(Outcome { lease, renewed: false, failure: None });
+        return Ok(Outcome { lease, renewed: false, unchanged: false, failure: None });
     }
     let lock = store.lock(&id, until)?;
     let stored = load(store, &id)?;
@@ -98,7 +100,8 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
                 save(store, &lease);
                 store.tidy(env);
             }
-            Ok(Outcome { lease, renewed: true, failure: None })
+            let unchanged = before.is_some_and(|before| before.credentials == lease.credentials);
+            Ok(Outcome { lease, renewed: true, unchanged, failure: None })
         }
         (Err(error), Some(stored)) => {
             let hopeless =
@@ -126,7 +129,7 @@ fn outcome(lease: Lease, renewed: bool, failure: Option<Error>, env: &Env) -> Re
             source: lease.request.label(),
             reason: "its credentials are over, and another renewal is still at work".into(),
         }),
-        (_, failure) => Ok(Outcome { lease, renewed, failure }),
+        (_, failure) => Ok(Outcome { lease, renewed, unchanged: false, failure }),
     }
 }
 

@@ -306,6 +306,13 @@ fn refresh_says_what_it_did() {
     let text = said(&["refresh"]);
     assert!(text.starts_with("credsh: still fresh: cloudshell "), "{text}");
     assert_eq!(endpoint.count(), 1);
+    let text = said(&["refresh", "--force"]);
+    assert!(text.starts_with("credsh: asked, and the source has no newer ones yet: cloudshell "), "{text}");
+    // Others, and they last longer: all this is within a second.
+    endpoint.live(700);
+    endpoint.expire();
+    let text = said(&["refresh", "--force"]);
+    assert!(text.starts_with("credsh: renewed: cloudshell "), "{text}");
     let text = said(&["refresh", "--no-store"]);
     assert!(text.starts_with("credsh: renewed: ") && text.lines().count() == 1, "nothing to load: {text}");
 }

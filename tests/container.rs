@@ -236,3 +236,19 @@ fn an_empty_variable_is_unset() {
     sandbox.credsh(&["export"]).ok();
     sandbox.with(FULL, "").credsh(&["export"]).fails(3, &["no source of credentials was found"]);
 }
+
+/// An https endpoint too: the token would be inside the tunnel, but the proxy would see whom it is for.
+#[test]
+fn an_https_endpoint_is_not_asked_through_a_proxy_either() {
+    let trap = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    trap.set_nonblocking(true).unwrap();
+    let proxy = format!("http://127.0.0.1:{}", trap.local_addr().unwrap().port());
+    let closed = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let mut sandbox =
+        Sandbox::new().with("AWS_CONTAINER_CREDENTIALS_FULL_URI", &format!("https://127.0.0.1:{closed}/x"));
+    for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"] {
+        sandbox.set(name, &proxy);
+    }
+    sandbox.credsh(&["refresh"]).fails(5, &["cannot reach the container endpoint (container): connection refused"]);
+    assert!(trap.accept().is_err(), "nobody came to the proxy");
+}

@@ -156,7 +156,7 @@ fn options_and_aliases_of_all_kinds(shell: Shell) {
                     session.run("credsh refresh --force");
                     // Nothing but the prompts and what was asked for.
                     for row in session.text().lines() {
-                        let known = ["$ ", "[cloudshell", "ASIATEST", "END", "credsh: renewed"]
+                        let known = ["$ ", "[cloudshell", "ASIATEST", "END", "credsh: renewed", "credsh: asked, and"]
                             .iter()
                             .any(|start| row.starts_with(start));
                         assert!(known || row.trim_end() == "$", "{setting}, after: {after}: {row}\n{}", session.text());

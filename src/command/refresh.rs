@@ -13,7 +13,7 @@ pub fn run(args: &Refresh, hooked: Option<Shell>, env: &Env) -> Result<u8> {
     let request = super::meant(&args.selectors, store.as_ref(), env)?;
     let when = if args.force { When::Now } else { When::Window };
     let terms = Terms { when, person: true, queue: true, deadline: super::PATIENCE };
-    let Outcome { lease, renewed, failure } = renew::lease(&request, store.as_ref(), env, &terms)?;
+    let Outcome { lease, renewed, unchanged, failure } = renew::lease(&request, store.as_ref(), env, &terms)?;
     if let Some(shell) = hooked {
         ui::print(shell.adopt(&lease)?.expose())?;
         if store.is_none() {
@@ -28,7 +28,11 @@ pub fn run(args: &Refresh, hooked: Option<Shell>, env: &Env) -> Result<u8> {
         ui::say(format_args!("the credentials at hand are kept: {}", prompt::segment(&lease, env.now())));
         return Ok(failure.kind().status());
     }
-    let what = if renewed { "renewed" } else { "still fresh" };
+    let what = match (renewed, unchanged) {
+        (true, false) => "renewed",
+        (true, true) => "asked, and the source has no newer ones yet",
+        (false, _) => "still fresh",
+    };
     ui::say(format_args!("{what}: {}", prompt::segment(&lease, env.now())));
     if hooked.is_none() && store.is_some() {
         let again: Vec<String> = args.selectors.words();

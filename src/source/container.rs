@@ -58,7 +58,7 @@ impl<'a> Endpoint<'a> {
         };
         let url = check(uri).map_err(refused)?;
         let client = if url.scheme() == "https" {
-            asking.http.remote()
+            asking.http.direct()
         } else {
             let addresses = allowed(&url).await.map_err(refused)?;
             http::Http::pinned(url.host_str().unwrap_or_default(), &addresses)
