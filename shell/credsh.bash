@@ -153,6 +153,7 @@ __credsh_prompt() {
   if ((__credsh_clock < __credsh_tick)) && [[ ${PS1-} == *"$__credsh_mark"* ]]; then :; else __credsh_untraced __credsh_cold prompt; fi
 }
 __credsh_preexec() {
+  if [[ $__credsh_clock != EPOCHSECONDS ]]; then __credsh_read_clock; fi
   if ((__credsh_clock >= __credsh_due)); then __credsh_untraced __credsh_cold exec; fi
   \builtin : "${1-}"
 }
@@ -206,6 +207,7 @@ function credsh_off {
       \builtin unset -v "PROMPT_COMMAND[$i]"
     else
       PROMPT_COMMAND[i]=${PROMPT_COMMAND[i]/$'\n'__credsh_prompt/}
+      PROMPT_COMMAND[i]=${PROMPT_COMMAND[i]#__credsh_prompt$'\n'}
     fi
   done
   case $__credsh_commands in # an array only if it was one
@@ -220,20 +222,28 @@ function credsh_off {
 
 # Puts the checks where this bash has a place for them.
 __credsh_install() {
-  \builtin local version="$((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1]))" preexec='' facts locked urg debug
+  \builtin local version="$((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1]))" preexec='' facts locked urg
   # One fork for all that only a builtin's output tells: what is readonly (to try on it would end the eval of this
   # text), whether the traps are free (in posix mode bash lists the default as one, of `-`), what PROMPT_COMMAND is.
-  facts=$(\builtin readonly -p; \builtin echo "@URG"; \builtin trap -p URG; \builtin echo "@DEBUG"; \builtin trap -p DEBUG
+  facts=$(\builtin readonly -p; \builtin echo "@URG"; \builtin trap -p URG
     \builtin echo "@COMMANDS"; \builtin declare -p PROMPT_COMMAND 2>/dev/null || \builtin :)
-  locked=${facts%%@URG*} urg=${facts#*@URG$'\n'} debug=${facts#*@DEBUG$'\n'} facts=${facts#*@COMMANDS}
-  urg=${urg%%@DEBUG*} debug=${debug%%@COMMANDS*} urg=${urg##trap -- - *} debug=${debug##trap -- - *}
-  # By version, never by "is it set": an inherited EPOCHSECONDS is a plain variable before 5.0. SECONDS counts
-  # from t0 by the wall clock, through a suspend too.
+  locked=${facts%%@URG*} urg=${facts#*@URG$'\n'} facts=${facts#*@COMMANDS}
+  urg=${urg%%@COMMANDS*} urg=${urg##trap -- - *}
+  # By version, never by "is it set": an inherited EPOCHSECONDS is a plain variable before 5.0. Below 4.2 SECONDS counts
+  # from t0 by the wall clock, through a suspend too; people set it to 0 to time a command, and then t0 is taken anew.
   if ((version >= 500)); then
     __credsh_clock=EPOCHSECONDS
+  elif ((version >= 402)); then
+    __credsh_clock=__credsh_t0
+    __credsh_read_clock() { \builtin printf -v __credsh_t0 '%(%s)T' -1; }
+    __credsh_read_clock
   else
-    if ((version >= 402)); then \builtin printf -v __credsh_t0 '%(%s)T' -1; else __credsh_t0=$(\command date +%s); fi
-    __credsh_t0=$((__credsh_t0 - SECONDS)) __credsh_clock=__credsh_t0+SECONDS
+    __credsh_clock=__credsh_t0+SECONDS __credsh_seconds=$((SECONDS + 1))
+    __credsh_read_clock() {
+      if ((SECONDS < __credsh_seconds)); then __credsh_t0=$(($(\command date +%s) - SECONDS)); fi
+      __credsh_seconds=$SECONDS
+    }
+    __credsh_read_clock
   fi
   # PS0 is expanded before every command in whatever form, but may not run one in this shell: below 5.3 an
   # arithmetic gate sends the shell a SIGURG, which is ignored by default, and whose trap runs before the command
@@ -256,8 +266,10 @@ __credsh_install() {
     __credsh_ps0=
     if [[ $preexec == functions ]]; then
       preexec_functions+=(__credsh_preexec)
-    elif [[ -z $debug ]]; then
+    elif ((version < 404)) && [[ -z ${__credsh_trap##trap -- - *} ]]; then
       \builtin trap '__credsh_preexec "$_"' DEBUG
+      # Or it would not see the trap, and what it took out would be back when it returns.
+      \builtin declare -ft credsh_off
     fi
   fi
   # bash-preexec is told through its own list: an element behind it in PROMPT_COMMAND breaks it (0.5, 0.6). From 5.1
@@ -282,12 +294,13 @@ __credsh_install() {
       # One string: whoever follows in it wants the last status. Under set -e a failed one would end the shell.
       __credsh_prompt() {
         \builtin local last="$?"
+        if [[ $__credsh_clock != EPOCHSECONDS ]]; then __credsh_read_clock; fi
         if ((__credsh_clock < __credsh_tick)) && [[ ${PS1-} == *"$__credsh_mark"* ]]; then :; else __credsh_untraced __credsh_cold prompt; fi
         if [[ $- == *e* ]]; then last=0; fi
         \builtin return "$last"
       }
-      # shellcheck disable=SC2178
-      PROMPT_COMMAND=${PROMPT_COMMAND:-:}$'\n'__credsh_prompt
+      # shellcheck disable=SC2128,SC2178
+      PROMPT_COMMAND=${PROMPT_COMMAND:+$PROMPT_COMMAND$'\n'}__credsh_prompt
     fi
   fi
   if [[ $locked == *[[:space:]]PS1[=[:space:]]* ]]; then __credsh_side=off; fi
@@ -325,5 +338,8 @@ __credsh_start() {
   if [[ -z $__credsh_label && -n $__credsh_lease ]]; then __credsh_due=0 __credsh_must=0; fi
 }
 
+# Below 4.4, where there is no PS0, a DEBUG trap is the next best; bash tells of the user's only outside a function.
+__credsh_trap=
+if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then __credsh_trap=$(\builtin trap -p DEBUG); fi
 __credsh_start @CREDSH@
 fi
