@@ -168,7 +168,11 @@ function credsh {
 }
 # Which checks are in place, for `credsh doctor`.
 __credsh_report() {
-  if [[ "${PROMPT_COMMAND[*]-} ${precmd_functions[*]-}" == *__credsh_prompt* ]]; then \builtin printf ' prompt'; fi
+  \builtin local last="${PROMPT_COMMAND[*]+"${PROMPT_COMMAND[*]: -1}"} ${precmd_functions[*]+"${precmd_functions[*]: -1}"}"
+  if [[ "${PROMPT_COMMAND[*]-} ${precmd_functions[*]-}" == *__credsh_prompt* ]]; then
+    \builtin printf ' prompt'
+    if [[ $last' ' != *__credsh_prompt' '* ]]; then \builtin printf ' not-last'; fi
+  fi
   if [[ "${PS0-} ${preexec_functions[*]-} $(\builtin trap -p DEBUG)" == *__credsh_* ]]; then \builtin printf ' preexec'; fi
 }
 __credsh_command() {

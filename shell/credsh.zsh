@@ -177,6 +177,7 @@ function credsh {
 # Which checks are in place, for `credsh doctor`.
 __credsh_report() {
   (( $precmd_functions[(I)__credsh_precmd] )) && builtin print -n ' prompt'
+  [[ $precmd_functions[-1] == __credsh_precmd ]] || builtin print -n ' not-last'
   (( $preexec_functions[(I)__credsh_preexec] )) && builtin print -n ' preexec'
 }
 

@@ -12,7 +12,7 @@ use crate::time::Epoch;
 /// The request id of the lease this shell goes on renewing: 16 lower-case hexadecimal digits.
 pub const LEASE: &str = "CREDSH_LEASE";
 /// What a shell's `credsh` function says of its hook to `credsh doctor`: its name, then `prompt` and `preexec` if they are
-/// in place.
+/// in place, and `not-last` if another prompt hook follows.
 pub const HOOK: &str = "CREDSH_HOOK";
 /// How long a command may be held up by a renewal, in seconds; default 3.
 pub const WAIT: &str = "CREDSH_WAIT";

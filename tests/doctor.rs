@@ -252,6 +252,16 @@ fn the_shells_hook(shell: Shell) {
     let mut session = shell.start(&sandbox);
     let out = session.run("credsh doctor");
     assert!(out.contains(&format!("hook: {} prompt preexec", shell.name())) && !out.contains("WRONG"), "{out}");
+    // Another tool's hook behind ours; fish knows no order.
+    if shell != Shell::Fish {
+        session.run("later() { :; }");
+        session.run(shell.pick(
+            "if [ -n \"$BASH_VERSION\" ]; then PROMPT_COMMAND[20]=later; else precmd_functions+=(later); fi",
+            "",
+        ));
+        let out = session.run("credsh doctor");
+        assert!(out.contains("WRONG another tool's prompt hook runs after credsh's"), "{out}");
+    }
     let gone = match shell {
         Shell::Bash => "unset PROMPT_COMMAND",
         Shell::Zsh => "precmd_functions=()",

@@ -241,6 +241,13 @@ fn hook(env: &Env) -> Vec<Finding> {
             "put credsh's line last in the start-up file",
         ));
     }
+    if has("not-last") {
+        findings.push(wrong(
+            "another tool's prompt hook runs after credsh's",
+            "a prompt it sets is seen, and the indicator put back, one prompt late",
+            "put credsh's line last in the start-up file",
+        ));
+    }
     if !has("preexec") {
         findings.push(wrong(
             "the check before a command is gone",
