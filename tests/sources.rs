@@ -25,7 +25,8 @@ fn process(sandbox: &Sandbox, json: &str) -> String {
 #[allow(clippy::needless_pass_by_value, reason = "it ends the run")]
 fn label(run: Run) -> String {
     assert_eq!(run.status, 0, "{run:?}");
-    run.stderr.lines().next().unwrap().trim_start_matches("credsh: renewed: ").split(' ').next().unwrap().to_owned()
+    // "credsh: renewed: LABEL TIME", or that the source has no newer ones yet.
+    run.stderr.lines().next().unwrap().rsplit(": ").next().unwrap().split(' ').next().unwrap().to_owned()
 }
 
 #[test]
