@@ -105,19 +105,6 @@ function __credsh_run
     command env $without $__credsh_exe $argv
 end
 
-# The program. With the standard names it sees the surroundings as they were before the lease: this shell's own output
-# would else be a source like any other once the store has lost the lease, and a role's base not the profile it was.
-function __credsh_run
-    if test -n "$__credsh_prefix" -o -z "$__credsh_label" -o "$AWS_ACCESS_KEY_ID" != "$__credsh_key"
-        $__credsh_exe $argv
-        return
-    end
-    set -l without -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u AWS_SESSION_TOKEN -u AWS_CREDENTIAL_EXPIRATION
-    test -n "$__credsh_profile"; and not set -q AWS_PROFILE; and set -a without AWS_PROFILE=$__credsh_profile
-    test -n "$__credsh_default"; and not set -q AWS_DEFAULT_PROFILE; and set -a without AWS_DEFAULT_PROFILE=$__credsh_default
-    command env $without $__credsh_exe $argv
-end
-
 function __credsh_program
     __credsh_run hook --shell=fish --lease=$__credsh_lease $argv $__credsh_args </dev/null
 end

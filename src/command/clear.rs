@@ -35,12 +35,9 @@ fn forget(args: &Clear, hooked: Option<Shell>, store: &Store, env: &Env) -> Resu
     if args.all {
         return store.clear();
     }
-    if !args.selectors.is_empty() {
-        return store.remove(&super::meant(&args.selectors, Some(store), env)?.id()).map(usize::from);
-    }
     match env.get(env::LEASE) {
-        Some(id) => store.remove(id).map(usize::from),
-        None if hooked.is_some() => Ok(0),
-        None => store.remove(&super::meant(&args.selectors, Some(store), env)?.id()).map(usize::from),
+        Some(id) if args.selectors.is_empty() => store.remove(id).map(usize::from),
+        None if args.selectors.is_empty() && hooked.is_some() => Ok(0),
+        _ => store.remove(&super::meant(&args.selectors, Some(store), env)?.id()).map(usize::from),
     }
 }

@@ -130,12 +130,11 @@ fn load(files: &Files, name: &str) -> Result<Option<aws_config::profile::Profile
 }
 
 /// What credsh asks of a profile; the SDK reads the rest by itself.
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 16] = [
     "aws_access_key_id",
     "credential_process",
     "credential_source",
     "duration_seconds",
-    "endpoint_url",
     "external_id",
     "login_session",
     "mfa_serial",
