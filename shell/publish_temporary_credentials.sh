@@ -14,10 +14,10 @@
 #   ksh93          is known, but where what was given is just what the caller has
 #   mksh           is known in an interactive shell
 #   busybox, yash  cannot be known
-#   dash           `.` drops what it is given, so a $1 is the caller's. That something was dropped is seen if it stands in
-#                  the script or the -c text that is run; typed at a prompt it is not, and one line says so each time
-# Where it is not known and there is a $1, and where an argument was dropped, this refuses. In every shell CREDSH_ROLE=ARN
-# names a role, CREDSH_ROLE=none says that none is meant, and CREDSH_QUIET=1 is -q.
+#   dash           `.` drops what it is given, so a $1 is the caller's. Whether something was dropped is known if the source
+#                  command stands in the script or the -c text that is run, and not where it was typed at a prompt
+# Where it is not known (but in dash: and there is a $1), and where an argument was dropped, this refuses. In every shell
+# CREDSH_ROLE=ARN names a role, CREDSH_ROLE=none says that none is meant, and CREDSH_QUIET=1 is -q.
 # The program is $CREDSH_EXE, or the credsh that printed this, or credsh in PATH.
 
 # The one thing that is ever set in the caller's shell, and only if it traces: the trace would show the secrets. (A Ctrl-C
@@ -29,7 +29,7 @@ test "${-#*[vx]}" = "$-" -o a = "credsh:${_-}" || ! __credsh_was="$- ${_-}" || {
 # A shell of its own, gone when it is done, whose output is code for the caller's; no output at all is a failure too.
 # `&& :` hands a failure to the caller's `||` or `set -e` instead of ending busybox and mksh right here.
 eval "false || $(
-  last=${_-} word='' given=none hook='' print=printf exe=@CREDSH@ code=0 self=publish_temporary_credentials.sh flags='' kept=''
+  last=${_-} word='' line='' given=none hook='' print=printf exe=@CREDSH@ code=0 self=publish_temporary_credentials.sh flags='' kept=''
   set +eu
   flags=${__credsh_was-}
   # Under a trace $_ has moved on to +vx. Else that is a leftover of a Ctrl-C, and only the trace is to be set again.
@@ -44,7 +44,7 @@ eval "false || $(
   elif [ -n "${ZSH_VERSION-}" ]; then
     hook=zsh given=word self=$(eval 'print -r -- "${(%):-%x}"')
     if [ -n "${ZSH_EVAL_CONTEXT-}" ] && [ "${ZSH_EVAL_CONTEXT#*file}" = "$ZSH_EVAL_CONTEXT" ]; then given=run; fi
-  elif [ -f "$0" ] && grep -q '^# credsh: publishes temporary' -- "$0" 2>/dev/null; then given=run
+  elif [ -r "$0" ] && { read -r line; read -r line; } <"$0" && [ "${line#*credsh: publishes temporary}" != "$line" ]; then given=run
   elif [ -n "${KSH_VERSION-}${YASH_VERSION-}" ] || echo '[ "$1" = probe ]' | . /dev/stdin probe; then
     given=unknown
     case ${KSH_VERSION-} in
@@ -55,9 +55,28 @@ eval "false || $(
       (?*) print=ksh given=word ;;
     esac
   else
-    given=ignored
-    if { tr '\0' '\n' <"/proc/$$/cmdline"; [ -f "$0" ] && cat -- "$0"; } 2>/dev/null | grep -Eq 2>/dev/null \
-      '(^|[;&|({[:blank:]])\.[[:blank:]]+[^[:blank:]]*publish_temporary_credentials\.sh[^[:alnum:][:blank:];&|<>)}]?[[:blank:]]+[^[:blank:];&|<>)}#0-9]'; then given=dropped; fi
+    # The text that is run is looked at, by builtins alone, as grep may not be there. Where the source command is not found,
+    # as at a prompt, what it was given cannot be known.
+    given=unseen ends=';&|<>)}#' blank=' 	'
+    look() {
+      while IFS= read -r line || [ -n "$line" ]; do
+        while [ "${line#*publish_temporary_credentials.sh}" != "$line" ]; do
+          before=${line%%publish_temporary_credentials.sh*} line=${line#*publish_temporary_credentials.sh}
+          before=${before%"${before##*["$blank"]}"} word=${line#[\"\']}
+          while [ "${before%["$blank"]}" != "$before" ]; do before=${before%?}; done
+          # What ends in a dot: read has dropped the NUL that parts -c from its text.
+          case $before+$word in (*.+ | *.+["$ends$blank"]*) ;; (*) continue ;; esac
+          while [ "${word#["$blank"]}" != "$word" ]; do word=${word#?}; done
+          case $word in
+            ('' | ["$ends"]* | [0-9]["<>"]*) if [ "$given" = unseen ]; then given=none; fi ;;
+            (*) given=dropped ;;
+          esac
+        done
+      done
+    }
+    for file in "$0" "/proc/$$/cmdline"; do
+      if [ -f "$file" ] && [ -r "$file" ]; then look <"$file"; fi
+    done
   fi
   # Before it runs the source command, the shell has set $_ to its last word: an argument, or the file.
   if [ "$given" = word ]; then

@@ -408,8 +408,8 @@ pub enum Given {
     None,
     /// Its own or its caller's
     Unknown,
-    /// Its caller's: this shell drops what is given
-    Ignored,
+    /// Its caller's: this shell drops what is given, and whether anything was cannot be known
+    Unseen,
     /// Its caller's, and something was given and dropped
     Dropped,
 }

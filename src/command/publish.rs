@@ -41,9 +41,6 @@ pub fn run(args: &Publish, hooked: Option<Shell>, env: &Env) -> Result<u8> {
     } else {
         ui::say(format_args!("published: {segment}"));
     }
-    if args.given == Given::Ignored && args.role.is_empty() {
-        ui::hint("this shell drops what is given to `.`; set CREDSH_ROLE to a role's ARN to publish that role's");
-    }
     Ok(0)
 }
 
@@ -62,13 +59,18 @@ fn asked(args: &Publish) -> Result<Asked> {
     let (flags, words): (Vec<&String>, Vec<&String>) = args.words.iter().partition(|word| is_quiet(word));
     let mut asked = Asked { role: variable.cloned().filter(|role| role != "none"), quiet };
     match args.given {
-        Given::None | Given::Ignored => {}
+        Given::None => {}
         Given::Dropped if variable.is_none() => {
             return refuse(
                 "this shell drops what is given to `.`: set CREDSH_ROLE to the role's ARN or to none, CREDSH_QUIET=1 for -q",
             );
         }
-        Given::Dropped => {}
+        Given::Unseen if variable.is_none() => {
+            return refuse(
+                "this shell drops what is given to `.`, so whether a role was cannot be known: set CREDSH_ROLE to its ARN or to none, CREDSH_QUIET=1 for -q",
+            );
+        }
+        Given::Dropped | Given::Unseen => {}
         // A -q of the caller's does no harm; anything else might be more than was asked for.
         Given::Unknown if words.is_empty() => asked.quiet |= !flags.is_empty(),
         Given::Unknown
