@@ -224,15 +224,43 @@ function credsh_off {
   for name in $(\builtin compgen -v __credsh_); do \builtin unset -v "$name"; done
 }
 
+# What is in the way of the checks: which of the variables are readonly (to try on it would end the eval of this text),
+# what PROMPT_COMMAND is, and whether the user has a trap on SIGURG. From 5.1 on without a fork, as each new shell does it.
+__credsh_survey() {
+  \builtin local IFS=' ' facts line status
+  if (($1 < 501)); then
+    facts=$(\builtin readonly -p; \builtin echo "@COMMANDS"; \builtin declare -p PROMPT_COMMAND 2>/dev/null || \builtin :)
+    locked=${facts%%@COMMANDS*} commands=${facts#*@COMMANDS}
+    case $commands in *'declare -a'*) commands=array ;; *'declare -x'*) commands=exported ;; ?*) commands=string ;; esac
+    for line in PS0 PS1 PROMPT_COMMAND; do
+      if [[ $locked == *[[:space:]]"$line"[=[:space:]]* ]]; then locked+=" @$line "; fi
+    done
+  else
+    # Only what is set may be asked (set -u); what is not cannot be unset if it is readonly.
+    if [[ ${PS0+${PS0@a}} == *r* ]] || ! { [[ -n ${PS0+set} ]] || \builtin unset -v PS0 2>/dev/null; }; then locked+=' @PS0 '; fi
+    if [[ ${PS1+${PS1@a}} == *r* ]]; then locked+=' @PS1 '; fi
+    commands=${PROMPT_COMMAND[*]+-${PROMPT_COMMAND[*]@a}}
+    if [[ $commands == *r* ]] || ! { [[ -n $commands ]] || \builtin unset -v PROMPT_COMMAND 2>/dev/null; }; then locked+=' @PROMPT_COMMAND '; fi
+    case $commands in *a*) commands=array ;; *x*) commands=exported ;; ?*) commands=string ;; esac
+  fi
+  if (($1 < 404 || $1 >= 503)); then \builtin return 0; fi
+  # Only `trap -p` would print it, into a fork; but Linux tells what is caught or ignored, far below the names and ids.
+  # 23 is SIGURG. In posix mode bash lists the default as a trap too, of `-`.
+  \builtin mapfile -t -s 20 status 2>/dev/null </proc/self/status || \builtin :
+  for line in ${status[@]+"${status[@]}"}; do
+    case $line in
+      SigIgn:*) if ((0x${line##*[[:blank:]]} & 1 << 22)); then urg=taken; fi ;;
+      SigCgt:*) if ((0x${line##*[[:blank:]]} & 1 << 22)); then urg=taken; fi; \builtin return 0 ;;
+    esac
+  done
+  urg=$(\builtin trap -p URG)
+  urg=${urg##trap -- - *}
+}
+
 # Puts the checks where this bash has a place for them.
 __credsh_install() {
-  \builtin local version="$((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1]))" preexec='' facts locked urg
-  # One fork for all that only a builtin's output tells: what is readonly (to try on it would end the eval of this
-  # text), whether the traps are free (in posix mode bash lists the default as one, of `-`), what PROMPT_COMMAND is.
-  facts=$(\builtin readonly -p; \builtin echo "@URG"; \builtin trap -p URG
-    \builtin echo "@COMMANDS"; \builtin declare -p PROMPT_COMMAND 2>/dev/null || \builtin :)
-  locked=${facts%%@URG*} urg=${facts#*@URG$'\n'} facts=${facts#*@COMMANDS}
-  urg=${urg%%@COMMANDS*} urg=${urg##trap -- - *}
+  \builtin local version="$((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1]))" preexec='' locked='' commands='' urg=''
+  __credsh_survey "$version"
   # By version, never by "is it set": an inherited EPOCHSECONDS is a plain variable before 5.0. Below 4.2 SECONDS counts
   # from t0 by the wall clock, through a suspend too; people set it to 0 to time a command, and then t0 is taken anew.
   if ((version >= 500)); then
@@ -251,19 +279,21 @@ __credsh_install() {
   fi
   # PS0 is expanded before every command in whatever form, but may not run one in this shell: below 5.3 an
   # arithmetic gate sends the shell a SIGURG, which is ignored by default, and whose trap runs before the command
-  # does. (A DEBUG trap misses subshells, costs at every simple command, and may be the user's.)
+  # does. (A DEBUG trap misses subshells, costs at every simple command, and may be the user's.) From 5.0 on the
+  # substitution stands in a variable that arithmetic looks at only if something is due: in PS0 itself it would be
+  # parsed before every command, which takes longer than all the rest.
   # shellcheck disable=SC2034,SC2016
-  __credsh_gate=([1]=1) __credsh_ps0=
+  __credsh_gate=([1]=1) __credsh_nil='' __credsh_signal='__credsh_gate[$(\builtin kill -URG "$$")1]' __credsh_ps0=
   if [[ -n ${BLE_VERSION-}${bash_preexec_imported-}${__bp_imported-} ]] && ((version < 404)); then preexec=functions; fi
   # shellcheck disable=SC2016
   if ((version >= 503)); then
     __credsh_ps0='${__credsh_gate[EPOCHSECONDS>=__credsh_due]:+${ __credsh_preexec "$_" >&2; }}'
   elif ((version >= 500)); then
-    __credsh_ps0='${__credsh_gate[EPOCHSECONDS>=__credsh_due]:+$(\builtin kill -URG "$$")}'
+    __credsh_ps0='${__credsh_nil:EPOCHSECONDS>=__credsh_due?__credsh_signal:0}'
   elif ((version >= 404)); then
     __credsh_ps0='${__credsh_gate[\D{%s}>=__credsh_due]:+$(\builtin kill -URG "$$")}'
   fi
-  if [[ -n $__credsh_ps0 ]] && [[ $locked != *[[:space:]]PS0[=[:space:]]* ]] && { ((version >= 503)) || [[ -z $urg ]]; }; then
+  if [[ -n $__credsh_ps0 ]] && [[ $locked != *' @PS0 '* ]] && { ((version >= 503)) || [[ -z $urg ]]; }; then
     PS0=$__credsh_ps0${PS0-}
     if ((version < 503)); then \builtin trap '__credsh_preexec "$_"' URG; fi
   else
@@ -282,15 +312,10 @@ __credsh_install() {
   if [[ -n ${bash_preexec_imported-}${__bp_imported-} ]]; then
     __credsh_commands=others
     precmd_functions+=(__credsh_prompt)
-  elif [[ $locked == *[[:space:]]PROMPT_COMMAND[=[:space:]]* ]]; then
+  elif [[ $locked == *' @PROMPT_COMMAND '* ]]; then
     __credsh_commands=others
   else
-    case $facts in
-      '') __credsh_commands=none ;;
-      *'declare -a'*) __credsh_commands=array ;;
-      *'declare -x'*) __credsh_commands=exported ;;
-      *) __credsh_commands=string ;;
-    esac
+    __credsh_commands=${commands:-none}
     if ((version >= 501)); then
       # Only what is set may be counted: set -u.
       PROMPT_COMMAND[${PROMPT_COMMAND[@]+${#PROMPT_COMMAND[@]}} + 7]=__credsh_prompt
@@ -307,7 +332,7 @@ __credsh_install() {
       PROMPT_COMMAND=${PROMPT_COMMAND:+$PROMPT_COMMAND$'\n'}__credsh_prompt
     fi
   fi
-  if [[ $locked == *[[:space:]]PS1[=[:space:]]* ]]; then __credsh_side=off; fi
+  if [[ $locked == *' @PS1 '* ]]; then __credsh_side=off; fi
 }
 
 # EXE PREFIX SIDE STORE LEASE [SELECTOR...]: from `credsh init`.

@@ -229,7 +229,7 @@ function __credsh_wrap
             if set -q __credsh_text[1]
                 # Many prompts begin with an empty line; the segment belongs on the first that shows something.
                 set -l first 1
-                test -z "$lines[1]" -a (count $lines) -gt 1; and set first 2
+                test -z "$lines[1]"; and set -q lines[2]; and set first 2
                 set lines[$first] "$__credsh_text $lines[$first]"
             end
             string join \n -- $lines

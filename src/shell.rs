@@ -21,6 +21,13 @@ const TOKEN: &str = "@CREDSH@";
 /// The options zsh's script is evaluated under, whatever the user's are; sticky for the functions it defines.
 const ZSH: &str = "\\builtin emulate zsh -o no_aliases -o no_xtrace -o no_verbose -o no_err_exit -o no_err_return -c";
 
+/// A script's code, and the line that says what it is: a third of the text is comments, and a shell reads what it is
+/// handed twice, as output and as code, at every start. No line of the scripts that begins with `#` is anything else.
+fn without_comments(script: &str) -> String {
+    let told = |line: &&str| !line.trim_start().starts_with('#') || line.starts_with("# credsh: ");
+    script.lines().filter(told).flat_map(|line| [line, "\n"]).collect()
+}
+
 impl Shell {
     fn script(self) -> &'static str {
         match self {
@@ -35,7 +42,7 @@ impl Shell {
     /// # Errors
     /// A word with a control character.
     pub fn init(self, words: &[&str]) -> Result<String> {
-        let script = self.script().replace(TOKEN, &self.words(words)?);
+        let script = without_comments(self.script()).replace(TOKEN, &self.words(words)?);
         match self {
             Shell::Zsh => Ok(format!("{ZSH} {}\n", literal(&script))),
             Shell::Bash | Shell::Fish => Ok(script),
@@ -238,6 +245,17 @@ mod tests {
         assert!(Shell::Fish.quote("a\u{9b}b").is_err(), "C1 controls are controls too");
         assert_eq!(Grammar::PowerShell.quote("it's \u{2019}").unwrap(), "'it''s \u{2019}\u{2019}'");
         assert!(Grammar::Cmd.quote("100%PATH%").is_err());
+    }
+
+    #[test]
+    fn only_comments_are_left_out() {
+        for shell in Shell::value_variants() {
+            let (text, left) = (shell.script(), without_comments(shell.script()));
+            assert!(left.starts_with("# credsh: ") && left.len() < text.len(), "{shell:?}");
+            assert!(!left.lines().skip(1).any(|line| line.trim_start().starts_with('#')), "{shell:?}");
+            let code = |text: &str| text.lines().filter(|line| !line.trim_start().starts_with('#')).count();
+            assert_eq!(code(&left), code(text), "{shell:?}");
+        }
     }
 
     #[test]

@@ -55,6 +55,7 @@ impl Moto {
 
     fn answers(&self) -> bool {
         let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) else { return false };
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         let mut answer = [0; 12];
         let asked = stream.write_all(b"GET /moto-api/ HTTP/1.0\r\n\r\n").and_then(|()| stream.read_exact(&mut answer));
         asked.is_ok() && answer.ends_with(b"200")
