@@ -10,7 +10,10 @@ use support::Sandbox;
 use support::endpoint::Endpoint;
 use support::pty::{Rc, Session, Shell};
 
-in_every_shell! { fresh_prompts_and_builtins_start_nothing_and_open_nothing }
+in_every_shell! {
+    fresh_prompts_and_builtins_start_nothing_and_open_nothing
+    starting_a_shell_starts_the_program_and_nothing_else
+}
 
 /// Prompts between the marks.
 const PROMPTS: usize = 10;
@@ -41,6 +44,31 @@ fn fresh_prompts_and_builtins_start_nothing_and_open_nothing(shell: Shell) {
     assert!(processes(&due) > PROMPTS);
     let ending = format!(".{}\"", shell.pick("sh", "fish"));
     assert!(due.iter().any(|call| call.contains("open") && call.contains(&ending)), "{due:#?}");
+}
+
+fn starting_a_shell_starts_the_program_and_nothing_else(shell: Shell) {
+    // Outside of CloudShell, and in a nested shell that takes a lease over.
+    let endpoint = Endpoint::start(3599);
+    let held = Sandbox::in_cloudshell(&endpoint);
+    held.credsh(&["refresh"]).ok();
+    let id = held.stored().into_iter().find_map(|name| name.strip_suffix(".json").map(str::to_owned)).unwrap();
+    for sandbox in [Sandbox::new(), held.with("CREDSH_LEASE", &id)] {
+        let started = |rc: Rc| {
+            let log = sandbox.home().join("strace");
+            let trace = "trace=clone,clone3,fork,vfork,execve";
+            drop(rc.start_under(&["strace", "-f", "-qq", "-e", trace, "-o", log.to_str().unwrap()], &sandbox));
+            let text = std::fs::read_to_string(&log).unwrap();
+            let calls =
+                text.lines().filter(|line| !["CLONE_THREAD", "<... ", "= -1"].iter().any(|part| line.contains(part)));
+            processes(&calls.map(str::to_owned).collect::<Vec<_>>())
+        };
+        // What a shell starts only at its first time in a home is not ours.
+        drop(shell.rc().unhooked().start(&sandbox));
+        // One process, one program.
+        assert_eq!(started(shell.rc()), started(shell.rc().unhooked()) + 2, "{:?}", sandbox.stored());
+        // The control: a line that starts one more is counted.
+        assert_eq!(started(shell.rc().unhooked().after("cat /dev/null")), started(shell.rc().unhooked()) + 2);
+    }
 }
 
 /// The calls that start or touch something, of the shell and its children, while `command` is typed at ten prompts.
