@@ -7,6 +7,8 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use support::endpoint::{Behaviour, Endpoint, PATH, TOKEN, now, rfc3339};
 use support::{CREDSH, Run, Sandbox};
@@ -36,6 +38,24 @@ fn the_token_file_wins_and_is_read_anew() {
     sandbox.file("token", "rotated");
     let text = sandbox.credsh(&["refresh", "--force"]).fails(4, &["status 403: Forbidden", "are kept"]);
     assert!(!text.contains("rotated"), "{text}");
+}
+
+/// A renewal in the background leaves the working directory, from which the file was named.
+#[test]
+fn a_relative_token_file_is_found_in_the_background() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with(TOKEN_FILE, "token");
+    sandbox.file("token", TOKEN);
+    sandbox.credsh(&["refresh"]).ok();
+    let stored = || sandbox.stored().into_iter().find(|name| name.ends_with(".json"));
+    let lease = stored().unwrap();
+    std::fs::remove_file(sandbox.store().join(&lease)).unwrap();
+    sandbox.credsh(&["hook", "--shell=bash", &format!("--lease={}", lease.trim_end_matches(".json"))]).ok();
+    let end = Instant::now() + Duration::from_secs(20);
+    while stored().is_none() {
+        assert!(Instant::now() < end, "asked {} times: {:?}", endpoint.count(), sandbox.stored());
+        thread::sleep(Duration::from_millis(50));
+    }
 }
 
 #[test]

@@ -50,8 +50,11 @@ pub fn run(args: &Hook, env: &Env) -> Result<u8> {
 fn start(args: &Hook, env: &Env) -> Result<u8> {
     detach::keep_files_back();
     let exe = env.exe();
+    // It leaves the working directory, which nothing in the background may hold; what is named from there is named anew.
+    let files = env::FILES.iter().filter_map(|name| Some((*name, env.path(name)?)));
     let mut child = Command::new(&exe)
         .args(["hook", "--detached"])
+        .envs(files)
         .arg(format!("--shell={:?}", args.shell).to_lowercase())
         .arg(format!("--lease={}", args.lease))
         .args(args.selectors.words())
