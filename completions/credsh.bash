@@ -405,7 +405,7 @@ _credsh() {
             return 0
             ;;
         credsh__subcmd__init)
-            opts="-h --prefix --prompt --no-auto --off --no-store --source --profile --role --duration --session-name --external-id --mfa-serial --region --help bash zsh fish"
+            opts="-h --prefix --prompt --prompt-time --no-auto --off --no-store --source --profile --role --duration --session-name --external-id --mfa-serial --region --help bash zsh fish"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -417,6 +417,10 @@ _credsh() {
                     ;;
                 --prompt)
                     COMPREPLY=($(compgen -W "left right off" -- "${cur}"))
+                    return 0
+                    ;;
+                --prompt-time)
+                    COMPREPLY=($(compgen -W "left until" -- "${cur}"))
                     return 0
                     ;;
                 --source)
@@ -547,12 +551,16 @@ _credsh() {
             return 0
             ;;
         credsh__subcmd__prompt)
-            opts="-h --help"
+            opts="-h --time --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --time)
+                    COMPREPLY=($(compgen -W "left until" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

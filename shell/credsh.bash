@@ -17,7 +17,7 @@ __credsh_untraced() {
   { [[ $opts != *v* ]] || \builtin set -v; [[ $opts != *x* ]] || \builtin set -x; \builtin return "$code"; } 2>/dev/null
 }
 
-# The program's answer, as code: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE.
+# The program's answer, as code: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE UNTIL ZONE.
 # Times are epoch seconds; they are only ever digits, as bash would execute `a[$(cmd)]` in (( )).
 __credsh_adopt() {
   if [[ $7$8$9${10} == *[!0-9]* ]]; then \builtin return 0; fi
@@ -31,6 +31,8 @@ __credsh_adopt() {
     __credsh_profile=${AWS_PROFILE-${__credsh_profile-}} __credsh_default=${AWS_DEFAULT_PROFILE-${__credsh_default-}}
     \builtin unset -v AWS_SECURITY_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE
   fi
+  # UNTIL is EXPIRES's time of day where TZ is ZONE's.
+  if [[ ${13-} == "${TZ+=$TZ}" ]]; then __credsh_until=${12-}; else __credsh_until=''; fi
   __credsh_tick=0
   if [[ -n ${11} && ${11} != "${__credsh_said-}" ]]; then
     __credsh_said=${11}
@@ -127,7 +129,9 @@ __credsh_draw() {
     elif ((left <= 0)); then
       time=' expired' color=31
     else
-      if ((left < 120)); then
+      if [[ $__credsh_time == until && -n $__credsh_until ]] && ((left < 64800)); then
+        time=" until $__credsh_until" tick=$__credsh_exp
+      elif ((left < 120)); then
         time=" ${left}s" tick=$((now + 1))
       elif ((left <= 5400)); then
         time=" $((left / 60))m" tick=$((__credsh_exp - left / 60 * 60 + 1))
@@ -189,7 +193,7 @@ __credsh_command() {
 
 # Takes all of it out of the shell again.
 function credsh_off {
-  \builtin local i name IFS=$'\n' # compgen answers in lines
+  \builtin local i name first='' IFS=$'\n' # compgen answers in lines
   if [[ ${__credsh_installed[1]-} != 1 ]]; then \builtin return 0; fi
   __credsh_drop
   if [[ -n $__credsh_ps1 ]]; then PS1=${PS1//"$__credsh_ps1"/}; fi
@@ -207,13 +211,16 @@ function credsh_off {
     if [[ ${preexec_functions[i]} == __credsh_preexec ]]; then \builtin unset -v "preexec_functions[$i]"; fi
   done
   for i in ${PROMPT_COMMAND[@]+"${!PROMPT_COMMAND[@]}"}; do
-    if [[ ${PROMPT_COMMAND[i]} == __credsh_prompt ]]; then
+    if [[ ${PROMPT_COMMAND[i]} == __credsh_prompt || ${PROMPT_COMMAND[i]} == "$__credsh_guarded" ]]; then
+      if ((i == 0)); then first=1; fi
       \builtin unset -v "PROMPT_COMMAND[$i]"
     else
-      PROMPT_COMMAND[i]=${PROMPT_COMMAND[i]/$'\n'__credsh_prompt/}
-      PROMPT_COMMAND[i]=${PROMPT_COMMAND[i]#__credsh_prompt$'\n'}
+      PROMPT_COMMAND[i]=${PROMPT_COMMAND[i]/$'\n'"$__credsh_guarded"/}
+      PROMPT_COMMAND[i]=${PROMPT_COMMAND[i]#"$__credsh_guarded"$'\n'}
     fi
   done
+  # Back to where it was before ours came first.
+  if [[ -n $first && -n ${PROMPT_COMMAND[*]+set} ]]; then PROMPT_COMMAND=("${PROMPT_COMMAND[@]}"); fi
   case $__credsh_commands in # an array only if it was one
     none) if [[ -z ${PROMPT_COMMAND[*]+set} ]]; then \builtin unset -v PROMPT_COMMAND; fi ;;
     string | exported) if [[ -n ${PROMPT_COMMAND[*]+set} ]] && ((${#PROMPT_COMMAND[@]} == 1)); then name=${PROMPT_COMMAND[0]-}; \builtin unset -v PROMPT_COMMAND; \builtin printf -v PROMPT_COMMAND %s "$name"; fi ;;
@@ -284,6 +291,9 @@ __credsh_install() {
   # parsed before every command, which takes longer than all the rest.
   # shellcheck disable=SC2034,SC2016
   __credsh_gate=([1]=1) __credsh_nil='' __credsh_signal='__credsh_gate[$(\builtin kill -URG "$$")1]' __credsh_ps0=
+  # Nothing at all once credsh is off: for where a tool may take over the text (starship does) and go on with it.
+  # shellcheck disable=SC2016
+  __credsh_guarded='${__credsh_exe:+"__credsh_prompt"}'
   if [[ -n ${BLE_VERSION-}${bash_preexec_imported-}${__bp_imported-} ]] && ((version < 404)); then preexec=functions; fi
   # shellcheck disable=SC2016
   if ((version >= 503)); then
@@ -317,6 +327,9 @@ __credsh_install() {
   else
     __credsh_commands=${commands:-none}
     if ((version >= 501)); then
+      # With no indicator nothing needs to be last, and the variable shall be there before a tool reads it for the prompt it
+      # makes: first, too.
+      if [[ $__credsh_side == off ]]; then PROMPT_COMMAND=("$__credsh_guarded" ${PROMPT_COMMAND[@]+"${PROMPT_COMMAND[@]}"}); fi
       # Only what is set may be counted: set -u.
       PROMPT_COMMAND[${PROMPT_COMMAND[@]+${#PROMPT_COMMAND[@]}} + 7]=__credsh_prompt
     else
@@ -329,23 +342,23 @@ __credsh_install() {
         \builtin return "$last"
       }
       # shellcheck disable=SC2128,SC2178
-      PROMPT_COMMAND=${PROMPT_COMMAND:+$PROMPT_COMMAND$'\n'}__credsh_prompt
+      PROMPT_COMMAND=${PROMPT_COMMAND:+$PROMPT_COMMAND$'\n'}$__credsh_guarded
     fi
   fi
   if [[ $locked == *' @PS1 '* ]]; then __credsh_side=off; fi
 }
 
-# EXE PREFIX SIDE STORE LEASE [SELECTOR...]: from `credsh init`.
+# EXE PREFIX SIDE TIME STORE LEASE [SELECTOR...]: from `credsh init`.
 __credsh_start() {
   \builtin local inherited="${CREDSH_LEASE-}"
-  __credsh_exe=$1 __credsh_prefix=$2 __credsh_side=$3 __credsh_store=$4
+  __credsh_exe=$1 __credsh_prefix=$2 __credsh_side=$3 __credsh_time=$4 __credsh_store=$5 __credsh_tick=0
   # Where a dumb terminal has its cursor cannot be told.
   if [[ $__credsh_side == right && ${TERM-dumb} == dumb ]]; then __credsh_side=left; fi
   # An array, as no child inherits those: what a parent under `set -a` exports, functions too, is not in place here.
   if [[ ${__credsh_installed[1]-} != 1 ]]; then
     __credsh_installed=([1]=1) __credsh_asked=0 __credsh_said='' __credsh_profile='' __credsh_default='' __credsh_text='' __credsh_color='' __credsh_reset=''
-    __credsh_lease='' __credsh_label='' __credsh_exp=$__credsh_never __credsh_window=$__credsh_never __credsh_must=$__credsh_never
-    __credsh_due=$__credsh_never __credsh_tick=0 __credsh_ps1='' __credsh_mark=''
+    __credsh_lease='' __credsh_label='' __credsh_until='' __credsh_exp=$__credsh_never __credsh_window=$__credsh_never __credsh_must=$__credsh_never
+    __credsh_due=$__credsh_never __credsh_ps1='' __credsh_mark=''
     __credsh_install
   fi
   # shellcheck disable=SC2016
@@ -360,8 +373,8 @@ __credsh_start() {
     __credsh_lease=$inherited
     __credsh_untraced __credsh_load
   fi
-  if [[ -z $__credsh_label ]]; then __credsh_lease=$5; fi
-  \builtin shift 5
+  if [[ -z $__credsh_label ]]; then __credsh_lease=$6; fi
+  \builtin shift 6
   __credsh_args=("$@")
   # Nothing held and something wanted: due at once, and before the first command mandatory.
   if [[ -z $__credsh_label && -n $__credsh_lease ]]; then __credsh_due=0 __credsh_must=0; fi

@@ -12,7 +12,7 @@ functions -q credsh_off; or set -e __credsh_installed
 # Eleven nines: a time that does not come (time.rs, NEVER).
 set -g __credsh_never 99999999999
 
-# The program's answer, as code: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE.
+# The program's answer, as code: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE UNTIL ZONE.
 # Times are epoch seconds, and only ever digits.
 function __credsh_adopt
     string match -qr '^[0-9]{1,11}( [0-9]{1,11}){3}$' -- "$argv[7..10]"; or return 0
@@ -23,6 +23,11 @@ function __credsh_adopt
     set -g __credsh_window $argv[8]
     set -g __credsh_must $argv[9]
     set -g __credsh_due $argv[10]
+    # UNTIL is EXPIRES's time of day where TZ is ZONE's.
+    set -l zone
+    set -q TZ; and set zone =$TZ
+    set -g __credsh_until
+    test "$zone" = "$argv[13]"; and set -g __credsh_until $argv[12]
     set -g __credsh_asked 0
     set -g __credsh_tick 0
     set -gx {$__credsh_prefix}AWS_ACCESS_KEY_ID $argv[3]
@@ -173,7 +178,10 @@ function __credsh_draw
         set time ' expired'
         set color red
     else
-        if test $left -lt 120
+        if test $__credsh_time = until -a -n "$__credsh_until" -a $left -lt 64800
+            set time " until $__credsh_until"
+            set tick $__credsh_exp
+        else if test $left -lt 120
             set time " $left"s
             set tick (math $now + 1)
         else if test $left -le 5400
@@ -297,16 +305,18 @@ function credsh_off
     end
 end
 
-# EXE PREFIX SIDE STORE LEASE [SELECTOR...]: from `credsh init`.
+# EXE PREFIX SIDE TIME STORE LEASE [SELECTOR...]: from `credsh init`.
 function __credsh_start
     set -g __credsh_exe $argv[1]
     set -g __credsh_prefix $argv[2]
     set -g __credsh_side $argv[3]
-    set -g __credsh_store $argv[4]
-    set -g __credsh_clock $argv[4]/clock
+    set -g __credsh_time $argv[4]
+    set -g __credsh_store $argv[5]
+    set -g __credsh_clock $argv[5]/clock
+    set -g __credsh_tick 0
     if not set -q __credsh_installed
         set -g __credsh_installed 1
-        for name in asked tick wraps
+        for name in asked wraps
             set -g __credsh_$name 0
         end
         for name in lease label key profile default said
@@ -323,8 +333,8 @@ function __credsh_start
         set -g __credsh_lease $CREDSH_LEASE
         __credsh_untraced __credsh_load
     end
-    test -n "$__credsh_label"; or set -g __credsh_lease $argv[5]
-    set -g __credsh_args $argv[6..]
+    test -n "$__credsh_label"; or set -g __credsh_lease $argv[6]
+    set -g __credsh_args $argv[7..]
     # Nothing held and something wanted: due at once, and before the first command mandatory.
     if test -z "$__credsh_label" -a -n "$__credsh_lease"
         set -g __credsh_due 0

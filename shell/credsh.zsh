@@ -14,7 +14,7 @@ if [[ -o interactive && ! -o restricted ]] && {
 # Eleven nines: a time that does not come (time.rs, NEVER).
 typeset -g __credsh_never=99999999999
 
-# The program's answer, as code: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE.
+# The program's answer, as code: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE UNTIL ZONE.
 # Times are epoch seconds, and only ever digits: zsh too evaluates what it finds in (( )).
 __credsh_adopt() {
   [[ $7$8$9${10} == <-> ]] || return 0
@@ -28,6 +28,8 @@ __credsh_adopt() {
     __credsh_profile=${AWS_PROFILE-$__credsh_profile} __credsh_default=${AWS_DEFAULT_PROFILE-$__credsh_default}
     builtin unset AWS_SECURITY_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE
   fi
+  # UNTIL is EXPIRES's time of day where TZ is ZONE's.
+  if [[ ${13-} == "${TZ+=$TZ}" ]]; then __credsh_until=${12-}; else __credsh_until=; fi
   __credsh_tick=0
   if [[ -n ${11} && ${11} != $__credsh_said ]]; then
     __credsh_said=${11}
@@ -124,7 +126,9 @@ __credsh_draw() {
     elif (( left <= 0 )); then
       time=' expired' state=3
     else
-      if (( left < 120 )); then
+      if [[ $__credsh_time == until && -n $__credsh_until ]] && (( left < 64800 )); then
+        time=" until $__credsh_until" tick=$__credsh_exp
+      elif (( left < 120 )); then
         time=" ${left}s" tick=$((now + 1))
       elif (( left <= 5400 )); then
         time=" $((left / 60))m" tick=$((__credsh_exp - left / 60 * 60 + 1))
@@ -200,10 +204,10 @@ function credsh_off {
   builtin unfunction -m '__credsh_*' credsh credsh_off
 }
 
-# EXE PREFIX SIDE STORE LEASE [SELECTOR...]: from `credsh init`.
+# EXE PREFIX SIDE TIME STORE LEASE [SELECTOR...]: from `credsh init`.
 __credsh_start() {
   local inherited=${CREDSH_LEASE-}
-  typeset -g __credsh_exe=$1 __credsh_prefix=$2 __credsh_store=$4 __credsh_place= __credsh_segment= __credsh_mark= __credsh_named=
+  typeset -g __credsh_exe=$1 __credsh_prefix=$2 __credsh_time=$4 __credsh_store=$5 __credsh_tick=0 __credsh_place= __credsh_segment= __credsh_mark= __credsh_named=
   if [[ $3 != off ]]; then
     local gap=' ' green='%F{green}' yellow='%F{yellow}' red='%F{red}' end='%f'
     [[ -n ${NO_COLOR-} || ${TERM-dumb} == dumb ]] && green= yellow= red= end=
@@ -215,8 +219,8 @@ __credsh_start() {
   # An array, as no child inherits those: what a parent under ALL_EXPORT exports is not in place here.
   if [[ ${(t)__credsh_installed-} != array* ]]; then
     __credsh_installed=(1)
-    typeset -g __credsh_said= __credsh_profile= __credsh_default= __credsh_lease= __credsh_label= __credsh_key=
-    typeset -gi __credsh_asked=0 __credsh_tick=0 __credsh_exp=__credsh_never __credsh_window=__credsh_never __credsh_must=__credsh_never __credsh_due=__credsh_never
+    typeset -g __credsh_said= __credsh_profile= __credsh_default= __credsh_lease= __credsh_label= __credsh_key= __credsh_until=
+    typeset -gi __credsh_asked=0 __credsh_tick __credsh_exp=__credsh_never __credsh_window=__credsh_never __credsh_must=__credsh_never __credsh_due=__credsh_never
     typeset -ga precmd_functions preexec_functions
     precmd_functions+=(__credsh_precmd)
     preexec_functions+=(__credsh_preexec)
@@ -227,8 +231,8 @@ __credsh_start() {
     __credsh_lease=$inherited
     __credsh_load
   fi
-  [[ -n $__credsh_label ]] || __credsh_lease=$5
-  shift 5
+  [[ -n $__credsh_label ]] || __credsh_lease=$6
+  shift 6
   typeset -ga __credsh_args=("$@")
   # Nothing held and something wanted: due at once, and before the first command mandatory.
   [[ -n $__credsh_label || -z $__credsh_lease ]] || __credsh_due=0 __credsh_must=0

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::format::Format;
+use crate::prompt::Time;
 use crate::selectors::{self, Selectors};
 use crate::shell::{Print, Script, Shell};
 
@@ -37,6 +38,7 @@ Examples:
   credsh init fish | source                        in ~/.config/fish/config.fish
   eval \"$(credsh init bash --profile dev)\"         start with a profile's credentials
   eval \"$(credsh init bash --prompt off)\"          no indicator; CREDSH_PROMPT stays set
+  eval \"$(credsh init bash --prompt-time until)\"   until 14:32: true while the shell idles
   eval \"$(credsh init bash --off)\"                 take the hook out of this shell again")]
     Init(Init),
     /// Renew the credentials, or switch to others
@@ -106,8 +108,9 @@ Where a tool can show a variable, CREDSH_PROMPT has the same text and starts no 
 
 Examples:
   credsh prompt                                    cloudshell 12m
+  credsh prompt --time until                       cloudshell until 14:32
   PS1='$(credsh prompt) $ '                        in a shell without the hook")]
-    Prompt,
+    Prompt(Prompt),
     /// Forget the credentials: this shell's variables, and the stored lease
     #[command(after_help = "\
 Examples:
@@ -172,6 +175,9 @@ pub struct Init {
     /// Where the indicator stands
     #[arg(long, value_enum, default_value_t = Side::Left)]
     pub prompt: Side,
+    /// What it says of the end: 12m, or until 14:32
+    #[arg(long, value_enum, default_value_t = Time::Left, hide_possible_values = true, value_name = "left|until")]
+    pub prompt_time: Time,
     /// Publish nothing until `credsh refresh` is typed, in CloudShell too
     #[arg(long)]
     pub no_auto: bool,
@@ -333,6 +339,14 @@ pub struct Status {
     /// For programs
     #[arg(long)]
     pub json: bool,
+}
+
+/// `credsh prompt`.
+#[derive(Args)]
+pub struct Prompt {
+    /// What it says of the end: 12m, or until 14:32
+    #[arg(long, value_enum, default_value_t = Time::Left, hide_possible_values = true, value_name = "left|until")]
+    pub time: Time,
 }
 
 /// `credsh clear`.

@@ -18,6 +18,8 @@ pub const HOOK: &str = "CREDSH_HOOK";
 pub const WAIT: &str = "CREDSH_WAIT";
 /// `XDG_RUNTIME_DIR`: a private directory in memory, where the store is kept if there is one.
 pub const RUNTIME_DIR: &str = "XDG_RUNTIME_DIR";
+/// The user's time zone, where it is not the machine's.
+const ZONE: &str = "TZ";
 /// No colour, whatever the terminal can do (the `NO_COLOR` convention: set and not empty).
 pub const NO_COLOR: &str = "NO_COLOR";
 /// AWS: the container endpoint, whole (CloudShell, EKS) or as a path on 169.254.170.2 (ECS).
@@ -124,6 +126,12 @@ impl Env {
         Epoch::try_from(since.as_secs()).unwrap_or(Epoch::MAX)
     }
 
+    /// What tells [`time_of_day`]s apart: `=` and the value of `TZ`; empty where it is not set, which is not the same as
+    /// set to nothing.
+    pub fn zone(&self) -> String {
+        self.vars.get(ZONE).map_or(String::new(), |zone| format!("={zone}"))
+    }
+
     /// A number from 0 up to 1, for jitter; the same all through a run. `RandomState` is seeded by the system, which is
     /// enough to keep two shells apart and needs no crate.
     pub fn random(&self) -> f64 {
@@ -151,4 +159,11 @@ impl Env {
     pub fn aws_file(&self, variable: &str, name: &str) -> Option<PathBuf> {
         self.path(variable).or_else(|| self.get("HOME").map(|home| Path::new(home).join(".aws").join(name)))
     }
+}
+
+/// The user's time of day at `time`, 24 hours: `14:32`. jiff itself reads `TZ` and the machine's zone files; where there are
+/// none it is UTC, as to the C library.
+pub fn time_of_day(time: Epoch) -> Option<String> {
+    let time = jiff::Timestamp::from_second(time).ok()?;
+    Some(jiff::tz::TimeZone::system().to_datetime(time).strftime("%H:%M").to_string())
 }

@@ -1,16 +1,52 @@
-//! The prompt segment's text: `cloudshell 12m`. The hooks compute the same text by the same rule, as they may
-//! not start a program for it; a test holds them to it.
+//! The prompt segment's text: `cloudshell 12m`, or `cloudshell until 14:32`. The hooks compute the same text by the same
+//! rule, as they may not start a program for it; a test holds them to it. Only the time of day is not theirs: fish and old
+//! bash know no local time, so it comes with the lease.
 
+use clap::ValueEnum;
+
+use crate::env;
 use crate::lease::Lease;
 use crate::time::{Epoch, NEVER};
+
+/// What the segment says of the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Time {
+    /// `12m`: the time left when the prompt came up
+    Left,
+    /// `until 14:32`: stays true while the shell idles
+    Until,
+}
+
+/// From here on a time of day could be taken for another day's. 18 h, not 24: nobody should have to think.
+const AMBIGUOUS: Epoch = 18 * 3600;
+
+/// [`segment`], with the time as it is wanted.
+pub fn segment_with(time: Time, lease: &Lease, now: Epoch) -> String {
+    let clock = if time == Time::Until { clock(lease) } else { String::new() };
+    labelled(lease, &until(lease.expires, now, &clock))
+}
+
+/// The time of day when the lease ends; empty when that is unknown.
+pub fn clock(lease: &Lease) -> String {
+    if lease.expires == NEVER { String::new() } else { env::time_of_day(lease.expires).unwrap_or_default() }
+}
 
 /// Source and time left: seconds below two minutes, minutes up to ninety, hours above; `expired` after; no time
 /// when the end is unknown. Never longer than the truth: 12m59s is `12m`.
 pub fn segment(lease: &Lease, now: Epoch) -> String {
+    labelled(lease, &left(lease.expires, now))
+}
+
+fn labelled(lease: &Lease, time: &str) -> String {
     let label = lease.request.label();
-    match left(lease.expires, now) {
-        text if text.is_empty() => label,
-        text => format!("{label} {text}"),
+    if time.is_empty() { label } else { format!("{label} {time}") }
+}
+
+/// `until 14:32`; the time left where `clock` is empty, over, or so far away that it could be another day's.
+fn until(expires: Epoch, now: Epoch, clock: &str) -> String {
+    match expires - now {
+        1..AMBIGUOUS if !clock.is_empty() => format!("until {clock}"),
+        _ => left(expires, now),
     }
 }
 
@@ -46,5 +82,21 @@ mod tests {
             assert_eq!(super::left(1_000_000 + left, 1_000_000), text);
         }
         assert_eq!(super::left(crate::time::NEVER, 1_000_000), "");
+    }
+
+    #[test]
+    fn the_time_of_day_only_while_it_is_not_another_days() {
+        let cases = [
+            (0, "14:32", "expired"),
+            (1, "14:32", "until 14:32"),
+            (64799, "14:32", "until 14:32"),
+            (64800, "14:32", "18h"),
+            (90000, "14:32", "25h"),
+            (600, "", "10m"),
+        ];
+        for (left, clock, text) in cases {
+            assert_eq!(super::until(1_000_000 + left, 1_000_000, clock), text, "{left} s, {clock:?}");
+        }
+        assert_eq!(super::until(crate::time::NEVER, 1_000_000, ""), "");
     }
 }

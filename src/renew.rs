@@ -97,7 +97,7 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
             let lease = stored.map_or(answer.clone(), |stored| stored.renewed(answer, env.random()));
             // Cleared while the source was asked: it stays cleared.
             if lock.stands() {
-                save(store, &lease);
+                save(store, &lease, env);
                 store.tidy(env);
             }
             let unchanged = before.is_some_and(|before| before.credentials == lease.credentials);
@@ -108,7 +108,7 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
                 matches!(error, Error::NeedsPerson { .. }) || matches!(error.kind(), Kind::Denied | Kind::Failed);
             let lease = stored.failed(env.now(), env.random(), one_line(&error), hopeless);
             if lock.stands() {
-                save(store, &lease);
+                save(store, &lease, env);
             }
             outcome(lease, false, Some(error), env)
         }
@@ -156,8 +156,8 @@ fn load(store: &Store, id: &str) -> Result<Option<Lease>> {
 }
 
 /// The credentials are in hand: a disk that does not take them is a pity, not a failure.
-fn save(store: &Store, lease: &Lease) {
-    if let Err(error) = store.save(lease) {
+fn save(store: &Store, lease: &Lease, env: &Env) {
+    if let Err(error) = store.save(lease, env) {
         ui::say(format_args!("{error}; other shells will not see this renewal"));
     }
 }

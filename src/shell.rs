@@ -4,9 +4,10 @@
 use clap::ValueEnum;
 
 use crate::credentials::Secret;
+use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::lease::Lease;
-use crate::time;
+use crate::{prompt, time};
 
 /// A shell with a hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -37,7 +38,7 @@ impl Shell {
         }
     }
 
-    /// The hook, started with `words`: program, prefix, side, store, lease, selectors.
+    /// The hook, started with `words`: program, prefix, side, time, store, lease, selectors.
     ///
     /// # Errors
     /// A word with a control character.
@@ -88,11 +89,19 @@ impl Shell {
 
     /// The line with which a hooked shell takes a lease over. Holds its secrets.
     ///
+    /// One line for every shell of the user's, so the end's time of day in it may be another shell's, under another `TZ`.
+    /// Hence its zone goes with it, and a shell whose own differs shows the time left instead: never an hour that is not its
+    /// user's. (An offset handed to each shell by `init` would be that shell's own, but wrong after a change of summer time or
+    /// of the laptop's place; a formatter in each shell is what fish and bash 3.2 do not have.)
+    ///
     /// # Errors
     /// As [`Shell::quote`].
-    pub fn adopt(self, lease: &Lease) -> Result<Secret> {
+    pub fn adopt(self, lease: &Lease, env: &Env) -> Result<Secret> {
         let Lease { credentials, expires, due, .. } = lease;
         let token = credentials.session_token.as_ref().map_or("", Secret::expose);
+        let zone = env.zone();
+        // Not worth a refusal: such a zone is only a reason not to name the hour.
+        let (clock, zone) = if self.quote(&zone).is_ok() { (prompt::clock(lease), zone) } else { Default::default() };
         let words = [
             &lease.request.id(),
             &lease.request.label(),
@@ -105,6 +114,8 @@ impl Shell {
             &lease.mandatory().to_string(),
             &due.to_string(),
             lease.note.as_deref().filter(|_| lease.hopeless).unwrap_or_default(),
+            &clock,
+            &zone,
         ];
         self.call("__credsh_adopt", &words).map(Secret::new)
     }

@@ -172,12 +172,12 @@ impl Store {
     ///
     /// # Errors
     /// A value no shell may be given, or the disk.
-    pub fn save(&self, lease: &Lease) -> Result<()> {
+    pub fn save(&self, lease: &Lease, env: &Env) -> Result<()> {
         let id = lease.request.id();
         // The shells' files first: killed in between, what is lost is that the renewal is known, and not its outcome.
         for shell in [Shell::Bash, Shell::Fish] {
             // Not worth a wait for the disk: made again by the next renewal, and only of use to shells that are alive.
-            self.write(&self.path(&id, shell.lease_file()), shell.adopt(lease)?.expose().as_bytes(), false)?;
+            self.write(&self.path(&id, shell.lease_file()), shell.adopt(lease, env)?.expose().as_bytes(), false)?;
         }
         let path = self.path(&id, "json");
         let json = serde_json::to_vec(lease).map_err(|error| Error::io("write", &path)(error.into()))?;

@@ -73,7 +73,7 @@ fn off_leaves_the_shell_as_it_was(shell: Shell) {
             "function fish_right_prompt\n    echo right\nend\nfunction mine --on-event fish_prompt\n    true\nend",
         ],
     };
-    for (rc, side) in before.iter().flat_map(|rc| [(rc, "left"), (rc, "right")]) {
+    for (rc, side) in before.iter().flat_map(|rc| [(rc, "left"), (rc, "right"), (rc, "off")]) {
         let endpoint = Endpoint::start(600);
         let sandbox = Sandbox::in_cloudshell(&endpoint);
         sandbox.file("state", state(shell));

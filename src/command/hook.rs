@@ -95,7 +95,7 @@ fn wait_for(args: &Hook, env: &Env, deadline: Duration) -> Result<u8> {
                 ui::say(renew::one_line(failure));
                 outcome.lease.note = None;
             }
-            ui::print(args.shell.adopt(&outcome.lease)?.expose())?;
+            ui::print(args.shell.adopt(&outcome.lease, env)?.expose())?;
             Ok(0)
         }
         Err(error) => defer(args, env, &error),

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use crate::cli::{Init, Side};
 use crate::env::Env;
 use crate::error::{Error, Result};
+use crate::prompt::Time;
 use crate::request::Request;
 use crate::store::{self, Store};
 use crate::ui;
@@ -32,6 +33,10 @@ pub fn run(args: &Init, env: &Env) -> Result<u8> {
         Side::Right => "right",
         Side::Off => "off",
     };
+    let time = match args.prompt_time {
+        Time::Left => "left",
+        Time::Until => "until",
+    };
     let (exe, selectors) = (env.exe(), args.store.words(&args.selectors));
     let utf8 = |path: &std::path::Path| {
         path.to_str()
@@ -39,7 +44,7 @@ pub fn run(args: &Init, env: &Env) -> Result<u8> {
             .ok_or(Error::Value { what: format!("the path {}", path.display()), reason: "is not UTF-8" })
     };
     let (exe, place) = (utf8(&exe)?, utf8(&place)?);
-    let mut words = vec![exe.as_str(), &args.prefix, side, &place, &lease];
+    let mut words = vec![exe.as_str(), &args.prefix, side, time, &place, &lease];
     words.extend(selectors.iter().map(String::as_str));
     ui::print(&args.shell.init(&words)?)?;
     Ok(0)

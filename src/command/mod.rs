@@ -42,7 +42,7 @@ pub fn run(cli: Cli, env: &Env) -> Result<u8> {
         Command::Refresh(args) => refresh::run(&args, cli.hooked, env),
         Command::Export(args) => export::run(&args, env),
         Command::Status(args) => status::run(&args, env),
-        Command::Prompt => prompt::run(env),
+        Command::Prompt(args) => prompt::run(&args, env),
         Command::Clear(args) => clear::run(&args, cli.hooked, env),
         Command::Completions { shell } => completions::run(shell),
         Command::Demo(args) => demo::run(&args, env),

@@ -1,15 +1,16 @@
 //! `credsh prompt`: the indicator's text, for prompt tools that can only run a command. Nothing when no lease is held.
 
+use crate::cli::Prompt;
 use crate::env::Env;
 use crate::error::Result;
 use crate::store::Store;
 use crate::{prompt, ui};
 
 /// Prints the segment of this shell's lease.
-pub fn run(env: &Env) -> Result<u8> {
+pub fn run(args: &Prompt, env: &Env) -> Result<u8> {
     let store = Store::open(env).ok();
     if let Some(lease) = super::own_lease(store.as_ref(), env)? {
-        ui::print(&format!("{}\n", prompt::segment(&lease, env.now())))?;
+        ui::print(&format!("{}\n", prompt::segment_with(args.time, &lease, env.now())))?;
     }
     Ok(0)
 }

@@ -28,7 +28,7 @@ pub fn run(args: &Publish, hooked: Option<Shell>, env: &Env) -> Result<u8> {
         ui::say("nothing was published: the variables are as they were");
         return Ok(failure.kind().status());
     }
-    let mut commands = publish(args.print.grammar(), hooked, &lease)?;
+    let mut commands = publish(args.print.grammar(), hooked, &lease, env)?;
     if !quiet {
         commands.extend(args.print.lines(text(&lease, selectors.role.is_some(), env)?.lines())?);
     }
@@ -113,13 +113,13 @@ fn text(lease: &Lease, role: bool, env: &Env) -> Result<String> {
 }
 
 /// Exports the variables; in a hooked shell also adopts the lease, which is then renewed like any other.
-fn publish(grammar: Grammar, hooked: Option<Shell>, lease: &Lease) -> Result<Vec<String>> {
+fn publish(grammar: Grammar, hooked: Option<Shell>, lease: &Lease, env: &Env) -> Result<Vec<String>> {
     let variables = format::variables(&lease.credentials).into_iter();
     let mut commands = variables
         .map(|(name, value)| grammar.set(&format!("{PREFIX}{name}"), value.expose(), true))
         .collect::<Result<Vec<_>>>()?;
     if let Some(shell) = hooked {
-        commands.push(shell.adopt(lease)?.expose().to_owned());
+        commands.push(shell.adopt(lease, env)?.expose().to_owned());
     }
     Ok(commands.iter().map(|command| command.trim_end().to_owned()).collect())
 }

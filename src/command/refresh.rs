@@ -15,7 +15,7 @@ pub fn run(args: &Refresh, hooked: Option<Shell>, env: &Env) -> Result<u8> {
     let terms = Terms { when, person: true, queue: true, deadline: super::PATIENCE };
     let Outcome { lease, renewed, unchanged, failure } = renew::lease(&request, store.as_ref(), env, &terms)?;
     if let Some(shell) = hooked {
-        ui::print(shell.adopt(&lease)?.expose())?;
+        ui::print(shell.adopt(&lease, env)?.expose())?;
         if store.is_none() {
             // Nothing else remembers what was asked for: the shell itself has to repeat it.
             let words = args.store.words(&args.selectors);
