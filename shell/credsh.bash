@@ -150,6 +150,14 @@ __credsh_draw() {
   # PS1 names the variables instead of holding the text: it may be copied, saved and put back (virtualenv does)
   # without the segment growing stale or growing twice. Whoever assigns PS1 outright is followed at the next prompt.
   if [[ ${PS1-} != *"$__credsh_mark"* ]] && \builtin shopt -q promptvars; then PS1=$__credsh_ps1${PS1-}; fi
+  __credsh_gate_last
+}
+
+# At the end of PS0, as a trap that is due while bash (5.2) parses a command substitution behind it makes both of them fail
+# ("unexpected EOF"). Looked at with each drawing: there are tools that prepend, that append, and that assign outright.
+__credsh_gate_last() {
+  \builtin local theirs="${PS0-}"
+  if [[ -n $__credsh_ps0 && $theirs != *"$__credsh_ps0" ]]; then PS0=${theirs//"$__credsh_ps0"/}$__credsh_ps0; fi
 }
 
 # The two checks. Nothing but the comparison while nothing is due.
@@ -304,7 +312,7 @@ __credsh_install() {
     __credsh_ps0='${__credsh_gate[\D{%s}>=__credsh_due]:+$(\builtin kill -URG "$$")}'
   fi
   if [[ -n $__credsh_ps0 ]] && [[ $locked != *' @PS0 '* ]] && { ((version >= 503)) || [[ -z $urg ]]; }; then
-    PS0=$__credsh_ps0${PS0-}
+    __credsh_gate_last
     if ((version < 503)); then \builtin trap '__credsh_preexec "$_"' URG; fi
   else
     __credsh_ps0=

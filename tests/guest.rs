@@ -17,6 +17,7 @@ in_every_shell! {
     trace_shows_no_secret
 }
 in_shells! { prompt_commands_of_all_kinds: bash Bash }
+in_shells! { command_substitutions_in_ps0: bash Bash }
 in_shells! { last_argument_survives: bash Bash, zsh Zsh }
 
 const KEY: &str = "printenv TEMPORARY_AWS_ACCESS_KEY_ID";
@@ -243,6 +244,25 @@ fn trace_shows_no_secret(shell: Shell) {
                         raw.lines().find(|line| line.contains(secret)).unwrap()
                     );
                 }
+            });
+        }
+    });
+}
+
+/// A trap and a command substitution do not go well together in bash 5.2: see `__credsh_gate_last`.
+fn command_substitutions_in_ps0(shell: Shell) {
+    thread::scope(|scope| {
+        for (before, after) in [("PS0='$(echo mine) '", ""), ("", "PS0+='$(echo mine) '"), ("", "PS0='$(echo mine) '")]
+        {
+            scope.spawn(move || {
+                let endpoint = Endpoint::start(4);
+                let sandbox = Sandbox::in_cloudshell(&endpoint);
+                let mut session = shell.rc().before(before).after(after).start(&sandbox);
+                let first = session.run(KEY);
+                thread::sleep(Duration::from_secs(5));
+                let next = session.run(KEY);
+                assert_eq!(next, format!("mine {}", endpoint.key()), "{before}{after}");
+                assert_ne!(next, first, "{before}{after}");
             });
         }
     });

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need and is missing: shells, container engines and tools from the system's packages, moto, the
-# AWS CLI, boto3 and cfn-lint in a Python venv in target/, and nushell from npm beside it. Does nothing on a machine that
-# has them. A required tool that cannot be had is a failure, never a skip.
+# AWS CLI, boto3 and cfn-lint in a Python venv in target/, and nushell from npm and starship from crates.io beside it. Does
+# nothing on a machine that has them. A required tool that cannot be had is a failure, never a skip.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -51,7 +51,19 @@ if [[ ! -x $npm/nu || $(cat "$npm/wanted" 2>/dev/null) != "$nu" ]]; then
   echo "$nu" >"$npm/wanted"
 fi
 
-tools=("${packages[@]%%:*}" busybox "$venv/bin/moto_server" "$venv/bin/aws" "$venv/bin/cfn-lint" "$npm/nu")
+# Not in Debian either. As it is built for debugging: that is minutes less, and its speed is no test's business.
+prompts=target/tools
+starship=1.27.0
+if [[ ! -x $prompts/bin/starship || $(cat "$prompts/wanted" 2>/dev/null) != "$starship" ]]; then
+  echo "setup: starship $starship from crates.io"
+  # By its own lock, in a place of its own; the battery and notification modules would want system libraries.
+  CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug --no-default-features --force \
+    --root "$prompts" --target-dir "$prompts/build" "starship@$starship"
+  rm -r "$prompts/build"
+  echo "$starship" >"$prompts/wanted"
+fi
+
+tools=("${packages[@]%%:*}" busybox "$venv/bin/moto_server" "$venv/bin/aws" "$venv/bin/cfn-lint" "$npm/nu" "$prompts/bin/starship")
 for tool in "${tools[@]}"; do
   command -v "$tool" >/dev/null || { echo "setup: $tool is still missing" >&2; exit 1; }
 done

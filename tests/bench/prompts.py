@@ -63,7 +63,12 @@ def configurations(shell):
         "credsh": plain + hook_of(shell, "credsh"),
     }
     others = [tool for tool in ("direnv", "zoxide", "starship") if shutil.which(tool)]
-    return {**table, **{tool: plain + hook_of(shell, tool) for tool in others}}
+    return {**table, **{label(tool): plain + hook_of(shell, tool) for tool in others}}
+
+
+def label(tool):
+    """A tool's name, and whether it is the one that tests/setup.sh has built: not as fast as it could be."""
+    return f"{tool} (debug build)" if "target/tools" in shutil.which(tool) else tool
 
 
 def start(shell, rc, env, home, tracer=()):

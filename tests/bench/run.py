@@ -56,6 +56,8 @@ def check(credsh):
 def main():
     credsh = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / "target/dist/credsh"
     check(credsh)
+    # After the machine's own, which are as people use them.
+    os.environ["PATH"] += f":{ROOT / 'target/tools/bin'}"
     processes.adopt_orphans()
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryDirectory(dir=memory) as runtime:

@@ -284,9 +284,10 @@ impl Session {
         self.screen.screen().cursor_position().0.into()
     }
 
-    /// Whether a prompt is all there is on the cursor's line.
+    /// Whether a prompt is all there is on the cursor's line. `#` is root's, where the shell has a say in it.
     pub fn at_prompt(&self) -> bool {
-        self.prompt().ends_with("$ ")
+        let prompt = self.prompt();
+        prompt.ends_with("$ ") || prompt.ends_with("# ")
     }
 
     /// Waits for `seen`, looking whenever the screen has changed.
