@@ -224,3 +224,26 @@ fn what_is_not_tested_here_says_so() {
         assert_eq!(line.contains("(untested)"), !tested, "{line}");
     }
 }
+
+/// Told another version, as in `old_bash.rs`: there PROMPT_COMMAND is one string, which starship takes over.
+#[test]
+fn starship_after_the_hook_of_an_older_bash() {
+    for version in [404, 500] {
+        let endpoint = Endpoint::start(4);
+        let sandbox = Sandbox::in_cloudshell(&endpoint);
+        with_starship(&sandbox, &recipe("starship", "toml"));
+        let told = format!("sed 's/BASH_VERSINFO.0. [*] 100 + BASH_VERSINFO.1./{version}/g'");
+        let lines = format!("eval \"$(credsh init bash --prompt off | {told})\"\neval \"$({STARSHIP} init bash)\"");
+        let mut session = Shell::Bash.rc().unhooked().before(&lines).start(&sandbox);
+        session.key();
+        endpoint.behave(Behaviour::Close);
+        thread::sleep(Duration::from_secs(5));
+        session.enter();
+        assert_eq!(shown(&session), "[cloudshell expired] $ ", "{version}");
+        // That the renewal failed is said once, before this.
+        line(&mut session, "credsh_off");
+        line(&mut session, "sh -c 'exit 7'");
+        assert_eq!(shown(&session), "<7>$ ", "{version}");
+        assert!(!session.text().to_lowercase().contains("not found"), "{version}: {}", session.text());
+    }
+}
