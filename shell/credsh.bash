@@ -180,7 +180,10 @@ function credsh {
 }
 # Which checks are in place, for `credsh doctor`.
 __credsh_report() {
-  \builtin local last="${PROMPT_COMMAND[*]+"${PROMPT_COMMAND[*]: -1}"} ${precmd_functions[*]+"${precmd_functions[*]: -1}"}"
+  \builtin local all last
+  all=(${PROMPT_COMMAND[@]+"${PROMPT_COMMAND[@]}"}) # of a string `: -1` would be the last letter
+  last="${all[*]+"${all[*]: -1}"} ${precmd_functions[*]+"${precmd_functions[*]: -1}"}"
+  last=${last/"$__credsh_guarded"/__credsh_prompt}
   if [[ "${PROMPT_COMMAND[*]-} ${precmd_functions[*]-}" == *__credsh_prompt* ]]; then
     \builtin printf ' prompt'
     if [[ $last' ' != *__credsh_prompt' '* ]]; then \builtin printf ' not-last'; fi

@@ -54,6 +54,10 @@ fn the_status_passes_through_the_one_string() {
         session.run("PROMPT_COMMAND+=$'\\n''last=$?'");
         session.type_line("(exit 3)");
         assert_eq!(session.run("echo $last"), "3", "{version}");
+        assert_eq!(session.run("echo $(__credsh_report)"), "prompt not-last preexec", "{version}");
+        session.run("PROMPT_COMMAND=${PROMPT_COMMAND%$'\n'*}");
+        assert_eq!(session.run("echo $(__credsh_report)"), "prompt preexec", "{version}");
+        session.run("PROMPT_COMMAND+=$'\n''last=$?'");
         session.run("credsh_off");
         // Nothing is left, and nothing runs.
         assert_eq!(session.run("compgen -v __credsh_; compgen -A function credsh; trap -p DEBUG URG"), "", "{version}");
