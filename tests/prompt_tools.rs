@@ -46,12 +46,6 @@ fn both_orders(shell: Shell, args: &str) -> [Rc; 2] {
     [shell.rc().init(args).before(&line), shell.rc().init(args).after(&line)]
 }
 
-fn line(session: &mut Session, text: &str) {
-    let row = session.row();
-    session.type_line(text);
-    session.wait_for("the prompt", |session| session.row() > row && session.at_prompt());
-}
-
 fn a_prompt_of_ones_own(shell: Shell) {
     let endpoint = Endpoint::start(599);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
@@ -80,16 +74,16 @@ fn starship_shows_it(shell: Shell) {
         let colour = session.screen().cell(u16::try_from(session.row()).unwrap(), 1).unwrap().fgcolor();
         assert_eq!(colour, vt100::Color::Idx(2));
         endpoint.live(3599);
-        line(&mut session, "credsh refresh --force");
+        session.line("credsh refresh --force");
         assert_eq!(shown(&session), "[cloudshell 59m] $ ");
-        line(&mut session, "sh -c 'exit 7'");
+        session.line("sh -c 'exit 7'");
         assert_eq!(shown(&session), "[cloudshell 59m] <7>$ ");
         assert_eq!(session.run(&format!("sh -c 'exit 7'\recho {}", shell.status())).lines().last(), Some("7"));
-        line(&mut session, "false | true | sh -c 'exit 3'");
+        session.line("false | true | sh -c 'exit 3'");
         assert_eq!(shown(&session), "[cloudshell 59m] <1 0 3>$ ");
         assert_eq!(session.run("credsh_off"), "");
         for _ in 0..2 {
-            line(&mut session, "sh -c 'exit 7'");
+            session.line("sh -c 'exit 7'");
             assert_eq!(shown(&session), "<7>$ ");
         }
         assert!(!session.text().to_lowercase().contains("not found"), "{}", session.text());
@@ -118,12 +112,12 @@ fn starship_beside_the_indicator(shell: Shell) {
         let mut session = rc.start(&sandbox);
         session.key();
         for _ in 0..3 {
-            line(&mut session, "false | true | sh -c 'exit 3'");
+            session.line("false | true | sh -c 'exit 3'");
             assert_eq!(shown(&session), "[cloudshell 9m] <1 0 3>$ ");
         }
         assert_eq!(session.run("credsh_off"), "");
         for _ in 0..2 {
-            line(&mut session, "sh -c 'exit 7'");
+            session.line("sh -c 'exit 7'");
             assert_eq!(shown(&session), "<7>$ ");
         }
     }
@@ -241,8 +235,8 @@ fn starship_after_the_hook_of_an_older_bash() {
         session.enter();
         assert_eq!(shown(&session), "[cloudshell expired] $ ", "{version}");
         // That the renewal failed is said once, before this.
-        line(&mut session, "credsh_off");
-        line(&mut session, "sh -c 'exit 7'");
+        session.line("credsh_off");
+        session.line("sh -c 'exit 7'");
         assert_eq!(shown(&session), "<7>$ ", "{version}");
         assert!(!session.text().to_lowercase().contains("not found"), "{version}: {}", session.text());
     }

@@ -221,8 +221,13 @@ impl Session {
 
     /// Enter on an empty line, until the next prompt is there.
     pub fn enter(&mut self) {
+        self.line("");
+    }
+
+    /// Types a line and Enter, and waits for the next prompt.
+    pub fn line(&mut self, line: &str) {
         let row = self.row();
-        self.type_line("");
+        self.type_line(line);
         self.wait_for("the next prompt", |session| session.row() > row && session.at_prompt());
     }
 
