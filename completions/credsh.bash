@@ -576,7 +576,7 @@ _credsh() {
             fi
             case "${prev}" in
                 --given)
-                    COMPREPLY=($(compgen -W "own run none unknown ignored dropped" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "own run none unknown unseen dropped" -- "${cur}"))
                     return 0
                     ;;
                 --print)

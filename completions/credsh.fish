@@ -253,7 +253,7 @@ complete -c credsh -n "__fish_credsh_using_subcommand publish" -l given -d 'What
 run\t'Its own, as it was not sourced, but run'
 none\t'Its caller\'s'
 unknown\t'Its own or its caller\'s'
-ignored\t'Its caller\'s: this shell drops what is given'
+unseen\t'Its caller\'s: this shell drops what is given, and whether anything was cannot be known'
 dropped\t'Its caller\'s, and something was given and dropped'"
 complete -c credsh -n "__fish_credsh_using_subcommand publish" -l print -d 'How the shell prints' -r -f -a "printf\t'`printf`'
 ksh\t'`print -r`, as mksh has no other'
