@@ -50,8 +50,8 @@ complete -c credsh -n "__fish_credsh_using_subcommand init" -l prefix -d 'What t
 complete -c credsh -n "__fish_credsh_using_subcommand init" -l prompt -d 'Where the indicator stands' -r -f -a "left\t''
 right\t''
 off\t''"
-complete -c credsh -n "__fish_credsh_using_subcommand init" -l prompt-time -d 'What it says of the end: 12m, or until 14:32' -r -f -a "left\t'`12m`: the time left when the prompt came up'
-until\t'`until 14:32`: stays true while the shell idles'"
+complete -c credsh -n "__fish_credsh_using_subcommand init" -l prompt-time -d 'What it says of the end: 12m, or until 14:32' -r -f -a "left\t''
+until\t''"
 complete -c credsh -n "__fish_credsh_using_subcommand init" -l source -d 'Take them from here, instead of the container endpoint or the SDK\'s default chain' -r -f -a "container\t'The container endpoint: CloudShell, ECS, EKS Pod Identity'
 profile\t'A profile, by its own rules'
 sso\t'A profile\'s IAM Identity Center session'
@@ -201,8 +201,8 @@ complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_s
 complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
 complete -c credsh -n "__fish_credsh_using_subcommand status" -l json -d 'For programs'
 complete -c credsh -n "__fish_credsh_using_subcommand status" -s h -l help -d 'Print help'
-complete -c credsh -n "__fish_credsh_using_subcommand prompt" -l time -d 'What it says of the end: 12m, or until 14:32' -r -f -a "left\t'`12m`: the time left when the prompt came up'
-until\t'`until 14:32`: stays true while the shell idles'"
+complete -c credsh -n "__fish_credsh_using_subcommand prompt" -l time -d 'What it says of the end: 12m, or until 14:32' -r -f -a "left\t''
+until\t''"
 complete -c credsh -n "__fish_credsh_using_subcommand prompt" -s h -l help -d 'Print help'
 complete -c credsh -n "__fish_credsh_using_subcommand clear" -l source -d 'Take them from here, instead of the container endpoint or the SDK\'s default chain' -r -f -a "container\t'The container endpoint: CloudShell, ECS, EKS Pod Identity'
 profile\t'A profile, by its own rules'

@@ -9,6 +9,10 @@ if [[ $- == *i* && $- != *r* ]]; then
 
 # Eleven nines: a time that does not come (time.rs, NEVER).
 __credsh_never=99999999999
+# The check at the prompt, and nothing at all once credsh is off: for where a tool may take over the text (starship does)
+# and go on with it.
+# shellcheck disable=SC2016
+__credsh_guarded='${__credsh_exe:+"__credsh_prompt"}'
 
 # Runs "$@" untraced: a trace (set -x, set -v) of what follows would show the secrets.
 __credsh_untraced() {
@@ -129,7 +133,7 @@ __credsh_draw() {
     elif ((left <= 0)); then
       time=' expired' color=31
     else
-      if [[ $__credsh_time == until && -n $__credsh_until ]] && ((left < 64800)); then
+      if [[ $__credsh_time == until && -n ${__credsh_until-} ]] && ((left < 64800)); then
         time=" until $__credsh_until" tick=$__credsh_exp
       elif ((left < 120)); then
         time=" ${left}s" tick=$((now + 1))
@@ -302,9 +306,6 @@ __credsh_install() {
   # parsed before every command, which takes longer than all the rest.
   # shellcheck disable=SC2034,SC2016
   __credsh_gate=([1]=1) __credsh_nil='' __credsh_signal='__credsh_gate[$(\builtin kill -URG "$$")1]' __credsh_ps0=
-  # Nothing at all once credsh is off: for where a tool may take over the text (starship does) and go on with it.
-  # shellcheck disable=SC2016
-  __credsh_guarded='${__credsh_exe:+"__credsh_prompt"}'
   if [[ -n ${BLE_VERSION-}${bash_preexec_imported-}${__bp_imported-} ]] && ((version < 404)); then preexec=functions; fi
   # shellcheck disable=SC2016
   if ((version >= 503)); then

@@ -176,7 +176,7 @@ pub struct Init {
     #[arg(long, value_enum, default_value_t = Side::Left)]
     pub prompt: Side,
     /// What it says of the end: 12m, or until 14:32
-    #[arg(long, value_enum, default_value_t = Time::Left, hide_possible_values = true, value_name = "left|until")]
+    #[arg(long, value_enum, default_value_t = Time::Left)]
     pub prompt_time: Time,
     /// Publish nothing until `credsh refresh` is typed, in CloudShell too
     #[arg(long)]
@@ -345,7 +345,7 @@ pub struct Status {
 #[derive(Args)]
 pub struct Prompt {
     /// What it says of the end: 12m, or until 14:32
-    #[arg(long, value_enum, default_value_t = Time::Left, hide_possible_values = true, value_name = "left|until")]
+    #[arg(long, value_enum, default_value_t = Time::Left)]
     pub time: Time,
 }
 

@@ -8,12 +8,10 @@ use crate::env;
 use crate::lease::Lease;
 use crate::time::{Epoch, NEVER};
 
-/// What the segment says of the end.
+/// What the segment says of the end: `12m`, true when the prompt came up, or `until 14:32`, which stays true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Time {
-    /// `12m`: the time left when the prompt came up
     Left,
-    /// `until 14:32`: stays true while the shell idles
     Until,
 }
 

@@ -10,6 +10,7 @@ in_every_shell! {
     variable_and_command_say_the_same_of_every_life
     drawn_anew_only_when_its_colour_changes
     never_another_time_zones_hour
+    chosen_anew_by_another_init
 }
 
 /// Half an hour off everybody else's, and in nobody's zone files.
@@ -99,6 +100,20 @@ fn never_another_time_zones_hour(shell: Shell) {
     sandbox.set("TZ", ZONE);
     assert!(until(&start(&sandbox)));
     assert_eq!(endpoint.count(), 1, "the control: it was one lease all the time");
+}
+
+fn chosen_anew_by_another_init(shell: Shell) {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.rc().init("--prompt-time until").start(&sandbox);
+    session.key();
+    session.enter();
+    let until = session.prompt();
+    assert!(until.starts_with("[cloudshell until "), "{until}");
+    for (time, shown) in [("left", "[cloudshell 9m] $ "), ("until", &*until)] {
+        session.line(&shell.init(&format!("--prompt-time {time}")));
+        assert_eq!(session.prompt(), shown);
+    }
 }
 
 #[test]
