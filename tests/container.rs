@@ -47,7 +47,7 @@ fn a_relative_token_file_is_found_in_the_background() {
     let sandbox = Sandbox::in_cloudshell(&endpoint).with(TOKEN_FILE, "token");
     sandbox.file("token", TOKEN);
     sandbox.credsh(&["refresh"]).ok();
-    let stored = || sandbox.stored().into_iter().find(|name| name.ends_with(".json"));
+    let stored = || sandbox.stored().into_iter().find(|name| name.strip_suffix(".json").is_some());
     let lease = stored().unwrap();
     std::fs::remove_file(sandbox.store().join(&lease)).unwrap();
     sandbox.credsh(&["hook", "--shell=bash", &format!("--lease={}", lease.trim_end_matches(".json"))]).ok();
