@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use support::Sandbox;
 use support::endpoint::Endpoint;
-use support::pty::{Session, Shell};
+use support::pty::Shell;
 
 in_every_shell! {
     status_survives
@@ -29,26 +29,19 @@ fn pipe_status(shell: Shell) -> &'static str {
     }
 }
 
-/// Types a line and waits for the prompt after it.
-fn line(session: &mut Session, text: &str) {
-    let row = session.row();
-    session.type_line(text);
-    session.wait_for("the prompt", |session| session.row() > row && session.at_prompt());
-}
-
 fn status_survives(shell: Shell) {
     let endpoint = Endpoint::start(600);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     // From the first prompt on: the first of these commands waits for credentials, later ones do not.
     let mut session = shell.start(&sandbox);
     for _ in 0..2 {
-        line(&mut session, "false");
+        session.line("false");
         assert_eq!(session.run(&format!("echo {}", shell.status())), "1");
-        line(&mut session, "false | true | sh -c 'exit 3'");
+        session.line("false | true | sh -c 'exit 3'");
         assert_eq!(session.run(pipe_status(shell)), "1 0 3");
-        line(&mut session, "credsh refresh --force");
+        session.line("credsh refresh --force");
         assert_eq!(session.run(&format!("echo {}", shell.status())), "0");
-        line(&mut session, "credsh refresh --profile nobody");
+        session.line("credsh refresh --profile nobody");
         assert_ne!(session.run(&format!("echo {}", shell.status())), "0");
     }
     assert!(endpoint.count() > 1, "the control: there were renewals");
@@ -63,7 +56,7 @@ fn status_survives_a_renewal_before_the_command(shell: Shell) {
         ("sh -c 'exit 7'", format!("echo {}", shell.status()), "7"),
         ("false | true | sh -c 'exit 3'", pipe_status(shell).into(), "1 0 3"),
     ] {
-        line(&mut session, command);
+        session.line(command);
         let before = endpoint.key();
         thread::sleep(Duration::from_secs(5));
         let seen = session.run(&format!("{question}; {KEY}"));
@@ -79,7 +72,7 @@ fn last_argument_survives(shell: Shell) {
     let mut session = shell.start(&sandbox);
     session.run(KEY);
     for pause in [0, 5] {
-        line(&mut session, "true one two");
+        session.line("true one two");
         thread::sleep(Duration::from_secs(pause));
         assert_eq!(session.run("echo $_"), "two", "after {pause} s");
     }
@@ -98,7 +91,7 @@ fn prompt_shows_the_status(shell: Shell) {
         let mut session = shell.rc().before(rc).init(&format!("--prompt {side}")).start(&sandbox);
         // Through fresh and due prompts alike.
         for _ in 0..8 {
-            line(&mut session, "false");
+            session.line("false");
             assert!(session.prompt().ends_with(expected), "{side}: {}", session.prompt());
             thread::sleep(Duration::from_millis(400));
         }
@@ -196,7 +189,7 @@ fn prompt_commands_of_all_kinds(shell: Shell) {
                     }
                     assert_ne!(session.run("echo ${count:-none}"), "none", "{kind}, after: {after}");
                     if kind.contains("seen") {
-                        line(&mut session, "false | true | sh -c 'exit 3'");
+                        session.line("false | true | sh -c 'exit 3'");
                         assert_eq!(session.run("echo $seen"), "1 0 3", "{kind}, after: {after}");
                     }
                     assert!(!session.text().contains("bash:"), "{kind}, after: {after}: {}", session.text());
@@ -229,7 +222,7 @@ fn trace_shows_no_secret(shell: Shell) {
                 thread::sleep(Duration::from_secs(7));
                 session.run("echo waited");
                 // A nested shell takes the lease over while its start-up is traced.
-                line(&mut session, shell.name());
+                session.line(shell.name());
                 assert!(session.prompt().starts_with("[cloudshell "), "{}", session.prompt());
                 session.run("credsh clear");
                 let raw = session.raw();

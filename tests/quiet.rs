@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use support::Sandbox;
 use support::endpoint::Endpoint;
-use support::pty::{Rc, Session, Shell};
+use support::pty::{Rc, Shell};
 
 in_every_shell! {
     fresh_prompts_and_builtins_start_nothing_and_open_nothing
@@ -79,13 +79,13 @@ fn calls(rc: Rc, sandbox: &Sandbox, command: &str) -> Vec<String> {
     // The lease is in hand, and what a shell does only once is done.
     for _ in 0..3 {
         session.run("printenv TEMPORARY_AWS_ACCESS_KEY_ID");
-        line(&mut session, command);
+        session.line(command);
     }
-    line(&mut session, "test -e /begin-of-count");
+    session.line("test -e /begin-of-count");
     for _ in 0..PROMPTS {
-        line(&mut session, command);
+        session.line(command);
     }
-    line(&mut session, "test -e /end-of-count");
+    session.line("test -e /end-of-count");
     thread::sleep(Duration::from_millis(100));
     let text = std::fs::read_to_string(&log).unwrap();
     let lines: Vec<&str> = text.lines().collect();
@@ -116,10 +116,4 @@ fn names(calls: &[&String]) -> Vec<String> {
         .iter()
         .map(|call| call.split_whitespace().nth(1).unwrap_or_default().split('"').next().unwrap_or_default().to_owned())
         .collect()
-}
-
-fn line(session: &mut Session, text: &str) {
-    let row = session.row();
-    session.type_line(text);
-    session.wait_for("the prompt", |session| session.row() > row && session.at_prompt());
 }

@@ -305,9 +305,7 @@ impl Session {
                 Ok(bytes) => {
                     self.take(&bytes);
                     // What is there already is looked at together: looking is the slow part.
-                    while let Ok(bytes) = self.incoming.try_recv() {
-                        self.take(&bytes);
-                    }
+                    self.look();
                 }
                 Err(error) => panic!("{:?}: no sign of {what} ({error}):\n{}", self.shell, self.text()),
             }
@@ -327,6 +325,13 @@ impl Session {
     /// Waits until the shell has ended.
     pub fn wait_end(&mut self) {
         self.until("the end of the shell", |session| session.child.try_wait().unwrap().is_some());
+    }
+
+    /// Takes in what has come by now.
+    pub fn look(&mut self) {
+        while let Ok(bytes) = self.incoming.try_recv() {
+            self.take(&bytes);
+        }
     }
 
     fn take(&mut self, bytes: &[u8]) {
