@@ -1,0 +1,167 @@
+//! Other people's hooks, the real ones, loaded before ours and after: each goes on with its own work, and so do we.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use support::Sandbox;
+use support::endpoint::{Endpoint, Rotation};
+use support::pty::{Session, Shell};
+
+in_every_shell! { each_works_beside_us }
+in_shells! { a_debug_trap_and_a_ps0_of_the_users_stay: bash Bash }
+
+/// Another tool with a hook.
+struct Tool {
+    name: &'static str,
+    /// Lines of a start-up file.
+    load: String,
+    /// A command that has it do its work, one that shows that it has, and what that prints.
+    work: &'static str,
+    shows: String,
+    expected: &'static str,
+}
+
+/// What `tests/setup.sh` put into target/.
+fn installed(path: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target").join(path);
+    assert!(path.exists(), "tests/setup.sh installs {}", path.display());
+    path
+}
+
+fn tools(shell: Shell) -> Vec<Tool> {
+    let name = shell.name();
+    let load = |tool: &str, words: &str| {
+        shell.pick(format!("eval \"$({tool} {words} {name})\""), format!("{tool} {words} {name} | source"))
+    };
+    let mut tools = vec![
+        Tool {
+            name: "direnv",
+            load: load("direnv", "hook"),
+            work: "cd ~/work",
+            shows: "echo $FROM_DIRENV".into(),
+            expected: "yes",
+        },
+        Tool {
+            name: "zoxide",
+            load: load("zoxide", "init"),
+            work: "cd ~/work",
+            shows: "zoxide query work | tail -c 6".into(),
+            expected: "/work",
+        },
+        Tool {
+            name: "atuin",
+            load: load("atuin", "init"),
+            work: "sh -c 'exit 7'",
+            shows: "atuin search --exit 7 --limit 1 --format '{command}, {exit}'".into(),
+            expected: "sh -c 'exit 7', 7",
+        },
+    ];
+    if shell == Shell::Bash {
+        let functions =
+            "heard() { heard=$1; }; asked() { asked=$?; }\npreexec_functions+=(heard); precmd_functions+=(asked)";
+        let old = installed("npm/bash-preexec.sh");
+        // As atuin carries it.
+        let new = "eval \"$(atuin init bash | sed -n '/^__atuin_load_builtin_preexec()/,/^}/p')\"";
+        for (name, load) in [
+            ("bash-preexec 0.5", format!("source {}\n{functions}", old.display())),
+            ("bash-preexec 0.6", format!("{new}\n__atuin_load_builtin_preexec\n{functions}")),
+        ] {
+            tools.push(Tool {
+                name,
+                load,
+                work: "sh -c 'exit 3' told",
+                // A function of preexec's sees the line that asks.
+                shows: "echo ${heard%%;*}, $asked".into(),
+                expected: "echo ${heard%%, 3",
+            });
+        }
+    }
+    tools
+}
+
+fn each_works_beside_us(shell: Shell) {
+    thread::scope(|scope| {
+        for tool in tools(shell) {
+            let tool = std::sync::Arc::new(tool);
+            for after in [false, true] {
+                let tool = std::sync::Arc::clone(&tool);
+                scope.spawn(move || beside(shell, &tool, after));
+            }
+        }
+    });
+}
+
+fn beside(shell: Shell, tool: &Tool, after: bool) {
+    let Tool { name, load, .. } = tool;
+    let case = format!("{name}, after: {after}");
+    let endpoint = Endpoint::start(4);
+    endpoint.rotate(Rotation::Always);
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "20").with("DIRENV_LOG_FORMAT", "");
+    sandbox.file("work/.envrc", "export FROM_DIRENV=yes\n");
+    sandbox.file(".config/atuin/config.toml", "update_check = false\nauto_sync = false\n");
+    support::Run::of(sandbox.command("direnv").args(["allow", "work"]).output().unwrap()).ok();
+    let path = format!("PATH={}:$PATH", installed("venv/bin/atuin").parent().unwrap().display());
+    let path = shell.pick(path.clone(), path.replace("PATH=", "set -gx PATH ").replace(":$", " $"));
+    let (before, after_us) = if after { (path, load.as_str()) } else { (format!("{path}\n{load}"), "") };
+    let mut session = shell.rc().before(&before).after(after_us).start(&sandbox);
+    let key = session.key();
+    assert!(key.starts_with("ASIATEST"), "{case}: {key}\n{}", session.text());
+    works(&mut session, tool, &case);
+    for form in shell.pick(
+        ["printenv KEY", "( printenv KEY )", "printenv KEY | cat"],
+        ["printenv KEY", "begin; printenv KEY; end", "printenv KEY | cat"],
+    ) {
+        let before = session.key();
+        thread::sleep(Duration::from_secs(5));
+        let seen = session.run(&form.replace("KEY", "TEMPORARY_AWS_ACCESS_KEY_ID"));
+        assert!(seen.starts_with("ASIATEST") && seen > before, "{case}, {form}: {seen} after {before}");
+    }
+    session.line("false | true | sh -c 'exit 3'");
+    assert_eq!(session.run(&format!("echo {}", shell.status())), "3", "{case}");
+    session.enter();
+    assert_eq!(session.prompt().matches("[cloudshell ").count(), 1, "{case}: {}", session.prompt());
+    session.line("cd ~");
+    session.run("credsh_off");
+    works(&mut session, tool, &case);
+    assert_eq!(session.key(), "", "{case}");
+    assert!(!session.prompt().contains("cloudshell"), "{case}: {}", session.prompt());
+}
+
+#[track_caller]
+fn works(session: &mut Session, tool: &Tool, case: &str) {
+    session.line(tool.work);
+    // Some write it down in the background.
+    session.until(case, |session| session.run(&tool.shows) == tool.expected);
+}
+
+fn a_debug_trap_and_a_ps0_of_the_users_stay(shell: Shell) {
+    let theirs = "trap 'count=$((count + 1))' DEBUG\nPS0='<${count}>\n'";
+    for after in [false, true] {
+        let endpoint = Endpoint::start(4);
+        endpoint.rotate(Rotation::Always);
+        let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "20");
+        let rc = if after {
+            shell.rc().after(theirs.replace("PS0='", "PS0+='").as_str())
+        } else {
+            shell.rc().before(theirs)
+        };
+        let mut session = rc.start(&sandbox);
+        let first = session.key();
+        assert_eq!(
+            session.run("trap -p DEBUG").trim_start_matches(|c: char| !c.is_alphabetic()),
+            "trap -- 'count=$((count + 1))' DEBUG"
+        );
+        thread::sleep(Duration::from_secs(5));
+        let seen = session.run("printenv TEMPORARY_AWS_ACCESS_KEY_ID");
+        assert!(seen.starts_with('<') && seen.contains("ASIATEST") && !seen.contains(&first), "{seen}");
+        session.run("credsh_off");
+        assert!(
+            session.run("trap -p DEBUG; declare -p PS0").ends_with("declare -- PS0=$'<${count}>\\n'"),
+            "{}",
+            session.text()
+        );
+    }
+}
