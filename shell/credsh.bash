@@ -114,9 +114,10 @@ __credsh_cold() {
     elif [[ $1 == exec ]] && ((now >= __credsh_must)); then
       __credsh_wait "$now"
     elif ((now >= __credsh_asked + 5)); then
-      # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes.
+      # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes. In a
+      # substitution, as what a trap runs for PS0 would be a job that is done to a `jobs` typed then.
       __credsh_asked=$now
-      __credsh_program >/dev/null 2>&1 || :
+      \builtin : "$(__credsh_program 2>/dev/null)"
     fi
   fi
   __credsh_draw "$((__credsh_clock))"

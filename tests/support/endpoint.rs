@@ -26,6 +26,8 @@ pub enum Behaviour {
     Hang(Duration),
     /// Credentials, this long after the request.
     Slow(Duration),
+    /// Credentials, as soon as it is told to behave otherwise.
+    Held,
     /// Credentials, a byte each `Duration`.
     Trickle(Duration),
 }
@@ -237,6 +239,12 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
         }
         Behaviour::Slow(time) => {
             thread::sleep(time);
+            answer(200, "", &credentials(state))
+        }
+        Behaviour::Held => {
+            while matches!(state.lock().unwrap().behaviour, Behaviour::Held) {
+                thread::sleep(Duration::from_millis(20));
+            }
             answer(200, "", &credentials(state))
         }
         Behaviour::Trickle(pause) => {

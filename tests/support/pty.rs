@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::Child;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -325,6 +325,18 @@ impl Session {
     /// Waits until the shell has ended.
     pub fn wait_end(&mut self) {
         self.until("the end of the shell", |session| session.child.try_wait().unwrap().is_some());
+    }
+
+    /// Waits until nobody holds the terminal any more.
+    pub fn wait_hang_up(&mut self) {
+        self.until("the end of the terminal", |session| {
+            loop {
+                match session.incoming.try_recv() {
+                    Ok(bytes) => session.take(&bytes),
+                    Err(error) => return error == TryRecvError::Disconnected,
+                }
+            }
+        });
     }
 
     /// Takes in what has come by now.
