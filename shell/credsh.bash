@@ -100,7 +100,7 @@ __credsh_program() {
 __credsh_wait() {
   \builtin local code=''
   __credsh_defer "$(($1 + 10))"
-  code=$(CREDSH_WAIT=${CREDSH_WAIT-} __credsh_program --wait) || :
+  code=$(CREDSH_WAIT=${CREDSH_WAIT-} __credsh_program --wait) || \builtin :
   if [[ $code == __credsh_* ]]; then \builtin eval "$code"; fi
 }
 
@@ -110,7 +110,7 @@ __credsh_cold() {
   if ((now >= __credsh_due)); then
     __credsh_load
     if ((now < __credsh_due)); then
-      :
+      \builtin :
     elif [[ $1 == exec ]] && ((now >= __credsh_must)); then
       __credsh_wait "$now"
     elif ((now >= __credsh_asked + 5)); then
@@ -130,7 +130,7 @@ __credsh_draw() {
     __credsh_text='' __credsh_color='' __credsh_reset='' __credsh_tick=$__credsh_due
   else
     if ((__credsh_exp >= __credsh_never)); then
-      :
+      \builtin :
     elif ((left <= 0)); then
       time=' expired' color=31
     else
@@ -167,7 +167,7 @@ __credsh_gate_last() {
 
 # The two checks. Nothing but the comparison while nothing is due.
 __credsh_prompt() {
-  if ((__credsh_clock < __credsh_tick)) && [[ ${PS1-} == *"$__credsh_mark"* ]]; then :; else __credsh_untraced __credsh_cold prompt; fi
+  if ((__credsh_clock >= __credsh_tick)) || [[ ${PS1-} != *"$__credsh_mark"* ]]; then __credsh_untraced __credsh_cold prompt; fi
 }
 __credsh_preexec() {
   if [[ $__credsh_clock != EPOCHSECONDS ]]; then __credsh_read_clock; fi
@@ -350,7 +350,7 @@ __credsh_install() {
       __credsh_prompt() {
         \builtin local last="$?"
         if [[ $__credsh_clock != EPOCHSECONDS ]]; then __credsh_read_clock; fi
-        if ((__credsh_clock < __credsh_tick)) && [[ ${PS1-} == *"$__credsh_mark"* ]]; then :; else __credsh_untraced __credsh_cold prompt; fi
+        if ((__credsh_clock >= __credsh_tick)) || [[ ${PS1-} != *"$__credsh_mark"* ]]; then __credsh_untraced __credsh_cold prompt; fi
         if [[ $- == *e* ]]; then last=0; fi
         \builtin return "$last"
       }

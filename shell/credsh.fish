@@ -3,11 +3,12 @@
 # All policy is the program's; this only compares a clock with numbers the program computed. fish has no clock
 # builtin: `path mtime -R` prints a file's age, and the file `clock` in the store has the time 0, so its age is now.
 # While nothing is due that is one stat, at the prompt and before a command: no fork, no file opened.
+# `builtin` throughout, but for what fish lets nobody define (test, string, set): functions of the user's may have the names.
 # Does nothing, and says nothing, where nobody types.
 if status is-interactive
 
 # No child inherits functions, but the variables of a parent that exported them: those are not in place here.
-functions -q credsh_off; or set -e __credsh_installed
+builtin functions -q credsh_off; or set -e __credsh_installed
 
 # Eleven nines: a time that does not come (time.rs, NEVER).
 set -g __credsh_never 99999999999
@@ -53,7 +54,7 @@ function __credsh_adopt
     end
     if test -n "$argv[11]" -a "$argv[11]" != "$__credsh_said"
         set -g __credsh_said $argv[11]
-        printf 'credsh: %s\n' $argv[11] >&2
+        builtin printf 'credsh: %s\n' $argv[11] >&2
     end
     return 0
 end
@@ -117,10 +118,10 @@ end
 # Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C. That ends this function too, hence the
 # pause is set beforehand: or each further command would be held up again.
 function __credsh_wait
-    __credsh_defer (math $argv[1] + 10)
+    __credsh_defer (builtin math $argv[1] + 10)
     # fish would tell of a program that is gone with all the functions that wanted it.
     if not test -x $__credsh_exe
-        printf 'credsh: cannot run %s\n' $__credsh_exe >&2
+        builtin printf 'credsh: cannot run %s\n' $__credsh_exe >&2
         return 0
     end
     set -l code (CREDSH_WAIT="$CREDSH_WAIT" __credsh_program --wait | string collect)
@@ -151,7 +152,7 @@ function __credsh_cold
         else if test $argv[1] = exec -a $now -ge $__credsh_must
             __credsh_wait $now
             set now (__credsh_now)
-        else if test $now -ge (math $__credsh_asked + 5)
+        else if test $now -ge (builtin math $__credsh_asked + 5)
             # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes.
             set -g __credsh_asked $now
             __credsh_program &>/dev/null
@@ -163,7 +164,7 @@ end
 # The indicator's text at $argv[1], and until when it holds: __credsh_tick. The rule is prompt.rs's.
 function __credsh_draw
     set -l now $argv[1]
-    set -l left (math $__credsh_exp - $now)
+    set -l left (builtin math $__credsh_exp - $now)
     set -l tick $__credsh_due
     set -l color green
     set -l time
@@ -183,16 +184,16 @@ function __credsh_draw
             set tick $__credsh_exp
         else if test $left -lt 120
             set time " $left"s
-            set tick (math $now + 1)
+            set tick (builtin math $now + 1)
         else if test $left -le 5400
-            set -l minutes (math -s0 $left / 60)
+            set -l minutes (builtin math -s0 $left / 60)
             set time " $minutes"m
-            set tick (math $__credsh_exp - $minutes x 60 + 1)
+            set tick (builtin math $__credsh_exp - $minutes x 60 + 1)
         else
-            set -l hours (math -s0 $left / 3600)
+            set -l hours (builtin math -s0 $left / 3600)
             set time " $hours"h
-            set tick (math $__credsh_exp - $hours x 3600 + 1)
-            test $hours = 1; and set tick (math $__credsh_exp - 5400)
+            set tick (builtin math $__credsh_exp - $hours x 3600 + 1)
+            test $hours = 1; and set tick (builtin math $__credsh_exp - 5400)
         end
         if test $now -ge $__credsh_window
             set color yellow
@@ -205,7 +206,7 @@ function __credsh_draw
     set -gx CREDSH_PROMPT "$__credsh_label$time"
     set -g __credsh_text "[$__credsh_label$time]"
     if test -z "$NO_COLOR" -a "$TERM" != dumb
-        set __credsh_text (set_color $color)$__credsh_text(set_color normal)
+        set __credsh_text (builtin set_color $color)$__credsh_text(builtin set_color normal)
     end
 end
 
@@ -214,10 +215,10 @@ end
 function __credsh_wrap
     set -l name fish_prompt
     test $__credsh_side = right; and set name fish_right_prompt
-    set -g __credsh_wraps (math $__credsh_wraps + 1)
+    set -g __credsh_wraps (builtin math $__credsh_wraps + 1)
     set -l __credsh_inner __credsh_inner_$__credsh_wraps
-    if functions -q $name
-        functions -c $name $__credsh_inner
+    if builtin functions -q $name
+        builtin functions -c $name $__credsh_inner
     else
         set -g __credsh_bare $name
         function $__credsh_inner
@@ -249,23 +250,23 @@ end
 # The two checks. Nothing but the comparison while nothing is due. Whoever has defined fish_prompt anew has kept
 # ours from running, and so from setting __credsh_shown.
 function __credsh_on_prompt --on-event fish_prompt
-    test (builtin path mtime -R -- $__credsh_clock; or echo $__credsh_never) -lt $__credsh_tick; or __credsh_untraced __credsh_cold prompt
+    test (builtin path mtime -R -- $__credsh_clock; or builtin echo $__credsh_never) -lt $__credsh_tick; or __credsh_untraced __credsh_cold prompt
     set -q __credsh_shown; or test $__credsh_side = off; or __credsh_wrap
     set -e __credsh_shown
 end
 function __credsh_on_preexec --on-event fish_preexec
-    test (builtin path mtime -R -- $__credsh_clock; or echo $__credsh_never) -lt $__credsh_due; or __credsh_untraced __credsh_cold exec
+    test (builtin path mtime -R -- $__credsh_clock; or builtin echo $__credsh_never) -lt $__credsh_due; or __credsh_untraced __credsh_cold exec
 end
 
 # The program, but a refresh or clear changes this shell.
 function credsh
-    if contains -- "$argv[1]" refresh clear
+    if builtin contains -- "$argv[1]" refresh clear
         __credsh_untraced __credsh_command $argv
     else if test "$argv[1]" = doctor
         # Which checks are in place.
         set -l hook fish
-        functions -q __credsh_on_prompt; and set -a hook prompt
-        functions -q __credsh_on_preexec; and set -a hook preexec
+        builtin functions -q __credsh_on_prompt; and set -a hook prompt
+        builtin functions -q __credsh_on_preexec; and set -a hook preexec
         CREDSH_HOOK="$hook" __credsh_run $argv
     else
         __credsh_run $argv
@@ -278,7 +279,7 @@ function __credsh_command
         builtin eval $code
         __credsh_draw (__credsh_now)
     else if test -n "$code"
-        printf '%s\n' $code
+        builtin printf '%s\n' $code
     end
     return $result
 end
@@ -288,17 +289,17 @@ function credsh_off
     set -q __credsh_installed; or return 0
     __credsh_drop
     for name in fish_prompt fish_right_prompt
-        functions -q $name; or continue
+        builtin functions -q $name; or continue
         # Unwraps as far as the functions are ours: the one they hold by name is the one that was there before.
-        while set -l inner (functions $name | string match -rg "set -l __credsh_inner '?(__credsh_inner_[0-9]+)")
-            functions -e $name
-            functions -c $inner[1] $name
+        while set -l inner (builtin functions $name | string match -rg "set -l __credsh_inner '?(__credsh_inner_[0-9]+)")
+            builtin functions -e $name
+            builtin functions -c $inner[1] $name
         end
         # The innermost stood for nothing.
-        contains -- $name $__credsh_bare; and functions -e $name
+        builtin contains -- $name $__credsh_bare; and builtin functions -e $name
     end
-    for name in (functions -a | string match '__credsh_*') credsh credsh_off
-        functions -e $name
+    for name in (builtin functions -a | string match '__credsh_*') credsh credsh_off
+        builtin functions -e $name
     end
     for name in (set -n | string match '__credsh_*')
         set -e -g $name

@@ -7,8 +7,8 @@
 # Does nothing, and says nothing, where nobody types (not interactive) or where it may not run (restricted).
 if [[ -o interactive && ! -o restricted ]] && {
   # The module does not load over an EPOCHSECONDS that the environment has brought along.
-  zmodload -e zsh/datetime || builtin unset EPOCHSECONDS EPOCHREALTIME epochtime
-  zmodload zsh/datetime 2>/dev/null
+  builtin zmodload -e zsh/datetime || builtin unset EPOCHSECONDS EPOCHREALTIME epochtime
+  builtin zmodload zsh/datetime 2>/dev/null
 }; then
 
 # Eleven nines: a time that does not come (time.rs, NEVER).
@@ -17,7 +17,7 @@ typeset -g __credsh_never=99999999999
 # The program's answer, as code: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE UNTIL ZONE.
 # Times are epoch seconds, and only ever digits: zsh too evaluates what it finds in (( )).
 __credsh_adopt() {
-  [[ $7$8$9${10} == <-> ]] || return 0
+  [[ $7$8$9${10} == <-> ]] || builtin return 0
   local p=$__credsh_prefix
   __credsh_lease=$1 __credsh_label=$2 __credsh_key=$3 __credsh_exp=$7 __credsh_window=$8 __credsh_must=$9 __credsh_due=${10} __credsh_asked=0
   builtin export "${p}AWS_ACCESS_KEY_ID=$3" "${p}AWS_SECRET_ACCESS_KEY=$4" "CREDSH_SOURCE=$2" "CREDSH_LEASE=$1"
@@ -79,7 +79,7 @@ __credsh_run() {
     (
       builtin unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_CREDENTIAL_EXPIRATION
       __credsh_restore
-      exec $__credsh_exe "$@"
+      builtin exec $__credsh_exe "$@"
     )
   fi
 }
@@ -103,7 +103,7 @@ __credsh_cold() {
   if (( now >= __credsh_due )); then
     __credsh_load
     if (( now < __credsh_due )); then
-      :
+      builtin :
     elif [[ $1 == exec ]] && (( now >= __credsh_must )); then
       __credsh_wait $now
     elif (( now >= __credsh_asked + 5 )); then
@@ -122,7 +122,7 @@ __credsh_draw() {
   local -a text=('' '' '')
   if [[ -n $__credsh_label ]]; then
     if (( __credsh_exp >= __credsh_never )); then
-      :
+      builtin :
     elif (( left <= 0 )); then
       time=' expired' state=3
     else
@@ -142,7 +142,7 @@ __credsh_draw() {
     text[state]="[$__credsh_label$time]"
   fi
   __credsh_tick=$tick
-  [[ -n $__credsh_place ]] || return 0
+  [[ -n $__credsh_place ]] || builtin return 0
   # Through psvar, one place a colour: the prompt holds only %-escapes that name them. So it may be copied, saved and
   # put back (virtualenv does) without the segment growing stale or growing twice, and needs no PROMPT_SUBST.
   psvar[71]=$text[1] psvar[72]=$text[2] psvar[73]=$text[3] psvar[74]=credsh
@@ -151,20 +151,18 @@ __credsh_draw() {
 
 # The two checks. Nothing but the comparison while nothing is due.
 __credsh_precmd() {
-  (( EPOCHSECONDS < __credsh_tick )) && [[ $psvar[74] == $__credsh_mark && ${(P)__credsh_place} == *$__credsh_named* ]] || __credsh_cold prompt
-  return 0
+  if (( EPOCHSECONDS >= __credsh_tick )) || [[ $psvar[74] != $__credsh_mark || ${(P)__credsh_place} != *$__credsh_named* ]]; then __credsh_cold prompt; fi
 }
 __credsh_preexec() {
-  (( EPOCHSECONDS < __credsh_due )) || __credsh_cold exec
-  return 0
+  if (( EPOCHSECONDS >= __credsh_due )); then __credsh_cold exec; fi
 }
 
 # The program, but a refresh or clear changes this shell. `function`, as an alias may have the name.
 function credsh {
   case $1 in
     (refresh|clear) ;;
-    (doctor) CREDSH_HOOK="zsh$(__credsh_report)" __credsh_run "$@"; return ;;
-    (*) __credsh_run "$@"; return ;;
+    (doctor) CREDSH_HOOK="zsh$(__credsh_report)" __credsh_run "$@"; builtin return ;;
+    (*) __credsh_run "$@"; builtin return ;;
   esac
   local code
   local -i result=0
@@ -175,7 +173,7 @@ function credsh {
   elif [[ -n $code ]]; then
     builtin print -r -- "$code"
   fi
-  return result
+  builtin return result
 }
 
 # Which checks are in place, for `credsh doctor`.
@@ -187,7 +185,7 @@ __credsh_report() {
 
 # Takes all of it out of the shell again.
 function credsh_off {
-  [[ ${(t)__credsh_installed-} == array* ]] || return 0
+  [[ ${(t)__credsh_installed-} == array* ]] || builtin return 0
   __credsh_drop
   local name
   for name in PROMPT RPROMPT; do
@@ -225,14 +223,14 @@ __credsh_start() {
     precmd_functions+=(__credsh_precmd)
     preexec_functions+=(__credsh_preexec)
   fi
-  [[ -z $__credsh_label ]] || return 0
+  [[ -z $__credsh_label ]] || builtin return 0
   # A nested shell goes on with its parent's lease, if it is in this user's store (after su or sudo it is not).
   if [[ $#inherited == 16 && $inherited != *[^0-9a-f]* ]]; then
     __credsh_lease=$inherited
     __credsh_load
   fi
   [[ -n $__credsh_label ]] || __credsh_lease=$6
-  shift 6
+  builtin shift 6
   typeset -ga __credsh_args=("$@")
   # Nothing held and something wanted: due at once, and before the first command mandatory.
   [[ -n $__credsh_label || -z $__credsh_lease ]] || __credsh_due=0 __credsh_must=0

@@ -322,9 +322,14 @@ impl Session {
         }
     }
 
+    /// Whether the shell has ended.
+    pub fn ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Waits until the shell has ended.
     pub fn wait_end(&mut self) {
-        self.until("the end of the shell", |session| session.child.try_wait().unwrap().is_some());
+        self.until("the end of the shell", Session::ended);
     }
 
     /// Waits until nobody holds the terminal any more.

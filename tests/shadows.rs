@@ -1,0 +1,141 @@
+//! Functions and aliases of the user's with the names of builtins: none of them is ever called by the hook, whatever it
+//! does. What a shell lets nobody define (fish's `test`) is not in here.
+
+mod support;
+
+use std::thread;
+use std::time::Duration;
+
+use support::Sandbox;
+use support::endpoint::Endpoint;
+use support::pty::{Session, Shell};
+
+in_every_shell! { functions_with_the_names_of_builtins_are_not_called }
+
+/// The names, but for `eval` and fish's `source`, which the line in the start-up file itself calls. Each of the functions leaves a line behind and fails.
+fn names(shell: Shell) -> &'static [&'static str] {
+    match shell {
+        Shell::Bash => &[
+            "printf", "read", "command", "test", "[", "local", "export", "unset", "trap", "declare", "typeset", "kill",
+            "shopt", "set", "source", ".", ":", "readonly", "return", "exec", "shift", "type", "compgen", "hash",
+            "true", "false", "cd", "umask", "date", "env", "cat", "sed", "logout", "times",
+        ],
+        Shell::Zsh => &[
+            "printf",
+            "print",
+            "read",
+            "command",
+            "test",
+            "[",
+            "export",
+            "unset",
+            "trap",
+            "emulate",
+            "zmodload",
+            "kill",
+            "set",
+            "setopt",
+            "source",
+            ".",
+            ":",
+            "return",
+            "exec",
+            "shift",
+            "unfunction",
+            "autoload",
+            "zle",
+            "true",
+            "false",
+            "cd",
+            "date",
+            "env",
+            "cat",
+            "whence",
+            "type",
+            "functions",
+        ],
+        Shell::Fish => &[
+            "printf",
+            "echo",
+            "math",
+            "count",
+            "contains",
+            "set_color",
+            "functions",
+            "path",
+            "true",
+            "false",
+            "emit",
+            "cd",
+            "block",
+            "random",
+            "date",
+            "env",
+            "cat",
+        ],
+    }
+}
+
+fn shadows(shell: Shell) -> String {
+    let one = |name: &&str| match shell {
+        // fish's own functions call them too: one of ours is the caller, or the prompt that it has made.
+        Shell::Fish => {
+            let real = if ["date", "env", "cat"].contains(name) { "command" } else { "builtin" };
+            format!(
+                "function {name}\n    set -l callers (status stack-trace | string match -r \"^in function '[^']*\")\n    if string match -qr \"'(__credsh(?!_inner)|fish_prompt)\" -- $callers[2]\n        command touch ~/called-{name}\n        return 1\n    end\n    {real} {name} $argv\nend\n"
+            )
+        }
+        // Neither calls anything that could be one of them.
+        Shell::Bash => format!("function {name} {{ /bin/touch ~/'called-{name}'; ! [[ a ]]; }}\n"),
+        Shell::Zsh => format!("function '{name}' {{ /bin/touch ~/'called-{name}'; ! [[ a ]] }}\n"),
+    };
+    let prompt = shell.pick("", "function fish_prompt\n    builtin echo -n '$ '\nend\n");
+    names(shell).iter().map(one).chain([prompt.to_owned()]).collect()
+}
+
+fn called(sandbox: &Sandbox) -> Vec<String> {
+    let names = std::fs::read_dir(sandbox.home()).unwrap().map(|entry| entry.unwrap().file_name());
+    names.filter_map(|name| name.to_str().unwrap().strip_prefix("called-").map(str::to_owned)).collect()
+}
+
+/// A life with a lease: it appears, is renewed in the background, before a command and when asked, and is cleared.
+fn live(session: &mut Session, endpoint: &Endpoint, case: &str) {
+    assert_eq!(session.key(), "ASIATEST0001", "{case}\n{}", session.text());
+    thread::sleep(Duration::from_secs(3));
+    session.until("the adoption", |session| {
+        session.enter();
+        session.key() == "ASIATEST0002"
+    });
+    thread::sleep(Duration::from_secs(7));
+    assert_eq!(session.key(), endpoint.key(), "{case}\n{}", session.text());
+    session.run("credsh refresh --force");
+    assert_eq!(session.key(), endpoint.key(), "{case}\n{}", session.text());
+    session.run("credsh refresh --profile nobody");
+    session.run("credsh doctor");
+    session.run("credsh clear");
+    assert_eq!(session.key(), "", "{case}\n{}", session.text());
+}
+
+fn functions_with_the_names_of_builtins_are_not_called(shell: Shell) {
+    thread::scope(|scope| {
+        for after in [false, true] {
+            scope.spawn(move || {
+                let endpoint = Endpoint::start(6);
+                let sandbox = Sandbox::in_cloudshell(&endpoint)
+                    .with("CREDSH_WAIT", "20")
+                    .with("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9");
+                sandbox.file("shadows", &shadows(shell));
+                let load = shell.pick(". ~/shadows", "source ~/shadows");
+                let case = format!("{shell:?}, after: {after}");
+                let rc = if after { shell.rc().after(load) } else { shell.rc().before(load) };
+                let mut session = rc.start(&sandbox);
+                live(&mut session, &endpoint, &case);
+                session.run("credsh_off");
+                assert_eq!(session.prompt(), "$ ", "{case}");
+                assert_eq!(called(&sandbox), Vec::<String>::new(), "{case}");
+                session.run(shell.pick("printf x", "function __credsh; printf 'x\\n'; end; __credsh"));
+                assert_eq!(called(&sandbox), ["printf"], "the control: they are in place");
+            });
+        }
+    });
+}
