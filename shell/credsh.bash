@@ -3,9 +3,11 @@
 #
 # All policy is the program's; this only compares a builtin clock with numbers the program computed. While
 # nothing is due that is one comparison at the prompt, and one in PS0 before a command: no fork, no file.
-# `\builtin` throughout, as functions and aliases of the user's may have the names of builtins.
+# `\builtin` throughout, as functions and aliases of the user's may have the names of builtins; a function of that very
+# name leaves no way round it.
 # Does nothing, and says nothing, where nobody types (not interactive) or where it may not run (restricted).
-if [[ $- == *i* && $- != *r* ]]; then
+# shellcheck disable=SC2016
+if [[ $- == *i* && $- != *r* ]] && { ! \declare -F builtin >/dev/null || ! \printf '%s\n' 'credsh: not set up: `builtin` is a function here' >&2; }; then
 
 # Eleven nines: a time that does not come (time.rs, NEVER).
 __credsh_never=99999999999

@@ -19,8 +19,12 @@ pub enum Shell {
 
 /// The token in the scripts that stands for the words of their `__credsh_start` call.
 const TOKEN: &str = "@CREDSH@";
-/// The options zsh's script is evaluated under, whatever the user's are; sticky for the functions it defines.
-const ZSH: &str = "\\builtin emulate zsh -o no_aliases -o no_xtrace -o no_verbose -o no_err_exit -o no_err_return -c";
+/// The options zsh's script is evaluated under, whatever the user's are; sticky for the functions it defines. Where
+/// `builtin` is a function of the user's nothing can be told from theirs.
+const ZSH: [&str; 2] = [
+    "if [[ -o interactive ]] && typeset -f builtin >/dev/null; then \\print -u2 'credsh: not set up: `builtin` is a function here'; else \\builtin emulate zsh -o no_aliases -o no_xtrace -o no_verbose -o no_err_exit -o no_err_return -c ",
+    "; fi\n",
+];
 
 /// A script's code, and the line that says what it is: a third of the text is comments, and a shell reads what it is
 /// handed twice, as output and as code, at every start. No line of the scripts that begins with `#` is anything else.
@@ -45,7 +49,7 @@ impl Shell {
     pub fn init(self, words: &[&str]) -> Result<String> {
         let script = without_comments(self.script()).replace(TOKEN, &self.words(words)?);
         match self {
-            Shell::Zsh => Ok(format!("{ZSH} {}\n", literal(&script))),
+            Shell::Zsh => Ok(ZSH.join(&literal(&script))),
             Shell::Bash | Shell::Fish => Ok(script),
         }
     }

@@ -11,14 +11,16 @@ use support::endpoint::Endpoint;
 use support::pty::{Session, Shell};
 
 in_every_shell! { functions_with_the_names_of_builtins_are_not_called }
+in_shells! { where_builtin_is_a_function_it_says_so_and_is_not_there: bash Bash, zsh Zsh }
 
-/// The names, but for `eval` and fish's `source`, which the line in the start-up file itself calls. Each of the functions leaves a line behind and fails.
+/// The names, but for `eval` and fish's `source`, which the line in the start-up file itself calls, and bash's `declare`,
+/// by which the hook looks for a function `builtin`. Each of the functions leaves a file behind and fails.
 fn names(shell: Shell) -> &'static [&'static str] {
     match shell {
         Shell::Bash => &[
-            "printf", "read", "command", "test", "[", "local", "export", "unset", "trap", "declare", "typeset", "kill",
-            "shopt", "set", "source", ".", ":", "readonly", "return", "exec", "shift", "type", "compgen", "hash",
-            "true", "false", "cd", "umask", "date", "env", "cat", "sed", "logout", "times",
+            "printf", "read", "command", "test", "[", "local", "export", "unset", "trap", "typeset", "kill", "shopt",
+            "set", "source", ".", ":", "readonly", "return", "exec", "shift", "type", "compgen", "hash", "true",
+            "false", "cd", "umask", "date", "env", "cat", "sed", "logout", "times",
         ],
         Shell::Zsh => &[
             "printf",
@@ -138,4 +140,20 @@ fn functions_with_the_names_of_builtins_are_not_called(shell: Shell) {
             });
         }
     });
+}
+
+fn where_builtin_is_a_function_it_says_so_and_is_not_there(shell: Shell) {
+    for theirs in ["builtin() { command builtin \"$@\"; }", "builtin() { false; }"] {
+        let endpoint = Endpoint::start(600);
+        let sandbox = Sandbox::in_cloudshell(&endpoint);
+        let mut session = shell.rc().before(theirs).start(&sandbox);
+        assert_eq!(session.key(), "");
+        let rows: Vec<String> = session.text().lines().map(|row| row.trim_end().to_owned()).collect();
+        assert_eq!(rows[0], "credsh: not set up: `builtin` is a function here", "{rows:?}");
+        assert!(rows[1..].iter().all(|row| row.starts_with('$') || row == "END1"), "{rows:?}");
+        assert_eq!(session.run("typeset -f | grep -c credsh"), "0");
+        // The control.
+        session.run(&format!("unset -f builtin; {}", shell.init("")));
+        assert_eq!(session.key(), "ASIATEST0001");
+    }
 }
