@@ -22,7 +22,7 @@ const TOKEN: &str = "@CREDSH@";
 /// The options zsh's script is evaluated under, whatever the user's are; sticky for the functions it defines. Where
 /// `builtin` is a function of the user's nothing can be told from theirs.
 const ZSH: [&str; 2] = [
-    "if [[ -o interactive ]] && typeset -f builtin >/dev/null; then \\print -u2 'credsh: not set up: `builtin` is a function here'; else \\builtin emulate zsh -o no_aliases -o no_xtrace -o no_verbose -o no_err_exit -o no_err_return -c ",
+    "if [[ -o interactive && ! -o restricted ]] && typeset -f builtin >/dev/null; then \\print -u2 'credsh: not set up: `builtin` is a function here'; else \\builtin emulate zsh -o no_aliases -o no_xtrace -o no_verbose -o no_err_exit -o no_err_return -c ",
     "; fi\n",
 ];
 
