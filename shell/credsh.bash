@@ -16,11 +16,13 @@ __credsh_never=99999999999
 # shellcheck disable=SC2016
 __credsh_guarded='${__credsh_exe:+"__credsh_prompt"}'
 
-# Runs "$@" untraced: a trace (set -x, set -v) of what follows would show the secrets.
+# Runs "$@" untraced: a trace (set -x, set -v) of what follows would show the secrets. A Ctrl-C ends this function too:
+# then the next prompt, which for that is not a fresh one, sets the trace as it was.
 __credsh_untraced() {
-  { \builtin local opts="$-" code=0; \builtin set +vx; } 2>/dev/null
+  { \builtin local opts="${__credsh_traced:-$-}" code=0; \builtin set +vx; } 2>/dev/null
+  if [[ $opts == *[vx]* ]]; then __credsh_traced=$opts __credsh_tick=0; fi
   "$@" || code=$?
-  { [[ $opts != *v* ]] || \builtin set -v; [[ $opts != *x* ]] || \builtin set -x; \builtin return "$code"; } 2>/dev/null
+  { __credsh_traced=''; [[ $opts != *v* ]] || \builtin set -v; [[ $opts != *x* ]] || \builtin set -x; \builtin return "$code"; } 2>/dev/null
 }
 
 # The program's answer, as code: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE UNTIL ZONE.
@@ -214,7 +216,11 @@ function credsh_off {
   \builtin local i name first='' IFS=$'\n' # compgen answers in lines
   if [[ ${__credsh_installed[1]-} != 1 ]]; then \builtin return 0; fi
   __credsh_drop
-  if [[ -n $__credsh_ps1 ]]; then PS1=${PS1//"$__credsh_ps1"/}; fi
+  # virtualenv keeps a copy for later.
+  if [[ -n $__credsh_ps1 ]]; then
+    PS1=${PS1//"$__credsh_ps1"/}
+    if [[ -n ${_OLD_VIRTUAL_PS1-} ]]; then _OLD_VIRTUAL_PS1=${_OLD_VIRTUAL_PS1//"$__credsh_ps1"/}; fi
+  fi
   if [[ -n $__credsh_ps0 ]]; then
     PS0=${PS0//"$__credsh_ps0"/}
     if [[ -z $PS0 ]]; then \builtin unset -v PS0; fi

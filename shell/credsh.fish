@@ -273,13 +273,14 @@ function credsh
     end
 end
 function __credsh_command
-    set -l code (__credsh_run --hooked=fish $argv | string collect)
+    # Not in a substitution: what that says on stderr goes past the redirection of whoever calls this.
+    __credsh_run --hooked=fish $argv | read -lz code
     set -l result $pipestatus[1]
     if string match -q '__credsh_*' -- "$code"
         builtin eval $code
         __credsh_draw (__credsh_now)
     else if test -n "$code"
-        builtin printf '%s\n' $code
+        builtin printf '%s' $code
     end
     return $result
 end
@@ -288,7 +289,12 @@ end
 function credsh_off
     set -q __credsh_installed; or return 0
     __credsh_drop
-    for name in fish_prompt fish_right_prompt
+    # A prompt of somebody else's may call a copy that it has made of ours, as virtualenv's does.
+    set -l names fish_prompt fish_right_prompt
+    for name in $names
+        set -a names (builtin functions $name | string match -ar '\b\w[\w-]*')
+    end
+    for name in $names
         builtin functions -q $name; or continue
         # Unwraps as far as the functions are ours: the one they hold by name is the one that was there before.
         while set -l inner (builtin functions $name | string match -rg "set -l __credsh_inner '?(__credsh_inner_[0-9]+)")
@@ -311,6 +317,8 @@ function __credsh_start
     set -g __credsh_exe $argv[1]
     set -g __credsh_prefix $argv[2]
     set -g __credsh_side $argv[3]
+    # A dumb terminal has no right prompt.
+    test $__credsh_side = right -a "$TERM" = dumb; and set -g __credsh_side left
     set -g __credsh_time $argv[4]
     set -g __credsh_store $argv[5]
     set -g __credsh_clock $argv[5]/clock

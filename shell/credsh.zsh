@@ -188,7 +188,8 @@ function credsh_off {
   [[ ${(t)__credsh_installed-} == array* ]] || builtin return 0
   __credsh_drop
   local name
-  for name in PROMPT RPROMPT; do
+  # virtualenv keeps a copy for later.
+  for name in PROMPT RPROMPT _OLD_VIRTUAL_PS1; do
     [[ -n $__credsh_segment && ${(P)name} == *"$__credsh_segment"* ]] && typeset -g "$name=${(P)name//$__credsh_segment/}"
   done
   precmd_functions=(${precmd_functions:#__credsh_precmd}) preexec_functions=(${preexec_functions:#__credsh_preexec})
@@ -210,7 +211,8 @@ __credsh_start() {
     local gap=' ' green='%F{green}' yellow='%F{yellow}' red='%F{red}' end='%f'
     [[ -n ${NO_COLOR-} || ${TERM-dumb} == dumb ]] && green= yellow= red= end=
     __credsh_place=PROMPT
-    [[ $3 == right ]] && __credsh_place=RPROMPT gap=
+    # A dumb terminal has no right prompt.
+    [[ $3 == right && ${TERM-dumb} != dumb ]] && __credsh_place=RPROMPT gap=
     __credsh_segment="%(71V.$green%71v$end$gap.)%(72V.$yellow%72v$end$gap.)%(73V.$red%73v$end$gap.)"
     __credsh_mark=credsh __credsh_named='%71v'
   fi

@@ -167,6 +167,8 @@ fn prompt_commands_of_all_kinds(shell: Shell) {
         "PROMPT_COMMAND='count=$((count+1))'",
         "PROMPT_COMMAND='count=$((count+1));'",
         "PROMPT_COMMAND='count=$((count+1)); '",
+        "PROMPT_COMMAND=$'count=$((count+1))\\n'",
+        "PROMPT_COMMAND=$'count=$((count+1));\\n # and no more'",
         "PROMPT_COMMAND=('count=$((count+1))' 'last=$?')",
         "unset PROMPT_COMMAND; count=9",
         "count() { count=$((count+1)); }; PROMPT_COMMAND=count",

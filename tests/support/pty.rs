@@ -274,6 +274,13 @@ impl Session {
         self.rows().join("\n").trim_end().to_owned()
     }
 
+    /// Makes the window another size, as a person does with the mouse.
+    pub fn resize(&mut self, rows: u16, columns: u16) {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&self.keyboard, size).unwrap();
+        self.screen.screen_mut().set_size(rows, columns);
+    }
+
     /// The screen with its colours and its cursor.
     pub fn screen(&self) -> &vt100::Screen {
         self.screen.screen()

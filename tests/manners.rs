@@ -1,0 +1,471 @@
+//! What a guest does not touch: history, completion, line numbers, the way lines are edited, the shell of somebody else.
+
+mod support;
+
+use std::thread;
+use std::time::Duration;
+
+use support::Sandbox;
+use support::endpoint::{Behaviour, Endpoint, Rotation};
+use support::pty::{Rc, Session, Shell};
+
+in_every_shell! {
+    history_is_what_was_typed
+    completion_and_line_editing_are_the_shells_own
+    vi_and_emacs_keys
+    a_prompt_of_several_lines
+    a_window_of_another_size
+    exec_of_the_same_shell_goes_on
+    anothers_lease_is_left_alone_without_a_word
+    ctrl_c_leaves_a_trace_as_it_was
+    ctrl_c_during_a_refresh_leaves_what_there_was
+    a_subshell_is_its_own
+    init_prints_nothing
+    nothing_on_a_dumb_terminal_but_text
+    a_real_virtualenv
+}
+in_shells! { a_restricted_shell_has_nothing_of_it: bash Bash, zsh Zsh }
+in_shells! { line_numbers_do_not_move: bash Bash, zsh Zsh }
+in_shells! { a_trap_on_ctrl_c_stays: bash Bash, zsh Zsh }
+in_shells! { a_right_prompt_of_the_users_stays: zsh Zsh, fish Fish }
+in_shells! { at_a_fresh_prompt_a_trace_shows_no_line_of_ours: bash Bash, zsh Zsh, fish Fish }
+
+const SEGMENT: &str = "[cloudshell 9m]";
+
+/// The same with the hook and without it.
+fn both(shell: Shell, look: impl Fn(Rc, &Sandbox) -> String) -> [String; 2] {
+    [shell.rc(), shell.rc().unhooked()].map(|rc| {
+        let endpoint = Endpoint::start(4);
+        endpoint.rotate(Rotation::Always);
+        look(rc, &Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "20"))
+    })
+}
+
+fn history_is_what_was_typed(shell: Shell) {
+    let rc = match shell {
+        Shell::Bash => "HISTFILE=~/history HISTCONTROL=",
+        Shell::Zsh => "HISTFILE=~/history HISTSIZE=100 SAVEHIST=100",
+        Shell::Fish => "",
+    };
+    let [with, without] = both(shell, |rc_file, sandbox| {
+        let mut session = rc_file.before(rc).start(sandbox);
+        // Through prompts, background renewals and a wait.
+        let list = shell.pick("for i in 1 2; do echo $i; done", "for i in 1 2; echo $i; end");
+        for command in ["echo one", "echo 'two   three'", "false", "echo one", " echo space", list] {
+            session.line(command);
+            thread::sleep(Duration::from_millis(800));
+        }
+        thread::sleep(Duration::from_secs(4));
+        session.line("echo waited");
+        // What Up finds.
+        session.send(b"\x1b[A\x1b[A");
+        session.wait_for("the line before the last", |session| session.prompt().ends_with(list));
+        session.send(b"\x15");
+        session.line("");
+        let list = session.run(shell.pick("history", "history search | cat"));
+        session.type_line("exit");
+        session.wait_end();
+        let file = sandbox.home().join(shell.pick("history", ".local/share/fish/fish_history"));
+        let file = std::fs::read_to_string(file).unwrap();
+        let mut file: Vec<&str> = file.lines().filter(|line| !line.starts_with("  when:")).collect();
+        if shell == Shell::Fish {
+            // It takes out what is there twice, now and then, at random.
+            file.sort_unstable();
+            file.dedup();
+        }
+        format!("{list}\n---\n{}", file.join("\n"))
+    });
+    assert!(with.matches("echo one").count() >= 2 && with.contains("waited"), "the control: {with}");
+    assert_eq!(with, without);
+}
+
+fn completion_and_line_editing_are_the_shells_own(shell: Shell) {
+    let list = match shell {
+        Shell::Bash => "complete -p; bind -p; bind -X; bind -s; bind -v; set -o",
+        Shell::Zsh => "bindkey; zle -l; setopt; zstyle -L; print ${(k)_comps}",
+        Shell::Fish => "bind; complete | string match -v '*credsh*'",
+    };
+    let [with, without] = both(shell, |rc, sandbox| {
+        sandbox.file("unusual-name", "");
+        let mut session = rc.start(sandbox);
+        session.key();
+        let (open, close) = shell.pick(("{", "}"), ("begin", "end"));
+        session.run(&format!("{open}; {list}; {close} >~/list 2>&1").replacen("{;", "{", 1));
+        session.send(b"echo unus\t");
+        session.wait_for("the name", |session| session.prompt().ends_with("unusual-name "));
+        session.type_line("");
+        session.wait_for("its echo", |session| session.text().contains("\nunusual-name") && session.at_prompt());
+        std::fs::read_to_string(sandbox.home().join("list")).unwrap()
+    });
+    assert!(with.len() > 500, "the control: {with}");
+    assert_eq!(with, without);
+}
+
+fn vi_and_emacs_keys(shell: Shell) {
+    let modes = match shell {
+        Shell::Bash => ["set -o vi", "set -o emacs"],
+        Shell::Zsh => ["bindkey -v", "bindkey -e"],
+        Shell::Fish => ["fish_vi_key_bindings", "fish_default_key_bindings"],
+    };
+    for (mode, vi) in [(modes[0], true), (modes[1], false)] {
+        let endpoint = Endpoint::start(599);
+        let sandbox = Sandbox::in_cloudshell(&endpoint);
+        // fish says which mode it is in before the prompt, if it is not told otherwise.
+        let quiet = shell.pick("", "function fish_mode_prompt\nend\n");
+        let mut session = shell.rc().after(&format!("{quiet}{mode}")).start(&sandbox);
+        assert_eq!(session.key(), "ASIATEST0001", "{mode}");
+        session.enter();
+        assert_eq!(session.prompt(), format!("{SEGMENT} $ "), "{mode}");
+        // `cho`, then to its beginning and an `e` there.
+        session.send(b"cho edited");
+        session.wait_for("the line", |session| session.prompt().ends_with("cho edited"));
+        if vi {
+            session.send(b"\x1b");
+            // Alone, or it would be Meta.
+            thread::sleep(Duration::from_millis(700));
+            session.send(b"0ie");
+        } else {
+            session.send(b"\x01e");
+        }
+        session.wait_for("the edit", |session| session.text().contains("$ echo edited"));
+        session.type_line("");
+        session.wait_for("its output", |session| session.text().contains("\nedited") && session.at_prompt());
+        assert_eq!(session.prompt(), format!("{SEGMENT} $ "), "{mode}");
+    }
+}
+
+fn a_prompt_of_several_lines(shell: Shell) {
+    let rc = match shell {
+        Shell::Bash => "PS1='\\n(one)\\n$ '",
+        Shell::Zsh => "PROMPT=$'\\n(one)\\n$ '",
+        Shell::Fish => "function fish_prompt\n    echo\n    echo '(one)'\n    echo -n '$ '\nend",
+    };
+    for side in ["left", "right"] {
+        let endpoint = Endpoint::start(599);
+        let sandbox = Sandbox::in_cloudshell(&endpoint);
+        let mut session = shell.rc().before(rc).init(&format!("--prompt {side}")).start(&sandbox);
+        assert_eq!(session.key(), "ASIATEST0001");
+        for _ in 0..2 {
+            session.enter();
+            let rows = session.rows();
+            let row = session.row();
+            assert_eq!(session.prompt(), "$ ", "{}", session.text());
+            let seen: String = rows[row - 2..=row].iter().map(|row| row.trim_end()).collect();
+            assert_eq!(seen.matches(SEGMENT).count(), 1, "{side}: {}", session.text());
+            assert!(rows[row - 1].contains("(one)"), "{side}: {}", session.text());
+        }
+    }
+}
+
+fn a_window_of_another_size(shell: Shell) {
+    for side in ["left", "right"] {
+        let endpoint = Endpoint::start(599);
+        let sandbox = Sandbox::in_cloudshell(&endpoint);
+        let mut session = shell.rc().init(&format!("--prompt {side}")).start(&sandbox);
+        assert_eq!(session.key(), "ASIATEST0001");
+        session.enter();
+        for columns in [100, 60, 150] {
+            session.resize(200, columns);
+            session.enter();
+            let row = session.rows()[session.row()].trim_end().to_owned();
+            if side == "left" {
+                assert_eq!(row, format!("{SEGMENT} $"), "{columns}");
+            } else {
+                assert!(row.starts_with('$') && row.ends_with(SEGMENT), "{columns}: {row}");
+                assert!(usize::from(columns) - row.len() < 3, "at the right edge of {columns}: {row}");
+            }
+            assert_eq!(session.key(), "ASIATEST0001");
+        }
+    }
+}
+
+fn exec_of_the_same_shell_goes_on(shell: Shell) {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.start(&sandbox);
+    assert_eq!(session.key(), "ASIATEST0001");
+    let lease = session.var("CREDSH_LEASE");
+    for _ in 0..2 {
+        session.line(&format!("exec {}", shell.name()));
+        assert_eq!(session.prompt(), format!("{SEGMENT} $ "), "from its first prompt on");
+        assert_eq!((session.key(), session.var("CREDSH_LEASE")), ("ASIATEST0001".into(), lease.clone()));
+    }
+    assert_eq!(endpoint.count(), 1);
+    session.run("credsh_off");
+    assert_eq!(session.prompt(), "$ ");
+}
+
+fn anothers_lease_is_left_alone_without_a_word(shell: Shell) {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.start(&sandbox);
+    assert_eq!(session.key(), "ASIATEST0001");
+    // As sudo and su do it: another user, the same variables but those of the container endpoint; then no such store.
+    let dir = sandbox.home().join("other");
+    std::fs::create_dir(&dir).unwrap();
+    let text = std::fs::read_to_string(
+        sandbox
+            .home()
+            .join(shell.pick(if shell == Shell::Bash { ".bashrc" } else { ".zshrc" }, ".config/fish/config.fish")),
+    )
+    .unwrap();
+    sandbox.file(
+        shell.pick(
+            if shell == Shell::Bash { "other/.bashrc" } else { "other/.zshrc" },
+            "other/.config/fish/config.fish",
+        ),
+        &text,
+    );
+    let start = format!(
+        "env -u AWS_CONTAINER_CREDENTIALS_FULL_URI HOME={0} XDG_RUNTIME_DIR={0} {1} -i",
+        dir.display(),
+        shell.name()
+    );
+    session.line(&start);
+    let row = session.row();
+    assert_eq!(session.prompt(), "$ ", "{}", session.text());
+    session.enter();
+    session.run("true");
+    let said: Vec<String> =
+        session.rows()[row..].iter().map(|row| row.trim_end().to_owned()).filter(|row| !row.is_empty()).collect();
+    assert!(said.iter().all(|row| row.starts_with('$') || row.starts_with("END")), "{said:?}");
+    assert_eq!(session.run("credsh_off; echo gone"), "gone");
+    // The control: with the store it is taken over.
+    session.line("exit");
+    session.line(shell.name());
+    assert_eq!(session.prompt(), format!("{SEGMENT} $ "));
+}
+
+fn a_trap_on_ctrl_c_stays(shell: Shell) {
+    let endpoint = Endpoint::start(4);
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "60");
+    let mut session = shell.rc().before("trap 'echo caught' INT").start(&sandbox);
+    let first = session.key();
+    let before = session.run("trap");
+    held(&mut session, &endpoint);
+    session.send(b"\x03");
+    session.wait_for("the prompt", |session| session.row() > 0 && session.at_prompt());
+    endpoint.behave(Behaviour::Good);
+    session.enter();
+    assert_eq!(session.run("trap").replace("\ncaught", ""), before);
+    assert!(before.contains("echo caught"), "the control");
+    assert!(session.key() >= first);
+}
+
+/// Types a command that has to wait, as the endpoint says nothing.
+fn held(session: &mut Session, endpoint: &Endpoint) {
+    endpoint.behave(Behaviour::Held);
+    thread::sleep(Duration::from_secs(5));
+    let asked = endpoint.count();
+    session.type_line("true");
+    session.until("the question", |session| {
+        session.look();
+        endpoint.count() > asked
+    });
+}
+
+fn ctrl_c_leaves_a_trace_as_it_was(shell: Shell) {
+    let (on, shown) = match shell {
+        Shell::Bash | Shell::Zsh => ("set -x", "+"),
+        Shell::Fish => ("set -g fish_trace 1", ">"),
+    };
+    let endpoint = Endpoint::start(4);
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "60");
+    let mut session = shell.rc().before(shell.pick("PS4='+ '", "")).start(&sandbox);
+    session.key();
+    session.line(on);
+    held(&mut session, &endpoint);
+    let row = session.row();
+    session.send(b"\x03");
+    session.wait_for("the prompt", |session| session.row() > row && session.at_prompt());
+    // The renewal that it has started, too.
+    session.send(b"\x03");
+    thread::sleep(Duration::from_millis(300));
+    endpoint.behave(Behaviour::Good);
+    let seen = session.run("echo traced");
+    assert!(seen.contains(&format!("{shown} echo traced")), "{seen}\n{}", session.text());
+}
+
+fn ctrl_c_during_a_refresh_leaves_what_there_was(shell: Shell) {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.start(&sandbox);
+    let first = session.key();
+    endpoint.behave(Behaviour::Held);
+    let (row, asked) = (session.row(), endpoint.count());
+    session.type_line("credsh refresh --force");
+    session.until("the question", |session| {
+        session.look();
+        endpoint.count() > asked
+    });
+    session.send(b"\x03");
+    session.wait_for("the prompt", |session| session.row() > row && session.at_prompt());
+    assert!(!session.text().contains("credsh:"), "it was not an answer that ended it: {}", session.text());
+    assert_eq!(session.key(), first);
+    session.enter();
+    assert_eq!(session.prompt(), format!("{SEGMENT} $ "));
+    endpoint.rotate(Rotation::Always);
+    endpoint.live(3000);
+    endpoint.behave(Behaviour::Good);
+    session.run("credsh refresh --force");
+    assert_ne!(session.key(), first, "{}", session.text());
+}
+
+fn a_subshell_is_its_own(shell: Shell) {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.start(&sandbox);
+    let first = session.key();
+    // fish has none but that of a new shell.
+    for inner in ["credsh clear", "credsh_off"] {
+        let typed = match shell {
+            Shell::Bash | Shell::Zsh => {
+                format!("( {inner} >/dev/null 2>&1; printenv TEMPORARY_AWS_ACCESS_KEY_ID || echo none )")
+            }
+            Shell::Fish => {
+                format!("fish -i -c '{inner} &>/dev/null; printenv TEMPORARY_AWS_ACCESS_KEY_ID; or echo none'")
+            }
+        };
+        assert_eq!(session.run(&typed), "none", "{inner}");
+        assert_eq!(session.key(), first, "{inner}");
+        session.enter();
+        assert_eq!(session.prompt(), format!("{SEGMENT} $ "), "{inner}");
+    }
+}
+
+fn init_prints_nothing(shell: Shell) {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    // As an instant prompt does it: whatever is printed between two points is kept back, and is a fault.
+    let hook = shell.init("");
+    let lines = match shell {
+        Shell::Fish => format!("begin\n    {hook}\nend >~/printed 2>&1"),
+        Shell::Bash | Shell::Zsh => format!("exec 3>&1 4>&2 >~/printed 2>&1\n{hook}\nexec 1>&3 2>&4 3>&- 4>&-"),
+    };
+    let mut session = shell.rc().unhooked().before(&lines).start(&sandbox);
+    assert_eq!(session.key(), "ASIATEST0001", "the control: it is there");
+    assert_eq!(std::fs::read_to_string(sandbox.home().join("printed")).unwrap(), "");
+    session.enter();
+    assert_eq!(session.prompt(), format!("{SEGMENT} $ "));
+}
+
+fn nothing_on_a_dumb_terminal_but_text(shell: Shell) {
+    let endpoint = Endpoint::start(599);
+    // Colours, and the way to the right edge: what the hook would send elsewhere.
+    let ours = ["\u{1b}[32m", "\u{1b}7", "\u{1b}8"];
+    for (terminal, dumb) in [("dumb", true), ("xterm-256color", false)] {
+        for side in ["left", "right"] {
+            let sandbox = Sandbox::in_cloudshell(&endpoint).with("TERM", terminal);
+            let mut session = shell.rc().init(&format!("--prompt {side}")).start(&sandbox);
+            assert_eq!(session.key(), "ASIATEST0001");
+            session.enter();
+            assert!(session.text().contains(SEGMENT), "{}", session.text());
+            let sent = ours.iter().any(|code| session.raw().contains(code));
+            assert_eq!(sent, !dumb, "{terminal}, {side}: {:?}", session.raw());
+        }
+    }
+}
+
+fn a_real_virtualenv(shell: Shell) {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let made = sandbox.command("python3").args(["-m", "venv", "--without-pip", "env"]).output().unwrap();
+    support::Run::of(made).ok();
+    let mut session = shell.start(&sandbox);
+    assert_eq!(session.key(), "ASIATEST0001");
+    for _ in 0..2 {
+        session.line(shell.pick("source ~/env/bin/activate", "source ~/env/bin/activate.fish"));
+        for _ in 0..2 {
+            session.enter();
+            let prompt = session.prompt();
+            assert_eq!((prompt.matches(SEGMENT).count(), prompt.matches("(env) ").count()), (1, 1), "{prompt}");
+        }
+        session.line("deactivate");
+        session.enter();
+        assert_eq!(session.prompt(), format!("{SEGMENT} $ "));
+    }
+    // Off while it is active, and then left.
+    session.line(shell.pick("source ~/env/bin/activate", "source ~/env/bin/activate.fish"));
+    session.line("credsh_off");
+    assert_eq!(session.prompt(), "(env) $ ");
+    session.line("deactivate");
+    assert_eq!(session.prompt(), "$ ");
+}
+
+fn a_restricted_shell_has_nothing_of_it(shell: Shell) {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    for restrict in [true, false] {
+        let mut session = shell.rc().unhooked().start(&sandbox);
+        let words = match shell {
+            Shell::Bash => "bash --norc -i",
+            Shell::Zsh | Shell::Fish => "zsh -f -i",
+        };
+        let set = shell.name().to_uppercase();
+        let row = session.row();
+        session.type_line(&format!(
+            "{} {words} {}",
+            if set == "BASH" { "PS1='$ '" } else { "PROMPT='$ '" },
+            if restrict { "-r" } else { "" }
+        ));
+        session.wait_for("the other shell", |session| session.row() > row && session.at_prompt());
+        session.run("PS1='$ '");
+        assert_eq!(session.run(&shell.init("")), "");
+        session.enter();
+        let functions = session.run("typeset -f | grep -c __credsh_");
+        assert_eq!(functions == "0", restrict, "{functions}: {}", session.text());
+        assert_eq!(session.key().is_empty(), restrict);
+    }
+}
+
+fn line_numbers_do_not_move(shell: Shell) {
+    let [with, without] = both(shell, |rc, sandbox| {
+        let mut session = rc.start(sandbox);
+        session.key();
+        let first = session.run("echo $LINENO");
+        session.line("true");
+        thread::sleep(Duration::from_secs(5));
+        let numbers = session.run("echo $LINENO; f() { echo $LINENO; }; f");
+        format!("{first} {numbers}")
+    });
+    assert_eq!(with, without);
+}
+
+fn a_right_prompt_of_the_users_stays(shell: Shell) {
+    let rc = shell.pick("RPROMPT='theirs'", "function fish_right_prompt\n    echo theirs\nend");
+    for (side, expected) in [
+        ("left", "theirs"),
+        ("right", if shell == Shell::Fish { "theirs [cloudshell 9m]" } else { "[cloudshell 9m]theirs" }),
+    ] {
+        let endpoint = Endpoint::start(599);
+        let sandbox = Sandbox::in_cloudshell(&endpoint);
+        let mut session = shell.rc().before(rc).init(&format!("--prompt {side}")).start(&sandbox);
+        assert_eq!(session.key(), "ASIATEST0001");
+        session.enter();
+        let row = session.rows()[session.row()].trim_end().to_owned();
+        assert!(row.ends_with(expected) && row.matches(SEGMENT).count() == 1, "{side}: {row}");
+        session.run("credsh_off");
+        let row = session.rows()[session.row()].trim_end().to_owned();
+        assert!(row.starts_with('$') && row.ends_with("theirs") && !row.contains(SEGMENT), "{side}: {row}");
+    }
+}
+
+fn at_a_fresh_prompt_a_trace_shows_no_line_of_ours(shell: Shell) {
+    let on = shell.pick("set -x", "set -g fish_trace 1");
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.start(&sandbox);
+    session.key();
+    session.enter();
+    let row = session.row();
+    session.line(on);
+    session.line("true");
+    session.enter();
+    let lines: Vec<String> =
+        session.rows()[row..].iter().map(|row| row.trim_end().to_owned()).filter(|row| !row.is_empty()).collect();
+    assert!(
+        lines.iter().any(|line| line.ends_with("> true") || line.starts_with('+') && line.ends_with("true")),
+        "the control: {lines:?}"
+    );
+    assert!(!lines.iter().any(|line| line.contains("__credsh")), "{lines:#?}");
+}
