@@ -9,6 +9,15 @@
 # shellcheck disable=SC2016
 if [[ $- == *i* && $- != *r* ]] && { ! \declare -F builtin >/dev/null || ! \printf '%s\n' 'credsh: not set up: `builtin` is a function here' >&2; }; then
 
+# Another version of this goes first, in its own words; the lease is gone on with.
+__credsh_replace() {
+  \builtin local lease="${CREDSH_LEASE-}"
+  credsh_off
+  if [[ -n $lease ]]; then \builtin export "CREDSH_LEASE=$lease"; fi
+}
+if [[ ${__credsh_installed[1]-} == 1 && ${__credsh_version-} != @VERSION@ ]]; then __credsh_replace; fi
+__credsh_version=@VERSION@
+
 # Eleven nines: a time that does not come (time.rs, NEVER).
 __credsh_never=99999999999
 # The check at the prompt, and nothing at all once credsh is off: for where a tool may take over the text (starship does)
@@ -377,7 +386,7 @@ __credsh_start() {
   if [[ $__credsh_side == right && ${TERM-dumb} == dumb ]]; then __credsh_side=left; fi
   # An array, as no child inherits those: what a parent under `set -a` exports, functions too, is not in place here.
   if [[ ${__credsh_installed[1]-} != 1 ]]; then
-    __credsh_installed=([1]=1) __credsh_asked=0 __credsh_said='' __credsh_profile='' __credsh_default='' __credsh_text='' __credsh_color='' __credsh_reset=''
+    __credsh_installed=([1]=1) __credsh_traced='' __credsh_asked=0 __credsh_said='' __credsh_profile='' __credsh_default='' __credsh_text='' __credsh_color='' __credsh_reset=''
     __credsh_lease='' __credsh_label='' __credsh_until='' __credsh_exp=$__credsh_never __credsh_window=$__credsh_never __credsh_must=$__credsh_never
     __credsh_due=$__credsh_never __credsh_ps1='' __credsh_mark=''
     __credsh_install

@@ -10,6 +10,15 @@ if status is-interactive
 # No child inherits functions, but the variables of a parent that exported them: those are not in place here.
 builtin functions -q credsh_off; or set -e __credsh_installed
 
+# Another version of this goes first, in its own words; the lease is gone on with.
+function __credsh_replace
+    set -l lease $CREDSH_LEASE
+    credsh_off
+    test -n "$lease"; and set -gx CREDSH_LEASE $lease
+end
+set -q __credsh_installed; and test "$__credsh_version" != @VERSION@; and __credsh_replace
+set -g __credsh_version @VERSION@
+
 # Eleven nines: a time that does not come (time.rs, NEVER).
 set -g __credsh_never 99999999999
 

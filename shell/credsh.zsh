@@ -11,6 +11,15 @@ if [[ -o interactive && ! -o restricted ]] && {
   builtin zmodload zsh/datetime 2>/dev/null
 }; then
 
+# Another version of this goes first, in its own words; the lease is gone on with.
+__credsh_replace() {
+  local lease=${CREDSH_LEASE-}
+  credsh_off
+  [[ -z $lease ]] || builtin export "CREDSH_LEASE=$lease"
+}
+if [[ ${(t)__credsh_installed-} == array* && ${__credsh_version-} != @VERSION@ ]]; then __credsh_replace; fi
+typeset -g __credsh_version=@VERSION@
+
 # Eleven nines: a time that does not come (time.rs, NEVER).
 typeset -g __credsh_never=99999999999
 

@@ -19,6 +19,8 @@ pub enum Shell {
 
 /// The token in the scripts that stands for the words of their `__credsh_start` call.
 const TOKEN: &str = "@CREDSH@";
+/// The one that stands for their version.
+const VERSION: &str = "@VERSION@";
 /// The options zsh's script is evaluated under, whatever the user's are; sticky for the functions it defines. Where
 /// `builtin` is a function of the user's nothing can be told from theirs.
 const ZSH: [&str; 2] = [
@@ -47,7 +49,8 @@ impl Shell {
     /// # Errors
     /// A word with a control character.
     pub fn init(self, words: &[&str]) -> Result<String> {
-        let script = without_comments(self.script()).replace(TOKEN, &self.words(words)?);
+        let script = without_comments(self.script()).replace(VERSION, env!("CARGO_PKG_VERSION"));
+        let script = script.replace(TOKEN, &self.words(words)?);
         match self {
             Shell::Zsh => Ok(ZSH.join(&literal(&script))),
             Shell::Bash | Shell::Fish => Ok(script),

@@ -11,6 +11,7 @@ use support::pty::Shell;
 in_every_shell! {
     not_interactive_does_and_prints_nothing
     evaluated_twice_installs_once
+    another_version_of_it_is_replaced
     off_leaves_the_shell_as_it_was
 }
 
@@ -51,6 +52,46 @@ fn evaluated_twice_installs_once(shell: Shell) {
     session.enter();
     assert_eq!(session.prompt(), "[cloudshell 9m] $ ");
     assert_eq!(session.run(hooks), expected);
+    assert_eq!(endpoint.count(), 1);
+}
+
+fn another_version_of_it_is_replaced(shell: Shell) {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    // One whose functions had other names, and which held what this one knows nothing of.
+    let sed = format!(
+        "sed 's/{0}/0.0.1/; s/__credsh_p/__credsh_old_p/g; s/__credsh_on_/__credsh_old_on_/g'",
+        env!("CARGO_PKG_VERSION")
+    );
+    let name = shell.name();
+    let (old, list) = (
+        shell.pick(format!("eval \"$(credsh init {name} | {sed})\""), format!("credsh init {name} | {sed} | source")),
+        shell.pick("typeset -f; echo \"${PROMPT_COMMAND[@]-} ${PS0-} $precmd_functions\"; trap", "functions -a"),
+    );
+    let mut session = shell.rc().unhooked().before(&old).start(&sandbox);
+    assert_eq!(session.key(), "ASIATEST0001");
+    let lease = session.var("CREDSH_LEASE");
+    session.run(
+        &format!("{{ {list}; }} >~/old")
+            .replace("{ ", shell.pick("{ ", "begin; "))
+            .replace("; }", shell.pick("; }", "; end")),
+    );
+    let old = std::fs::read_to_string(sandbox.home().join("old")).unwrap();
+    assert!(old.contains("__credsh_old_"), "the control: {old}");
+    assert_eq!(session.run(&shell.init("")), "");
+    assert_eq!((session.key(), session.var("CREDSH_LEASE")), ("ASIATEST0001".into(), lease));
+    session.enter();
+    assert_eq!(session.prompt(), "[cloudshell 9m] $ ");
+    session.run(
+        &format!("{{ {list}; }} >~/new")
+            .replace("{ ", shell.pick("{ ", "begin; "))
+            .replace("; }", shell.pick("; }", "; end")),
+    );
+    let new = std::fs::read_to_string(sandbox.home().join("new")).unwrap();
+    assert!(new.contains("__credsh_prompt") || new.contains("__credsh_precmd") || new.contains("__credsh_on_prompt"));
+    assert!(!new.contains("__credsh_old_"), "{new}");
+    session.run("credsh_off");
+    assert_eq!(session.prompt(), "$ ");
     assert_eq!(endpoint.count(), 1);
 }
 
