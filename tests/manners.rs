@@ -390,6 +390,10 @@ fn a_real_virtualenv(shell: Shell) {
     assert_eq!(session.prompt(), "(env) $ ");
     session.line("deactivate");
     assert_eq!(session.prompt(), "$ ");
+    assert_eq!(
+        session.run(shell.pick("echo \"$PS1.\"", "functions fish_prompt | grep -c credsh")),
+        shell.pick("$ .", "0")
+    );
 }
 
 fn a_restricted_shell_has_nothing_of_it(shell: Shell) {

@@ -11,7 +11,9 @@ use support::endpoint::{Endpoint, Rotation};
 use support::pty::{Session, Shell};
 
 in_every_shell! { each_works_beside_us }
+in_every_shell! { functions_of_the_users_are_told_what_was_typed }
 in_shells! { a_debug_trap_and_a_ps0_of_the_users_stay: bash Bash }
+in_shells! { a_trap_of_the_users_on_our_signal_stays: bash Bash }
 
 /// Another tool with a hook.
 struct Tool {
@@ -164,4 +166,59 @@ fn a_debug_trap_and_a_ps0_of_the_users_stay(shell: Shell) {
             session.text()
         );
     }
+}
+
+fn functions_of_the_users_are_told_what_was_typed(shell: Shell) {
+    let theirs = match shell {
+        Shell::Bash => "trap 'heard+=(\"$BASH_COMMAND\")' DEBUG\nPROMPT_COMMAND='statuses+=($?)'",
+        Shell::Zsh => "preexec() { heard+=(\"$1\") }\nprecmd() { statuses+=($?) }\nTRAPDEBUG() { debugged=1 }",
+        Shell::Fish => {
+            "function heard --on-event fish_preexec\n    set -ga heard $argv\nend\nfunction prompted --on-event fish_postexec\n    set -ga statuses $status\nend"
+        }
+    };
+    for after in [false, true] {
+        let endpoint = Endpoint::start(4);
+        endpoint.rotate(Rotation::Always);
+        let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "20");
+        let theirs = if after && shell == Shell::Bash {
+            theirs.replace("PROMPT_COMMAND=", "PROMPT_COMMAND[50]=")
+        } else {
+            theirs.to_owned()
+        };
+        let rc = if after { shell.rc().after(&theirs) } else { shell.rc().before(&theirs) };
+        let mut session = rc.start(&sandbox);
+        let first = session.key();
+        session.line("sh -c 'exit 3'");
+        // One that waits for a renewal.
+        thread::sleep(Duration::from_secs(5));
+        session.line("sh -c 'exit 4'");
+        assert!(session.key() > first, "the control");
+        let heard =
+            session.run(shell.pick("printf '%s\\n' \"${heard[@]}\" | grep ^sh", "printf '%s\\n' $heard | grep ^sh"));
+        let mut mine: Vec<&str> = heard.lines().collect();
+        // bash's DEBUG trap is told of our own trap, too, when something is due: under the last command's name.
+        mine.dedup();
+        assert_eq!(mine, ["sh -c 'exit 3'", "sh -c 'exit 4'"], "{}", session.text());
+        let statuses = session.run(shell.pick("echo \"${statuses[@]}\"", "echo $statuses"));
+        assert!(statuses.contains("3 4 0"), "{statuses}");
+        session.run("credsh_off");
+        session.line("sh -c 'exit 5'");
+        let heard =
+            session.run(shell.pick("printf '%s\\n' \"${heard[@]}\" | grep ^sh", "printf '%s\\n' $heard | grep ^sh"));
+        assert_eq!(heard.lines().filter(|line| *line == "sh -c 'exit 5'").count(), 1, "{heard}");
+    }
+}
+
+fn a_trap_of_the_users_on_our_signal_stays(shell: Shell) {
+    let endpoint = Endpoint::start(4);
+    endpoint.rotate(Rotation::Always);
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "20");
+    let mut session = shell.rc().before("trap 'urgent=$((urgent + 1))' URG").start(&sandbox);
+    session.until("credentials", |session| session.key() != "");
+    thread::sleep(Duration::from_secs(5));
+    // Then there are the prompt's renewals only.
+    session.run("true");
+    assert_eq!(session.run("trap -p URG; echo ${urgent-none}"), "trap -- 'urgent=$((urgent + 1))' SIGURG\nnone");
+    session.run("credsh_off");
+    assert_eq!(session.run("trap -p URG"), "trap -- 'urgent=$((urgent + 1))' SIGURG");
 }
