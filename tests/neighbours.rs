@@ -88,17 +88,17 @@ fn each_works_beside_us(shell: Shell) {
     thread::scope(|scope| {
         for tool in tools(shell) {
             let tool = std::sync::Arc::new(tool);
-            for after in [false, true] {
+            for order in ["theirs first", "ours first", "ours typed later"] {
                 let tool = std::sync::Arc::clone(&tool);
-                scope.spawn(move || beside(shell, &tool, after));
+                scope.spawn(move || beside(shell, &tool, order));
             }
         }
     });
 }
 
-fn beside(shell: Shell, tool: &Tool, after: bool) {
+fn beside(shell: Shell, tool: &Tool, order: &str) {
     let Tool { name, load, .. } = tool;
-    let case = format!("{name}, after: {after}");
+    let case = format!("{name}, {order}");
     let endpoint = Endpoint::start(4);
     endpoint.rotate(Rotation::Always);
     let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "20").with("DIRENV_LOG_FORMAT", "");
@@ -107,8 +107,14 @@ fn beside(shell: Shell, tool: &Tool, after: bool) {
     support::Run::of(sandbox.command("direnv").args(["allow", "work"]).output().unwrap()).ok();
     let path = format!("PATH={}:$PATH", installed("venv/bin/atuin").parent().unwrap().display());
     let path = shell.pick(path.clone(), path.replace("PATH=", "set -gx PATH ").replace(":$", " $"));
-    let (before, after_us) = if after { (path, load.as_str()) } else { (format!("{path}\n{load}"), "") };
-    let mut session = shell.rc().before(&before).after(after_us).start(&sandbox);
+    let mut session = match order {
+        "theirs first" => shell.rc().before(&format!("{path}\n{load}")).start(&sandbox),
+        "ours first" => shell.rc().before(&path).after(load).start(&sandbox),
+        _ => shell.rc().unhooked().before(&format!("{path}\n{load}")).start(&sandbox),
+    };
+    if order == "ours typed later" {
+        session.run(&shell.init(""));
+    }
     let key = session.key();
     assert!(key.starts_with("ASIATEST"), "{case}: {key}\n{}", session.text());
     works(&mut session, tool, &case);
