@@ -3,9 +3,12 @@
 //! line of its own. Questions go to `/dev/tty`, so that a captured stdout does not swallow them.
 
 use std::fmt::Display;
-use std::fs::OpenOptions;
-use std::io::{self, BufRead, BufReader, ErrorKind, IsTerminal, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 use std::path::Path;
+
+use rustix::process::Signal;
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
@@ -77,17 +80,64 @@ pub fn colour(env: &Env) -> bool {
     io::stdout().is_terminal() && env.get(env::NO_COLOR).is_none() && env.get("TERM").is_some_and(|term| term != "dumb")
 }
 
-/// Asks a question on the terminal.
+/// Asks for a code on the terminal. What is typed is not shown: it would stand in every recording of the terminal, and the
+/// next minute still be good.
 ///
 /// # Errors
 /// There is no terminal, or it was closed before the answer.
 pub fn ask(question: &str) -> Result<String> {
     let tty = Path::new("/dev/tty");
-    let mut file = OpenOptions::new().read(true).write(true).open(tty).map_err(Error::io("ask on", tty))?;
-    write!(file, "{question}").map_err(Error::io("ask on", tty))?;
-    let mut answer = String::new();
-    BufReader::new(file).read_line(&mut answer).map_err(Error::io("read the answer from", tty))?;
-    Ok(answer.trim().to_owned())
+    let file = OpenOptions::new().read(true).write(true).open(tty).map_err(Error::io("ask on", tty))?;
+    // Before the question: who sees that may be quick to answer.
+    let unseen = Unseen::of(&file).map_err(Error::io("ask on", tty))?;
+    write!(&file, "{question}").map_err(Error::io("ask on", tty))?;
+    let answer = unseen.line();
+    let _ = writeln!(&file);
+    Ok(answer.map_err(Error::io("read the answer from", tty))?.trim().to_owned())
+}
+
+/// A terminal that shows nothing of what is typed, until dropped.
+struct Unseen<'a> {
+    tty: &'a File,
+    before: Termios,
+}
+
+impl<'a> Unseen<'a> {
+    /// Ctrl-C becomes a key too: as a signal it would end this process, and leave the terminal as it is now.
+    fn of(tty: &'a File) -> io::Result<Self> {
+        let before = tcgetattr(tty)?;
+        let mut quiet = before.clone();
+        quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
+        // What was typed ahead is part of the answer.
+        tcsetattr(tty, OptionalActions::Now, &quiet)?;
+        Ok(Unseen { tty, before })
+    }
+
+    fn line(self) -> io::Result<String> {
+        let (mut line, mut key, mut tty) = (Vec::new(), [0], self.tty);
+        loop {
+            tty.read_exact(&mut key)?;
+            match key[0] {
+                b'\n' | b'\r' => return String::from_utf8(line).map_err(|_| ErrorKind::InvalidData.into()),
+                // Ctrl-C and Ctrl-\, for all who would have got the signal.
+                b'\x03' | b'\x1c' => {
+                    drop(self);
+                    rustix::process::kill_current_process_group(Signal::INT)?;
+                    return Err(ErrorKind::Interrupted.into());
+                }
+                b'\x04' if line.is_empty() => return Err(ErrorKind::UnexpectedEof.into()),
+                b'\x08' | b'\x7f' => _ = line.pop(),
+                b'\x15' => line.clear(),
+                typed => line.push(typed),
+            }
+        }
+    }
+}
+
+impl Drop for Unseen<'_> {
+    fn drop(&mut self) {
+        let _ = tcsetattr(self.tty, OptionalActions::Now, &self.before);
+    }
 }
 
 /// Text from elsewhere, fit for a terminal: without control characters, on one line, at most 300 characters.

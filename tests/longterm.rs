@@ -5,6 +5,7 @@ mod support;
 use std::io::Write;
 use std::process::Stdio;
 
+use support::pty::Shell;
 use support::sts::Sts;
 use support::{CREDSH, Run, Sandbox};
 
@@ -68,6 +69,41 @@ fn a_session_with_mfa_is_asked_for_once() {
         let files: String = files.collect();
         assert!(files.contains("sts-secret-1"), "the control");
         assert!(!files.contains("long-term-secret") && !files.contains("123456\""), "{files}");
+    }
+}
+
+/// And the terminal is as it was after, whether there was an answer or Ctrl-C.
+#[test]
+fn the_code_is_not_shown() {
+    let sts = Sts::start();
+    let sandbox = sandbox(&sts);
+    let mut session = Shell::Bash.rc().unhooked().start(&sandbox);
+    let before = session.run("stty -a");
+    for (keys, code) in [("80818\x7f\x7f182\r", "808182"), ("999\x15654321\r", "654321")] {
+        session.type_line("credsh export --no-store --profile user >out; echo $?");
+        session.wait_for("the question", |session| session.prompt() == QUESTION);
+        let row = session.row();
+        session.send(keys.as_bytes());
+        session.wait_for("the prompt", |session| session.row() > row && session.at_prompt());
+        let shown = session.rows().split_off(row);
+        assert_eq!(shown[..2].iter().map(|row| row.trim_end()).collect::<Vec<_>>(), [QUESTION.trim_end(), "0"]);
+        assert_eq!(sts.calls().last().unwrap().get("TokenCode"), code);
+        assert!(!session.raw().contains(&code[..3]), "{}", session.raw());
+        assert_eq!(session.run("stty -a"), before);
+        assert_eq!(session.run("echo typed"), "typed", "the control: what is typed now is shown");
+    }
+    // In `$( )` too, where no shell puts the terminal right.
+    for line in ["credsh export --no-store --profile user", "echo \"$(credsh export --no-store --profile user)\""] {
+        let calls = sts.calls().len();
+        session.type_line(line);
+        session.wait_for("the question", |session| session.prompt() == QUESTION);
+        let row = session.row();
+        session.send(b"12\x03");
+        session.wait_for("the prompt", |session| session.row() > row && session.at_prompt());
+        assert!(!session.text().contains(&format!("{QUESTION}12")), "{}", session.text());
+        assert_eq!(session.run("echo $?"), "130");
+        assert_eq!(session.run("stty -a"), before);
+        assert_eq!(sts.calls().len(), calls, "nobody was asked");
     }
 }
 

@@ -1,6 +1,7 @@
 //! The container credentials endpoint: CloudShell, ECS, EKS Pod Identity. The SDKs' contract, written again because
 //! the Rust SDK's client sends the token through a proxy, does not retry a 429 and throws error bodies away.
 
+use std::cell::OnceCell;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -45,6 +46,8 @@ struct Endpoint<'a> {
     url: Url,
     client: Client,
     token: Option<Secret>,
+    /// What the other dialect gave instead of a token.
+    session: OnceCell<Secret>,
     source: &'a str,
     http: &'a http::Http,
 }
@@ -64,7 +67,7 @@ impl<'a> Endpoint<'a> {
             http::Http::pinned(url.host_str().unwrap_or_default(), &addresses)
         };
         let client = client.map_err(|reason| Error::Unreachable { source: source.into(), reason })?;
-        Ok(Endpoint { url, client, token: token(asking.env)?, source, http: &asking.http })
+        Ok(Endpoint { url, client, token: token(asking.env)?, session: OnceCell::new(), source, http: &asking.http })
     }
 
     /// The answer's body, trying again while it is worth it: nothing answers, 429, 5xx. `DEADLINE` ends it.
@@ -112,6 +115,10 @@ impl<'a> Endpoint<'a> {
     /// CloudShell's other dialect, of the EC2 metadata service: where `sudo` or cron has taken the authorization
     /// variable away (aws/efs-utils#285).
     async fn with_session_token(&self, request: RequestBuilder) -> std::result::Result<RequestBuilder, Failure> {
+        // Good for longer than all tries together.
+        if let Some(token) = self.session.get() {
+            return Ok(request.header("X-aws-ec2-metadata-token", sensitive(token)));
+        }
         let mut url = self.url.clone();
         url.set_path("/latest/api/token");
         let put = self.client.put(url).header("X-aws-ec2-metadata-token-ttl-seconds", "60");
@@ -120,8 +127,8 @@ impl<'a> Endpoint<'a> {
             return Ok(request);
         }
         let body = self.body(response).await?;
-        let token = Secret::new(String::from_utf8_lossy(&body).trim());
-        Ok(request.header("X-aws-ec2-metadata-token", sensitive(&token)))
+        let token = self.session.get_or_init(|| Secret::new(String::from_utf8_lossy(&body).trim()));
+        Ok(request.header("X-aws-ec2-metadata-token", sensitive(token)))
     }
 
     async fn body(&self, mut response: Response) -> std::result::Result<Vec<u8>, Failure> {
@@ -146,10 +153,28 @@ impl<'a> Endpoint<'a> {
     }
 
     /// An endpoint that echoes the request must not put the token on the screen. The whole answer, before a word of it is
-    /// cut off: half a token would not be found.
+    /// cut off: half a token would not be found. JSON as it is meant, not as it is written: in there a token's `/` and `=`
+    /// may be `\/` and `\u003d`.
     fn redact(&self, body: &[u8]) -> String {
         let text = String::from_utf8_lossy(body);
-        self.token.as_ref().map_or_else(|| text.clone().into_owned(), |token| text.replace(token.expose(), "**"))
+        match serde_json::from_str(&text) {
+            Ok(value) => self.redacted(value).to_string(),
+            Err(_) => self.hide(&text),
+        }
+    }
+
+    fn redacted(&self, value: Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.hide(&text)),
+            Value::Array(items) => items.into_iter().map(|item| self.redacted(item)).collect(),
+            Value::Object(fields) => fields.into_iter().map(|(name, item)| (name, self.redacted(item))).collect(),
+            other => other,
+        }
+    }
+
+    fn hide(&self, text: &str) -> String {
+        let tokens = self.token.iter().chain(self.session.get()).map(Secret::expose).filter(|token| !token.is_empty());
+        tokens.fold(text.to_owned(), |text, token| text.replace(token, "**"))
     }
 }
 
@@ -251,12 +276,16 @@ async fn allowed(url: &Url) -> std::result::Result<Vec<SocketAddr>, String> {
     Ok(addresses)
 }
 
-/// What an error's body says: `code` and `message` of JSON, else the text of it.
+/// What an error's body says: `code` and `message` of JSON, else the text of it. Nothing of what is JSON otherwise, whole or
+/// not: it may be the answer itself, under a status that it did not deserve.
 fn message_of(text: &str) -> String {
     if let Ok(Value::Object(object)) = serde_json::from_str(text) {
         let parts: Vec<&str> =
             ["code", "message"].iter().filter_map(|name| field(&object, &[name])?.as_str()).collect();
         return ui::clean(&parts.join(": "));
+    }
+    if text.trim_start().starts_with(['{', '[']) {
+        return String::new();
     }
     // CloudShell's 503 is a page of HTML: what stands between the tags is the message.
     let mut shown = String::new();
