@@ -143,6 +143,32 @@ fn answers_in_every_spelling_that_sdks_take() {
     }
 }
 
+/// Only root can be somebody else; elsewhere `/proc/self/mem` above has to do.
+#[test]
+fn a_token_file_of_another_user_is_refused() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let file = sandbox.file("token", TOKEN);
+    let shut = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    };
+    shut(&sandbox.home(), 0o755);
+    shut(sandbox.home().parent().unwrap(), 0o755);
+    let run = |mode| {
+        shut(&file, mode);
+        let mut setpriv = sandbox.command("setpriv");
+        setpriv.args(["--reuid=54321", "--clear-groups", CREDSH, "export", "--no-store"]).env(TOKEN_FILE, &file);
+        Run::of(setpriv.output().unwrap())
+    };
+    let message = format!("credsh: cannot read the token file {}: permission denied\n", file.display());
+    assert_eq!(run(0o600).fails(1, &[]), message);
+    assert_eq!(endpoint.requests().len(), 0);
+    run(0o644).ok();
+}
+
 /// A listener that counts who comes.
 fn trap() -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
@@ -187,56 +213,131 @@ fn a_redirect_is_not_followed() {
     assert_eq!(endpoint.count(), 4, "nor asked again");
 }
 
-/// Each of these would reach the endpoint if it were asked.
+/// Runs `credsh export` with this URI; how often it connected or sent anything to the network.
+fn asking(sandbox: &Sandbox, uri: &str) -> (Run, usize) {
+    asking_by(sandbox, "exec \"$@\"", uri)
+}
+
+/// The same in a shell that prepares something first.
+fn asking_by(sandbox: &Sandbox, script: &str, uri: &str) -> (Run, usize) {
+    let trace = sandbox.home().join("trace");
+    let mut sh = sandbox.command("sh");
+    sh.args(["-c", script, "sh", "strace", "-f", "-qq", "-yy", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o"]);
+    let run = Run::of(sh.arg(&trace).args([CREDSH, "export", "--no-store"]).env(FULL, uri).output().unwrap());
+    let calls = std::fs::read_to_string(trace).unwrap();
+    // With several addresses the C library connects UDP sockets to see how it would go about it, and sends nothing.
+    let out = |call: &&str| call.contains("<TCP") || call.contains("<UDP") && !call.contains("connect(");
+    (run, calls.lines().filter(out).count())
+}
+
+fn refused(reason: &str) -> String {
+    format!(
+        "credsh: the container endpoint's URI: {reason}\nhint: check {FULL} and AWS_CONTAINER_CREDENTIALS_RELATIVE_URI\n"
+    )
+}
+
+fn far(host: &str) -> String {
+    format!(
+        "names {host}, which is neither loopback nor 169.254.170.2, 169.254.170.23 or fd00:ec2::23; the token was not sent"
+    )
+}
+
+/// Those that are loopback to somebody would reach the endpoint if they were asked.
 #[test]
 fn other_hosts_are_refused_before_a_byte_is_sent() {
     let endpoint = Endpoint::start(600);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
-    let far = |host: &str| {
-        format!(
-            "names {host}, which is neither loopback nor 169.254.170.2, 169.254.170.23 or fd00:ec2::23; the token was not sent"
-        )
-    };
-    let odd = |host: &str| format!("names its host in an unusual way ({host}:{})", endpoint.port());
-    let cases = [
-        ("http://0.0.0.0", far("0.0.0.0")),
-        ("http://[::ffff:127.0.0.1]", odd("[::ffff:127.0.0.1]")),
-        ("http://2130706433", odd("2130706433")),
-        ("http://0177.0.0.1", odd("0177.0.0.1")),
-        ("http://0x7f.1", odd("0x7f.1")),
-        ("http://127.1", odd("127.1")),
+    let port = endpoint.port();
+    let mut cases = vec![
         ("http://someone@localhost", "names a user; that is never right here".into()),
+        ("http://someone:word@127.0.0.1", "names a user; that is never right here".into()),
         ("http://localhost@127.0.0.1", "names a user; that is never right here".into()),
+        ("http://localhost@evil.invalid", "names a user; that is never right here".into()),
+        (r"http://localhost\@evil.invalid", "names a user; that is never right here".into()),
+        ("http://[::1%25lo]", "is no URI: invalid IPv6 address".into()),
+        ("http://[::1%lo]", "is no URI: invalid IPv6 address".into()),
+        ("http://[fe80::1%25lo]", "is no URI: invalid IPv6 address".into()),
+        ("http://localhost%00.evil.invalid", "is no URI: invalid international domain name".into()),
+        ("//localhost", "is no URI: relative URL without a base".into()),
+        ("http:localhost", "names its host in an unusual way ()".into()),
+        ("http:/localhost", "names its host in an unusual way ()".into()),
+        ("http:///localhost", "names its host in an unusual way ()".into()),
         ("ftp://localhost", "has the scheme ftp; only http and https are asked".into()),
+        ("gopher://localhost", "has the scheme gopher; only http and https are asked".into()),
+        ("file:///x", "has the scheme file; only http and https are asked".into()),
     ];
+    for host in [
+        "0.0.0.0",
+        "[::]",
+        "10.0.0.1",
+        "172.16.0.1",
+        "192.0.2.1",
+        "169.254.1.1",
+        "169.254.169.254",
+        "169.254.170.3",
+        "[2001:db8::1]",
+        "[fe80::1]",
+        "[fd00:ec2::254]",
+    ] {
+        cases.push((host, far(host)));
+    }
+    for host in [
+        "[::ffff:127.0.0.1]",
+        "[::ffff:10.0.0.1]",
+        "[::127.0.0.1]",
+        "[0:0:0:0:0:0:0:1]",
+        "[0:0:0:0:0:ffff:7f00:1]",
+        "2130706433",
+        "0x7f000001",
+        "017700000001",
+        "0177.0.0.1",
+        "0x7f.1",
+        "127.1",
+        "127.000.000.001",
+        "127.0.0.1.",
+        "\u{2460}\u{2461}\u{2466}.0.0.1",
+        "%6cocalhost",
+    ] {
+        cases.push((host, format!("names its host in an unusual way ({host}:{port})")));
+    }
     for (host, reason) in cases {
-        let uri = format!("{host}:{}{PATH}", endpoint.port());
-        let run = Run::of(sandbox.command(CREDSH).arg("export").env(FULL, &uri).output().unwrap());
-        let message = format!(
-            "credsh: the container endpoint's URI: {reason}\nhint: check {FULL} and AWS_CONTAINER_CREDENTIALS_RELATIVE_URI\n"
-        );
-        assert_eq!(run.fails(1, &[]), message, "{uri}");
+        let host = if host.contains('/') || host.starts_with("http") { host.into() } else { format!("http://{host}") };
+        let (run, connects) = asking(&sandbox, &format!("{host}:{port}{PATH}"));
+        assert_eq!((run.fails(1, &[]), connects), (refused(&reason), 0), "{host}");
     }
     assert_eq!(endpoint.requests().len(), 0);
-    sandbox.credsh(&["export"]).ok();
-    assert_eq!(endpoint.requests().len(), 1, "the control");
+    let (run, connects) = asking(&sandbox, &endpoint.uri());
+    run.ok();
+    assert_eq!((endpoint.requests().len(), connects > 0), (1, true), "the control");
 }
 
+/// In a mount namespace, where names are what a file of our own says.
 #[test]
-fn a_host_outside_is_not_even_connected_to() {
+fn a_name_is_asked_only_if_all_its_addresses_may_be() {
     let endpoint = Endpoint::start(600);
-    let connects = |uri: &str| {
-        let sandbox = Sandbox::in_cloudshell(&endpoint);
-        let trace = sandbox.home().join("trace");
-        let mut strace = sandbox.command("strace");
-        strace.args(["-f", "-qq", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o"]).arg(&trace);
-        let _ = strace.args([CREDSH, "export"]).env(FULL, uri).output().unwrap();
-        std::fs::read_to_string(trace).unwrap().matches("AF_INET").count()
-    };
-    for host in ["http://192.0.2.1:1338", "http://10.0.0.1", "http://[2001:db8::1]:1338", "http://169.254.169.254"] {
-        assert_eq!(connects(&format!("{host}{PATH}")), 0, "{host}");
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let hosts = "127.0.0.1 fine.test both.test mixed.test\n127.0.0.2 both.test\n203.0.113.5 public.test mixed.test\n\
+        127.0.0.1 mixed6.test\n2001:db8::1 mixed6.test\n169.254.169.254 imds.test\n10.0.0.1 localhost\n";
+    for (name, text) in [("hosts", hosts), ("nsswitch.conf", "hosts: files\n"), ("host.conf", "multi on\n")] {
+        sandbox.file(name, text);
     }
-    assert_ne!(connects(&endpoint.uri()), 0, "the control");
+    let unshare = if rustix::process::geteuid().is_root() { "unshare -m" } else { "unshare -rm" };
+    let script = format!(
+        "exec {unshare} sh -ec 'for file in hosts nsswitch.conf host.conf; do touch /etc/$file; mount --bind $file /etc/$file; done; exec \"$@\"' sh \"$@\""
+    );
+    let at = |name: &str| asking_by(&sandbox, &script, &format!("http://{name}:{}{PATH}", endpoint.port()));
+    // One that lies about localhost is no better.
+    for name in ["public.test", "mixed.test", "mixed6.test", "imds.test", "localhost"] {
+        let (run, connects) = at(name);
+        assert_eq!((run.fails(1, &[]), connects), (refused(&far(name)), 0), "{name}");
+    }
+    let (run, _) = at("none.test");
+    run.fails(1, &["names a host that cannot be resolved (none.test): "]);
+    assert_eq!(endpoint.requests().len(), 0);
+    for name in ["fine.test", "both.test"] {
+        at(name).0.ok();
+    }
+    assert_eq!(endpoint.requests().len(), 2, "the control");
 }
 
 /// The relative URI is ECS's and lives at 169.254.170.2, where no test goes: this one is refused on the way there.
