@@ -1,0 +1,183 @@
+//! Text from elsewhere that a shell could take for code and a prompt for an escape: in the credentials, in what an
+//! endpoint says, in the names of profiles and roles. Through `init`, the prompt, renewals and messages, in each shell.
+//! Quoting by itself is `formats`' (export) and `script`'s.
+
+mod support;
+
+use std::path::PathBuf;
+
+use support::Sandbox;
+use support::endpoint::{Behaviour, Endpoint, Rotation};
+use support::pty::Shell;
+use support::sts::Sts;
+
+in_every_shell! {
+    the_control_unquoted_it_runs
+    credentials_are_only_values
+    what_an_endpoint_says_is_only_shown
+    names_of_profiles_and_roles
+    what_is_stored_breaks_no_prompt
+}
+
+/// Each makes the file `ran`, in one shell or another, if it is evaluated.
+const TEXTS: [&str; 12] = [
+    "x$(touch ran)",
+    "x`touch ran`",
+    "';touch ran;'",
+    "\";touch ran;\"",
+    "\\';touch ran;\\'",
+    "x;touch ran;#",
+    "x(touch ran)",
+    "a[$(touch ran)]",
+    "${(e):-$(touch ran)}",
+    "%n%F{red}%(!.a.b)%{%D{}%}",
+    "\\u\\h\\w\\$ \\[\\e[31m\\] !! ~ * {a,b}",
+    "'\"\\ $HOME ${x:=y} %s%n $((a[$(touch ran)])) ü",
+];
+
+fn ran(sandbox: &Sandbox) -> PathBuf {
+    sandbox.home().join("ran")
+}
+
+fn json(text: &str) -> String {
+    serde_json::to_string(text).unwrap()
+}
+
+fn the_control_unquoted_it_runs(shell: Shell) {
+    let sandbox = Sandbox::new();
+    let mut session = shell.rc().unhooked().start(&sandbox);
+    let mut evaluated = Vec::new();
+    for text in TEXTS {
+        for line in [format!("echo {text}"), format!("echo '{text}'"), format!("echo \"{text}\"")] {
+            sandbox.file("line", &format!("{line}\n"));
+            session.run("source ~/line 2>/dev/null");
+            if ran(&sandbox).exists() {
+                std::fs::remove_file(ran(&sandbox)).unwrap();
+                evaluated.push(text);
+            }
+        }
+    }
+    evaluated.dedup();
+    assert!(evaluated.len() > 5, "{evaluated:?}");
+}
+
+fn credentials_are_only_values(shell: Shell) {
+    let endpoint = Endpoint::start(600);
+    endpoint.rotate(Rotation::Always);
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "20");
+    let mut session = shell.start(&sandbox);
+    session.key();
+    for text in TEXTS {
+        for name in ["AccessKeyId", "SecretAccessKey", "Token"] {
+            endpoint.field(name, &json(text));
+        }
+        // Later than before, or it would be no rotation.
+        endpoint.live(i64::try_from(700 + endpoint.count()).unwrap());
+        assert!(session.run("credsh refresh --force").contains("renewed"), "{}", session.text());
+        // Not typed, as the history would expand `!!`.
+        sandbox.file("text", text);
+        for name in ["ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN"] {
+            let same = session
+                .run(&format!("printenv TEMPORARY_AWS_{name} | tr -d '\\n' | cmp - text; echo {}", shell.status()));
+            assert_eq!(same, "0", "{text} as {name}");
+        }
+        session.enter();
+        assert!(session.prompt().starts_with("[cloudshell 1") && session.at_prompt(), "{text}: {}", session.prompt());
+        assert!(!ran(&sandbox).exists(), "{text}");
+    }
+    // A new shell that takes it from the store.
+    let mut session = shell.start(&sandbox);
+    session.run("true");
+    assert!(!ran(&sandbox).exists());
+}
+
+fn what_an_endpoint_says_is_only_shown(shell: Shell) {
+    let sts = Sts::start();
+    for text in TEXTS {
+        let endpoint = Endpoint::start(6);
+        endpoint.rotate(Rotation::Never);
+        let sandbox =
+            Sandbox::in_cloudshell(&endpoint).with("AWS_ENDPOINT_URL_STS", &sts.url()).with("CREDSH_WAIT", "20");
+        let mut session = shell.start(&sandbox);
+        session.key();
+        endpoint.behave(Behaviour::Answer {
+            status: 403,
+            headers: String::new(),
+            body: format!("{{\"message\":{}}}", json(&format!("FROM {text}"))),
+        });
+        // Told by the program, and by the shell of a renewal in the background: that is no use to repeat.
+        session.run("credsh refresh --force");
+        session.until("what the shell says", |session| {
+            session.enter();
+            session.text().matches(&format!("FROM {text}")).count() > 1
+        });
+        assert!(!ran(&sandbox).exists(), "{text}");
+        assert!(session.at_prompt(), "{}", session.text());
+    }
+}
+
+fn names_of_profiles_and_roles(shell: Shell) {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("AWS_ENDPOINT_URL_STS", &sts.url()).with("CREDSH_WAIT", "20");
+    for text in TEXTS {
+        let role = format!("arn:aws:iam::123456789012:role/{}", text.replace(' ', "${IFS}").replace('ü', ""));
+        let keys = "aws_access_key_id = AKIAUSER\naws_secret_access_key = s\n";
+        sandbox.file(".aws/config", &format!("[profile {text}]\n{keys}"));
+        sandbox.file("name", text);
+        sandbox.file("role", &role);
+        let from = |file: &str| shell.pick(format!("\"$(cat ~/{file})\""), format!("(cat ~/{file})"));
+        let refused = shell.init(&format!("--profile {}", from("name")));
+        let mut session = shell
+            .rc()
+            .before(&refused)
+            .init(&format!("--source container --session-name me --role {}", from("role")))
+            .start(&sandbox);
+        let shown = |session: &mut support::pty::Session, label: &str| {
+            session.enter();
+            let prompt = session.prompt();
+            let inner = prompt.strip_prefix(label).and_then(|rest| rest.strip_suffix("m] $ "));
+            let fine = |c: char| c.is_ascii_alphanumeric() || " ._:/@+=,-".contains(c);
+            assert!(inner.is_some_and(|inner| inner.chars().all(fine)), "{text}: {prompt}: {}", session.text());
+        };
+        assert!(session.key().starts_with("ASIASTS"), "{text}: {}", session.text());
+        assert_eq!(sts.calls().last().unwrap().get("RoleArn"), role, "to the letter");
+        shown(&mut session, "[role:");
+        session.run(&format!("credsh refresh --profile {}", from("name")));
+        // AWS's parser takes no other name with more meaning than that of the first.
+        sandbox.file(
+            ".aws/config",
+            &format!(
+                "[profile p%n%F:%D]\n{keys}[profile role]\nsource_profile = p%n%F:%D\nrole_arn = {role}\nrole_session_name = {text}\nexternal_id = {text}\n"
+            ),
+        );
+        session.run("credsh refresh --profile role");
+        assert_eq!(sts.calls().last().unwrap().get("ExternalId"), text, "to the letter: {}", session.text());
+        shown(&mut session, "[profile:role ");
+        session.run("credsh refresh --profile p%n%F:%D");
+        shown(&mut session, "[profile:p_n_F:_D ");
+        session.run(&format!("credsh refresh --no-store --source container --role {}", from("role")));
+        shown(&mut session, "[role:");
+        session.run("credsh status; credsh prompt; credsh doctor; credsh clear");
+        assert!(!ran(&sandbox).exists(), "{text}");
+    }
+}
+
+/// What somebody with the user's rights puts into the environment of a shell is shown by no prompt as it is.
+fn what_is_stored_breaks_no_prompt(shell: Shell) {
+    let endpoint = Endpoint::start(600);
+    for text in TEXTS {
+        let sandbox = Sandbox::in_cloudshell(&endpoint)
+            .with("CREDSH_PROMPT", text)
+            .with("CREDSH_SOURCE", text)
+            .with("CREDSH_LEASE", text)
+            .with("TEMPORARY_AWS_CREDENTIAL_EXPIRATION", text)
+            .with("CREDSH_WAIT", text);
+        let mut session = shell.start(&sandbox);
+        let prompt = session.prompt();
+        assert!(prompt == "$ " || prompt.starts_with("[cloudshell "), "{text}: {prompt}");
+        session.key();
+        session.enter();
+        assert!(session.prompt().starts_with("[cloudshell "), "{text}: {}", session.text());
+        assert!(!ran(&sandbox).exists(), "{text}");
+    }
+}
