@@ -1,8 +1,9 @@
 # What a person and CI run. `make test` sets itself up.
 PREFIX ?= /usr/local
 SHELL := /bin/bash
+DENY := target/tools/cargo-deny-0.20.2
 
-.PHONY: all test lint setup bench install clean
+.PHONY: all test lint deny audit setup bench install clean
 all:
 	cargo rustc --profile dist --locked --bin credsh -- -C target-feature=+crt-static
 
@@ -14,7 +15,7 @@ test: setup lint
 	@# More threads than cores, as most tests wait for a shell or for credentials to age.
 	cargo test --locked -- --test-threads 6
 
-lint: setup
+lint: setup deny
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	shellcheck shell/credsh.bash tests/setup.sh .ci/run
@@ -22,6 +23,22 @@ lint: setup
 	bash -n shell/credsh.bash && zsh -n shell/credsh.zsh && fish -n shell/credsh.fish
 	for sh in bash zsh dash ksh93 mksh 'busybox ash' yash; do $$sh -n shell/publish_temporary_credentials.sh || exit 1; done
 	fish -n shell/publish_temporary_credentials.fish
+
+# What may come in with a dependency (deny.toml). Part of `make test`, as two seconds are not much; where the program is not
+# yet installed, a minute and a half of processor time is added once.
+deny: $(DENY)/bin/cargo-deny
+	$< --locked check bans licenses sources
+
+# Apart from the tests, as its answer changes with the day, and as the RustSec database lives on a git host that not every
+# machine can reach. That is then said, and is a failure: nothing was looked up.
+audit: $(DENY)/bin/cargo-deny
+	@$< fetch db || { echo 'audit: NOT DONE: the RustSec advisory database cannot be had from here' >&2; exit 1; }
+	$< --locked check --disable-fetch advisories
+
+# Quickly built, as it runs for a second.
+$(DENY)/bin/cargo-deny:
+	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+	  cargo install --quiet --locked --root $(DENY) cargo-deny@$(lastword $(subst -, ,$(DENY)))
 
 # Side by side in one run: see tests/bench.
 bench: setup all

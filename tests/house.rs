@@ -1,7 +1,9 @@
-//! The rules of the house, held against its sources: imports go down only, and what only one room may do.
+//! The rules of the house, held against its sources: imports go down only, and what only one room may do. And what it says
+//! of itself: which Rust it takes, and which tests show what SECURITY.md promises.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// From the top. Sideways is fine, `error` is visible to all.
 const LAYERS: [&[&str]; 6] = [
@@ -132,4 +134,58 @@ fn only_commands_print_what_was_asked_for() {
     let found = elsewhere(&sources(), &["ui::print("], &[]);
     let others: Vec<&String> = found.iter().filter(|place| !place.starts_with("command/")).collect();
     assert!(!found.is_empty() && others.is_empty(), "{others:?}");
+}
+
+/// The newest Rust that a package among those that are built asks for.
+fn demanded() -> (u32, u32, u32) {
+    let run = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let version = run("rustc", &["-vV"]);
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    let metadata =
+        run(env!("CARGO"), &["metadata", "--format-version=1", "--locked", "--offline", "--filter-platform", host]);
+    let metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap();
+    let packages = metadata["packages"].as_array().unwrap().iter().filter(|package| package["name"] != "credsh");
+    packages.filter_map(|package| package["rust_version"].as_str()).map(parsed).max().unwrap()
+}
+
+fn parsed(version: &str) -> (u32, u32, u32) {
+    let mut parts = version.split('.').map(|part| part.parse().unwrap());
+    (parts.next().unwrap(), parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+}
+
+/// No more is promised than can be kept, and no less.
+#[test]
+fn the_rust_it_states_is_the_one_its_dependencies_demand() {
+    assert_eq!(parsed(env!("CARGO_PKG_RUST_VERSION")), demanded());
+}
+
+/// The tests that a text names, as in `tests/cli.rs: this_and_that, another`.
+fn named_tests(line: &str) -> Vec<(String, String)> {
+    let names = line.split('`').filter_map(|part| part.strip_prefix("tests/")?.split_once(".rs: "));
+    names
+        .flat_map(|(file, names)| names.split(", ").map(move |name| (format!("tests/{file}.rs"), name.to_owned())))
+        .collect()
+}
+
+#[test]
+fn each_line_of_the_threat_model_names_a_test_that_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("SECURITY.md")).unwrap();
+    let model = text.split("## What they can and cannot do").nth(1).unwrap().split("\n## ").next().unwrap();
+    // An item may go on in the next lines.
+    let items: Vec<String> =
+        model.split("\n- ").skip(1).map(|item| item.split("\n\n").next().unwrap().replace("\n  ", " ")).collect();
+    assert!(items.len() > 20, "the control: {items:?}");
+    for item in items {
+        let tests = named_tests(&item);
+        assert!(!tests.is_empty(), "{item}");
+        for (file, name) in tests {
+            let code = fs::read_to_string(root.join(&file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+            assert!(code.contains(&format!("fn {name}(")), "no {name} in {file}");
+        }
+    }
 }
