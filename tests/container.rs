@@ -47,12 +47,11 @@ fn a_relative_token_file_is_found_in_the_background() {
     let sandbox = Sandbox::in_cloudshell(&endpoint).with(TOKEN_FILE, "token");
     sandbox.file("token", TOKEN);
     sandbox.credsh(&["refresh"]).ok();
-    let stored = || sandbox.stored().into_iter().find(|name| name.strip_suffix(".json").is_some());
-    let lease = stored().unwrap();
-    std::fs::remove_file(sandbox.store().join(&lease)).unwrap();
-    sandbox.credsh(&["hook", "--shell=bash", &format!("--lease={}", lease.trim_end_matches(".json"))]).ok();
+    let lease = sandbox.ids().remove(0);
+    std::fs::remove_file(sandbox.store().join(format!("{lease}.json"))).unwrap();
+    sandbox.credsh(&["hook", "--shell=bash", &format!("--lease={lease}")]).ok();
     let end = Instant::now() + Duration::from_secs(20);
-    while stored().is_none() {
+    while sandbox.ids().is_empty() {
         assert!(Instant::now() < end, "asked {} times: {:?}", endpoint.count(), sandbox.stored());
         thread::sleep(Duration::from_millis(50));
     }

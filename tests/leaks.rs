@@ -20,9 +20,10 @@ use support::{CREDSH, Run, Sandbox};
 
 const LONG_TERM: &str = "long-term-secret";
 const CODE: &str = "808182";
+const PASSWORD: &str = "password-of-a-proxy";
 /// The beginnings of all there are.
-const SECRETS: [&str; 8] =
-    [TOKEN, "session-token-of-put", "test-secret", "test-token", "sts-secret", "sts-token", LONG_TERM, CODE];
+const SECRETS: [&str; 9] =
+    [TOKEN, "session-token-of-put", "test-secret", "test-token", "sts-secret", "sts-token", LONG_TERM, CODE, PASSWORD];
 const ROLE: &str = "arn:aws:iam::123456789012:role/deploy";
 const DEVICE: &str = "arn:aws:iam::123456789012:mfa/me";
 
@@ -81,10 +82,8 @@ fn but_exported(environment: &str, prefix: &str) -> String {
 }
 
 fn secrets_in(place: &str, text: &str) -> Vec<String> {
-    let found = SECRETS.iter().filter(|secret| text.contains(**secret));
-    found
-        .map(|secret| format!("{secret} in {place}: {:.2000}", &text[text.find(secret).unwrap().saturating_sub(200)..]))
-        .collect()
+    let line = |secret: &str| text.lines().find(|line| line.contains(secret));
+    SECRETS.iter().filter_map(|secret| Some(format!("{secret} in {place}: {:.2000}", line(secret)?))).collect()
 }
 
 fn files(dir: &Path) -> Vec<PathBuf> {
@@ -110,7 +109,7 @@ fn on_disk(sandbox: &Sandbox) -> Vec<String> {
         }
         if stored {
             found.extend(
-                [LONG_TERM, CODE, TOKEN]
+                [LONG_TERM, CODE, TOKEN, PASSWORD]
                     .iter()
                     .filter(|secret| text.contains(**secret))
                     .map(|s| format!("{s} in {name}")),
@@ -224,13 +223,19 @@ const COMMANDS: [(&str, May); 54] = [
     ("hook --shell bash --wait --lease LEASE", May::Print),
 ];
 
-#[test]
-fn no_command_shows_what_it_was_not_asked_for() {
+/// Most of the time each waits for something.
+fn each<T: Sync>(rows: &[T], check: impl Fn(&T) + Sync) {
+    let check = &check;
     std::thread::scope(|scope| {
-        for rows in COMMANDS.chunks(COMMANDS.len().div_ceil(4)) {
-            scope.spawn(move || rows.iter().for_each(|(line, may)| command(line, *may)));
+        for part in rows.chunks(rows.len().div_ceil(5)) {
+            scope.spawn(move || part.iter().for_each(check));
         }
     });
+}
+
+#[test]
+fn no_command_shows_what_it_was_not_asked_for() {
+    each(&COMMANDS, |(line, may)| command(line, *may));
 }
 
 fn command(line: &str, may: May) {
@@ -239,12 +244,9 @@ fn command(line: &str, may: May) {
     // The background has nothing stored, so that it has something to do.
     if !line.starts_with("hook --shell bash --source") {
         sandbox.credsh(&["refresh"]).ok();
-        let lease = sandbox.stored().into_iter().find_map(|name| Some(name.strip_suffix(".json")?.to_owned())).unwrap();
-        sandbox.set("CREDSH_LEASE", &lease);
+        sandbox.set("CREDSH_LEASE", &sandbox.ids().remove(0));
     }
-    let lease = sandbox.credsh(&["status", "--json"]).ok();
-    let lease: serde_json::Value = serde_json::from_str(if lease.is_empty() { "{}" } else { &lease }).unwrap();
-    let line = line.replace("LEASE", lease["leases"][0]["id"].as_str().unwrap_or_default());
+    let line = line.replace("LEASE", &sandbox.ids().pop().unwrap_or_default());
     let (run, found) = leaks(&sandbox, CREDSH, &line.split(' ').collect::<Vec<_>>(), may);
     assert_eq!(found, [""; 0], "{line}");
     let expected = i32::from(line.ends_with("mfa") || (line.starts_with("doctor")));
@@ -357,12 +359,7 @@ fn no_fault_shows_a_secret() {
     let faults = [(TOKEN, false), ("session-token-of-put", true)]
         .into_iter()
         .flat_map(|(told, put)| faults(told).into_iter().map(move |fault| (fault, put)));
-    let faults: Vec<(Behaviour, bool)> = faults.collect();
-    std::thread::scope(|scope| {
-        for rows in faults.chunks(faults.len().div_ceil(6)) {
-            scope.spawn(move || rows.iter().for_each(|(behaviour, put)| fault(behaviour, *put)));
-        }
-    });
+    each(&faults.collect::<Vec<_>>(), |(behaviour, put)| fault(behaviour, *put));
 }
 
 fn fault(behaviour: &Behaviour, put: bool) {
@@ -398,6 +395,34 @@ fn fault(behaviour: &Behaviour, put: bool) {
         let fails = ["export", "refresh"].iter().any(|name| line.starts_with(name));
         assert!(!fails || run.status > 0, "the control: {line}: {behaviour:.300?}: {run:?}");
     }
+}
+
+/// In the addresses of a proxy that cannot be reached, and of endpoints. The proxy's has to be in the environment, and
+/// stays there.
+#[test]
+fn no_address_shows_its_password() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let mut sandbox = surroundings(&endpoint, &sts);
+    let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let closed = format!("http://me:{PASSWORD}@127.0.0.1:{port}");
+    let check = |sandbox: &Sandbox, status: i32, message: &str| {
+        for line in [format!("refresh --role {ROLE}"), format!("export --no-store --role {ROLE}"), "doctor".into()] {
+            let run = sandbox.credsh(&line.split(' ').collect::<Vec<_>>());
+            assert!(run.stderr.contains(message) || line == "doctor", "{run:?}");
+            assert!(run.status == status || line == "doctor", "{run:?}");
+            assert!(!format!("{run:?}").contains(PASSWORD), "{run:?}");
+            assert_eq!(on_disk(sandbox), [""; 0]);
+        }
+    };
+    let refused = "the address of AWS STS: names a user; that is never right here\nhint: check AWS_ENDPOINT_URL_STS and AWS_ENDPOINT_URL\n";
+    for address in [sts.url().replace("//", &format!("//me:{PASSWORD}@")), closed.clone()] {
+        sandbox.set("AWS_ENDPOINT_URL_STS", &address);
+        check(&sandbox, 1, refused);
+    }
+    assert_eq!(sts.of("AssumeRole").len(), 0);
+    sandbox.set("AWS_ENDPOINT_URL_STS", "http://sts.invalid/x@y");
+    sandbox.set("HTTP_PROXY", &closed);
+    check(&sandbox, 5, "cannot reach AWS STS: connection refused\n");
 }
 
 in_every_shell! { no_session_shows_or_keeps_a_secret }

@@ -21,8 +21,7 @@ fn set_mode(path: &std::path::Path, mode: u32) {
 
 /// The id of the only lease.
 fn id(sandbox: &Sandbox) -> String {
-    let ids: Vec<String> =
-        sandbox.stored().iter().filter_map(|name| name.strip_suffix(".json").map(str::to_owned)).collect();
+    let ids = sandbox.ids();
     assert_eq!(ids.len(), 1, "{ids:?}");
     ids[0].clone()
 }

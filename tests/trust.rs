@@ -53,8 +53,7 @@ fn another_user_reads_no_lease() {
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     open(&sandbox);
     sandbox.credsh(&["refresh"]).ok();
-    let id = sandbox.stored().into_iter().find_map(|name| Some(name.strip_suffix(".json")?.to_owned())).unwrap();
-    let path = sandbox.store().join(id + ".json");
+    let path = sandbox.store().join(sandbox.ids().remove(0) + ".json");
     let path = path.to_str().unwrap();
     let read = || {
         other(

@@ -65,6 +65,15 @@ impl Request {
         if asks_sts {
             region = region.or_else(|| env.first(&env::REGION).map(str::to_owned)).or(region_of(&source, &files)?);
         }
+        // It is part of the lease, which holds no password; and signing leaves no place for one.
+        if endpoint.as_deref().is_some_and(names_a_user) {
+            let hint = Some("check AWS_ENDPOINT_URL_STS and AWS_ENDPOINT_URL".into());
+            return Err(Error::Config {
+                what: "the address of AWS STS".into(),
+                reason: "names a user; that is never right here".into(),
+                hint,
+            });
+        }
         // It becomes part of a host name, wherever it came from.
         if let Some(name) = region.as_deref().filter(|name| selectors::region(name).is_err()) {
             let hint = Some("check AWS_REGION, AWS_DEFAULT_REGION and the profile's region".into());
@@ -76,6 +85,11 @@ impl Request {
         }
         Ok(Request { source, region, endpoint })
     }
+}
+
+fn names_a_user(url: &str) -> bool {
+    let rest = url.split_once("//").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or_default().contains('@')
 }
 
 fn container(env: &Env) -> Result<Source> {

@@ -91,6 +91,11 @@ impl Sandbox {
         Run::of(self.command(CREDSH).args(args).output().unwrap())
     }
 
+    /// The ids of the leases that are stored.
+    pub fn ids(&self) -> Vec<String> {
+        self.stored().iter().filter_map(|name| name.strip_suffix(".json").map(str::to_owned)).collect()
+    }
+
     /// Every file of the store, by name.
     pub fn stored(&self) -> Vec<String> {
         let names = std::fs::read_dir(self.store()).into_iter().flatten();
