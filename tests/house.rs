@@ -1,5 +1,5 @@
 //! The rules of the house, held against its sources: imports go down only, and what only one room may do. And what it says
-//! of itself: which Rust it takes, and which tests show what SECURITY.md promises.
+//! of itself: which Rust it takes, what it talks to the network with, and which tests show what SECURITY.md promises.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -134,6 +134,44 @@ fn only_commands_print_what_was_asked_for() {
     let found = elsewhere(&sources(), &["ui::print("], &[]);
     let others: Vec<&String> = found.iter().filter(|place| !place.starts_with("command/")).collect();
     assert!(!found.is_empty() && others.is_empty(), "{others:?}");
+}
+
+/// What is wrong with the network's crates in a Cargo.lock: reqwest over hyper, rustls on ring, each once. `deny.toml` has
+/// the same and more, but its program takes minutes to install, and this runs with every test.
+fn second_stacks(lock: &str) -> Vec<String> {
+    const ONE: [&str; 9] =
+        ["reqwest", "hyper", "hyper-util", "http", "http-body", "rustls", "rustls-webpki", "tokio-rustls", "ring"];
+    const NONE: [&str; 16] = [
+        "native-tls",
+        "openssl",
+        "openssl-sys",
+        "aws-lc-rs",
+        "aws-lc-sys",
+        "boring",
+        "boring-sys",
+        "mbedtls",
+        "s2n-tls",
+        "h2",
+        "quinn",
+        "ureq",
+        "isahc",
+        "curl",
+        "curl-sys",
+        "attohttpc",
+    ];
+    let count = |name: &str| lock.lines().filter(|line| *line == format!("name = \"{name}\"")).count();
+    let odd = ONE.iter().filter(|name| count(name) != 1).chain(NONE.iter().filter(|name| count(name) != 0));
+    odd.map(|name| format!("{name}: {}", count(name))).collect()
+}
+
+#[test]
+fn one_http_stack_and_one_tls_stack() {
+    let lock = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock")).unwrap();
+    assert_eq!(second_stacks(&lock), [""; 0]);
+    let more =
+        format!("{lock}\n[[package]]\nname = \"hyper\"\nversion = \"0.14.1\"\n[[package]]\nname = \"aws-lc-rs\"\n");
+    assert_eq!(second_stacks(&more), ["hyper: 2", "aws-lc-rs: 1"], "the control");
+    assert_eq!(second_stacks(&lock.replace("name = \"ring\"", "")), ["ring: 0"], "the control");
 }
 
 /// The newest Rust that a package among those that are built asks for.
