@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use support::endpoint::{Behaviour, Endpoint, PATH, TOKEN, now, rfc3339};
-use support::{CREDSH, Run, Sandbox};
+use support::{CREDSH, Run, Sandbox, strace};
 
 const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 const FULL: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
@@ -221,7 +221,7 @@ fn asking(sandbox: &Sandbox, uri: &str) -> (Run, usize) {
 fn asking_by(sandbox: &Sandbox, script: &str, uri: &str) -> (Run, usize) {
     let trace = sandbox.home().join("trace");
     let mut sh = sandbox.command("sh");
-    sh.args(["-c", script, "sh", "strace", "-f", "-qq", "-yy", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o"]);
+    sh.args(["-c", script, "sh"]).args(strace()).args(["-yy", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o"]);
     let run = Run::of(sh.arg(&trace).args([CREDSH, "export", "--no-store"]).env(FULL, uri).output().unwrap());
     let calls = std::fs::read_to_string(trace).unwrap();
     // With several addresses the C library connects UDP sockets to see how it would go about it, and sends nothing.
@@ -322,7 +322,7 @@ fn a_name_is_asked_only_if_all_its_addresses_may_be() {
     }
     let unshare = if rustix::process::geteuid().is_root() { "unshare -m" } else { "unshare -rm" };
     let script = format!(
-        "exec {unshare} sh -ec 'for file in hosts nsswitch.conf host.conf; do touch /etc/$file; mount --bind $file /etc/$file; done; exec \"$@\"' sh \"$@\""
+        "exec {unshare} sh -ec 'for file in hosts nsswitch.conf host.conf; do [ -e /etc/$file ] || touch /etc/$file; mount --bind $file /etc/$file; done; exec \"$@\"' sh \"$@\""
     );
     let at = |name: &str| asking_by(&sandbox, &script, &format!("http://{name}:{}{PATH}", endpoint.port()));
     // One that lies about localhost is no better.

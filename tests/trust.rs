@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use support::endpoint::{Behaviour, Endpoint, TOKEN};
 use support::moto::tool;
 use support::pty::Shell;
-use support::{CREDSH, Run, Sandbox};
+use support::{CREDSH, Run, Sandbox, strace};
 
 /// Somebody whom the system does not know.
 const OTHER: u32 = 54321;
@@ -142,17 +142,24 @@ fn programs_of_the_working_directory_are_not_run(shell: Shell) {
     assert!(ran.exists(), "the control");
 }
 
+/// Runs a program, and gives what strace says of some system calls.
+fn traced(sandbox: &Sandbox, calls: &str, dir: &Path, program: &str, words: &[&str]) -> (Run, String) {
+    let log = sandbox.home().join("trace");
+    let mut command = sandbox.command(strace()[0]);
+    command.args(&strace()[1..]).args(["-e", &format!("trace={calls}"), "-o"]).arg(&log).arg(program).args(words);
+    let run = Run::of(command.current_dir(dir).output().unwrap());
+    (run, fs::read_to_string(log).unwrap())
+}
+
 /// The paths that a command's file operations named relative to the working directory, or inside it.
 fn named_here(sandbox: &Sandbox, program: &str, words: &[&str]) -> (Run, Vec<String>) {
-    let (repo, log) = (sandbox.home().join("repo"), sandbox.home().join("trace"));
-    let mut strace = sandbox.command("strace");
-    strace.args(["-f", "-qq", "-e", "trace=file", "-o"]).arg(&log).arg(program).args(words);
-    let run = Run::of(strace.current_dir(&repo).output().unwrap());
-    let text = fs::read_to_string(log).unwrap();
+    let repo = sandbox.home().join("repo");
+    let (run, text) = traced(sandbox, "file", &repo, program, words);
     let path = |line: &str| {
         let arguments = line.split_once('(')?.1;
-        let path = arguments.strip_prefix("AT_FDCWD, ").unwrap_or(arguments).strip_prefix('"')?;
-        path.split('"').next().map(str::to_owned)
+        let arguments = arguments.strip_prefix("AT_FDCWD, ").unwrap_or(arguments);
+        assert!(!arguments.starts_with("0x"), "the control: it can be read: {line}");
+        arguments.strip_prefix('"')?.split('"').next().map(str::to_owned)
     };
     let paths = text.lines().filter(|line| !line.contains("getcwd(")).filter_map(path);
     let here = |path: &String| !path.starts_with('/') || Path::new(path).starts_with(&repo);
@@ -263,32 +270,35 @@ fn another_process_of_the_same_user_cannot_look_into_it() {
     assert!(control.starts_with("environ\n"), "the control: {control}");
 }
 
-/// The EC2 metadata service, version 2, and how often it was asked.
-fn metadata() -> (String, Arc<Mutex<Vec<String>>>) {
+/// A server that gives each path an answer, and the first lines of its requests.
+fn server(answer: fn(&str) -> String) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let asked = Arc::new(Mutex::new(Vec::new()));
     let lines = Arc::clone(&asked);
-    let answer = move |mut stream: TcpStream| -> Option<()> {
-        let head =
-            BufReader::new(stream.try_clone().ok()?).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
-        let line = head.collect::<Vec<_>>().first()?.clone();
-        lines.lock().unwrap().push(line.clone());
-        let body = match line.split(' ').nth(1)? {
-            "/latest/api/token" => "metadata-token",
-            path if path.ends_with('/') => "instance-role",
-            _ => {
-                r#"{"Code":"Success","Type":"AWS-HMAC","AccessKeyId":"ASIAEC2","SecretAccessKey":"s","Token":"t","LastUpdated":"2026-01-01T00:00:00Z","Expiration":"2126-01-01T00:00:00Z"}"#
-            }
-        };
-        let head = format!(
-            "HTTP/1.1 200 OK\r\nX-aws-ec2-metadata-token-ttl-seconds: 60\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-            body.len()
-        );
-        stream.write_all(format!("{head}{body}").as_bytes()).ok()
+    let serve = move |mut stream: TcpStream| -> Option<()> {
+        let reader = BufReader::new(stream.try_clone().ok()?);
+        let head: Vec<String> = reader.lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+        lines.lock().unwrap().push(head.first()?.clone());
+        stream.write_all(answer(head.first()?.split(' ').nth(1)?).as_bytes()).ok()
     };
-    std::thread::spawn(move || listener.incoming().filter_map(Result::ok).for_each(|stream| _ = answer(stream)));
+    std::thread::spawn(move || listener.incoming().filter_map(Result::ok).for_each(|stream| _ = serve(stream)));
     (url, asked)
+}
+
+/// The EC2 metadata service, version 2.
+fn metadata(path: &str) -> String {
+    let body = match path {
+        "/latest/api/token" => "metadata-token",
+        path if path.ends_with('/') => "instance-role",
+        _ => {
+            r#"{"Code":"Success","Type":"AWS-HMAC","AccessKeyId":"ASIAEC2","SecretAccessKey":"s","Token":"t","LastUpdated":"2026-01-01T00:00:00Z","Expiration":"2126-01-01T00:00:00Z"}"#
+        }
+    };
+    let length = body.len();
+    format!(
+        "HTTP/1.1 200 OK\r\nX-aws-ec2-metadata-token-ttl-seconds: 60\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
 }
 
 const PROXIES: [&str; 6] = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
@@ -296,8 +306,8 @@ const PROXIES: [&str; 6] = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_pr
 /// The container endpoint is `container`'s.
 #[test]
 fn the_metadata_service_is_not_asked_through_a_proxy_and_sts_is() {
-    let (url, asked) = metadata();
-    let (proxy, through) = metadata();
+    let (url, asked) = server(metadata);
+    let (proxy, through) = server(metadata);
     let mut sandbox = Sandbox::new().with("AWS_EC2_METADATA_SERVICE_ENDPOINT", &url);
     sandbox.unset("AWS_EC2_METADATA_DISABLED");
     for name in PROXIES {
@@ -309,6 +319,33 @@ fn the_metadata_service_is_not_asked_through_a_proxy_and_sts_is() {
     let _ = sandbox.credsh(&["export", "--source", "ec2", "--role", ROLE]);
     let through = through.lock().unwrap().clone();
     assert!(!through.is_empty() && through.iter().all(|line| line.starts_with("CONNECT sts.")), "{through:?}");
+}
+
+/// Where a 307 leads, which repeats a request as it is.
+const ELSEWHERE: u16 = 9;
+
+fn redirect(_: &str) -> String {
+    format!(
+        "HTTP/1.1 307 X\r\nLocation: http://127.0.0.1:{ELSEWHERE}/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    )
+}
+
+/// The container endpoint is `container`'s here too.
+#[test]
+fn neither_sts_nor_the_metadata_service_sends_a_request_elsewhere() {
+    let endpoint = Endpoint::start(600);
+    let (url, asked) = server(redirect);
+    let mut sandbox = Sandbox::in_cloudshell(&endpoint)
+        .with("AWS_ENDPOINT_URL_STS", &url)
+        .with("AWS_EC2_METADATA_SERVICE_ENDPOINT", &url);
+    sandbox.unset("AWS_EC2_METADATA_DISABLED");
+    for words in [["export", "--source", "ec2"], ["export", "--role", ROLE]] {
+        let (run, connects) = traced(&sandbox, "connect", &sandbox.home(), CREDSH, &words);
+        assert_ne!(run.status, 0, "{run:?}");
+        assert!(connects.contains(url.rsplit(':').next().unwrap()), "the control: {connects}");
+        assert!(!connects.contains(&format!("htons({ELSEWHERE})")), "{connects}");
+    }
+    assert!(asked.lock().unwrap().iter().any(|line| line.starts_with("POST / ")), "the control: {asked:?}");
 }
 
 /// A proxy that opens the tunnel to itself, with a certificate of its own; what it got to read is in its last argument.

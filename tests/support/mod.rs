@@ -105,6 +105,16 @@ impl Sandbox {
     }
 }
 
+/// What begins a command line that watches credsh, and what it becomes, with strace. As it cannot be dumped only root may
+/// look into it; anybody is that in a namespace of their own.
+pub fn strace() -> &'static [&'static str] {
+    if rustix::process::geteuid().is_root() {
+        &["strace", "-f", "-qq"]
+    } else {
+        &["unshare", "-r", "strace", "-f", "-qq"]
+    }
+}
+
 /// What a program did.
 #[derive(Debug)]
 pub struct Run {
