@@ -98,7 +98,7 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
             // Cleared while the source was asked: it stays cleared.
             if lock.stands() {
                 save(store, &lease, env);
-                store.tidy(env);
+                store.tidy(env, &lease);
             }
             let unchanged = before.is_some_and(|before| before.credentials == lease.credentials);
             Ok(Outcome { lease, renewed: true, unchanged, failure: None })

@@ -36,12 +36,14 @@ impl Lock {
     }
 }
 
-/// Where the store is, whether it exists or not: `$XDG_RUNTIME_DIR/credsh`, else the cache directory.
+/// Where the store is, whether it exists or not: `$XDG_RUNTIME_DIR/credsh`, else the cache directory. A runtime directory
+/// that is not there is none (`su` and `sudo` hand on another session's, and a session's goes with it): nobody would ever
+/// clean up what was made in its name.
 ///
 /// # Errors
 /// Neither is known.
 pub fn place(env: &Env) -> Result<PathBuf> {
-    if let Some(dir) = env.get(env::RUNTIME_DIR).filter(|dir| dir.starts_with('/')) {
+    if let Some(dir) = env.get(env::RUNTIME_DIR).filter(|dir| dir.starts_with('/') && Path::new(dir).exists()) {
         return Ok(Path::new(dir).join("credsh"));
     }
     BaseDirs::new().map(|dirs| dirs.cache_dir().join("credsh")).ok_or_else(|| Error::Store {
@@ -66,10 +68,9 @@ impl Store {
         match fs::symlink_metadata(dir) {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                // `~/.cache` may have to be made too. A runtime directory that is not there is the end of a session,
-                // after which nobody would ever clean up what was made in its name.
+                // `~/.cache` may have to be made too.
                 DirBuilder::new()
-                    .recursive(env.get(env::RUNTIME_DIR).is_none())
+                    .recursive(true)
                     .mode(0o700)
                     .create(dir)
                     .map_err(Error::io("create the store", dir))?;
@@ -250,17 +251,22 @@ impl Store {
         Ok(found)
     }
 
-    /// Removes what is of no more use: leases a week past their end (a shell that comes back sooner can repeat them), and temporary files of writers that were
-    /// killed a minute ago. Called after a renewal, so that a store tidies itself; failures can wait.
-    pub fn tidy(&self, env: &Env) {
+    /// Removes what is of no more use: leases a week past their end (a shell that comes back sooner can repeat them), and
+    /// temporary files of writers that were killed a minute ago. Called after `renewed` was saved, so that a store tidies
+    /// itself; failures can wait.
+    pub fn tidy(&self, env: &Env, renewed: &Lease) {
         for lease in self.all().unwrap_or_default() {
             if env.now() - lease.expires > 7 * 24 * 3600 {
                 let _ = self.remove(&lease.request.id());
             }
         }
-        let Ok(entries) = fs::read_dir(&self.dir) else { return };
+        // Now, by the clock of who made the files: a file server's may be minutes from ours, and a live writer's file look
+        // long forgotten.
+        let written = fs::metadata(self.path(&renewed.request.id(), "json")).and_then(|meta| meta.modified());
+        let (Ok(now), Ok(entries)) = (written, fs::read_dir(&self.dir)) else { return };
         for entry in entries.filter_map(std::result::Result::ok) {
-            let age = entry.metadata().and_then(|meta| meta.modified()).ok().and_then(|time| time.elapsed().ok());
+            let time = entry.metadata().and_then(|meta| meta.modified()).ok();
+            let age = time.and_then(|time| now.duration_since(time).ok());
             if entry.file_name().to_string_lossy().starts_with(".new-") && age > Some(Duration::from_mins(1)) {
                 let _ = fs::remove_file(entry.path());
             }

@@ -224,6 +224,33 @@ fn where_it_is() {
     run(&|command| _ = command.env("XDG_RUNTIME_DIR", "relative")).ok();
     assert!(!sandbox.home().join("relative").exists(), "a relative path is none");
     assert_eq!(endpoint.count(), 2, "~/.cache was found again");
+    let gone = sandbox.home().join("gone");
+    let out = run(&|command| _ = command.env("XDG_RUNTIME_DIR", &gone));
+    assert_eq!((out.status, out.stderr.as_str()), (0, ""), "nor is one that is not there: {out:?}");
+    assert!(!gone.exists());
+    assert_eq!(endpoint.count(), 2, "~/.cache again");
+    fs::remove_dir_all(sandbox.home().join(".cache")).unwrap();
+    run(&|command| _ = command.env("XDG_RUNTIME_DIR", &gone)).ok();
+    assert_eq!(mode(&sandbox.home().join(".cache/credsh")), 0o700, "and made, with all that is above it");
+}
+
+/// The store and the source need none of it, where there is a runtime directory.
+#[test]
+fn without_a_home() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let run = |args: &[&str]| {
+        let mut command = sandbox.command(CREDSH);
+        command.args(args).env_remove("HOME");
+        Run::of(command.output().unwrap())
+    };
+    for args in [&["init", "bash"][..], &["export"], &["refresh", "--force"], &["status"], &["exec", "--", "true"]] {
+        let out = run(args);
+        assert_eq!((out.status, out.stderr.contains("cannot")), (0, false), "{args:?}: {out:?}");
+    }
+    assert_eq!(endpoint.count(), 2, "all but --force from the store");
+    run(&["hook", "--shell=bash", &format!("--lease={}", id(&sandbox)), "--wait"]).ok();
+    assert_eq!(run(&["clear"]).status, 0);
 }
 
 /// A user whom the system does not know has no home, and this one is made of nothing but a number: only root can be it.
@@ -348,17 +375,17 @@ fn killed_while_renewing() {
     let id = id(&sandbox);
     let read = |ending: &str| fs::read_to_string(sandbox.store().join(format!("{id}.{ending}"))).unwrap();
     let (mut killed, mut left_over) = (0, BTreeSet::new());
-    for round in 0..60 {
+    for round in 0..200 {
         let before = endpoint.count();
         let mut child = spawn(&sandbox, &["refresh", "--force"]);
         // Half of them somewhere on the way to the answer, half while it is being written.
         if round % 2 == 0 {
-            std::thread::sleep(Duration::from_millis(round));
+            std::thread::sleep(Duration::from_micros(60 * round));
         } else {
             while endpoint.count() == before {
                 std::thread::sleep(Duration::from_micros(100));
             }
-            std::thread::sleep(Duration::from_micros(400 * round));
+            std::thread::sleep(Duration::from_micros(15 * round));
         }
         let _ = child.kill();
         killed += usize::from(!child.wait().unwrap().success());
@@ -374,7 +401,7 @@ fn killed_while_renewing() {
         left_over.extend(sandbox.stored().into_iter().filter(|name| name.starts_with(".new-")));
     }
     assert!(killed > 0, "the control");
-    eprintln!("{killed} of 60 were killed, {} left a temporary file", left_over.len());
+    eprintln!("{killed} of 200 were killed, {} left a temporary file", left_over.len());
     end(&sandbox);
     let before = endpoint.count();
     let run = sandbox.credsh(&["refresh"]);

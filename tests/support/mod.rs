@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, clippy::must_use_candidate, missing_docs)]
 
+pub mod clock;
 pub mod containers;
 pub mod endpoint;
 pub mod moto;

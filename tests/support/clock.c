@@ -1,0 +1,47 @@
+/* The wall clock, as many seconds later as the file beside this library says, read anew each time: for LD_PRELOAD. What is
+ * on the market (libfaketime) takes its settings from getenv, and bash has a getenv of its own that knows nothing yet. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+static long offset(void) {
+  static char path[4096];
+  int kept = errno, file;
+  char text[32] = "";
+  Dl_info own;
+  if (!*path && dladdr((void *)offset, &own)) strcat(strncpy(path, own.dli_fname, sizeof path - 8), ".offset");
+  if ((file = open(path, O_RDONLY | O_CLOEXEC)) >= 0) {
+    if (read(file, text, sizeof text - 1) < 0) *text = 0;
+    close(file);
+  }
+  errno = kept;
+  return atol(text);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+  int failed = syscall(SYS_clock_gettime, clock, now);
+  if (!failed && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += offset();
+  return failed;
+}
+
+int gettimeofday(struct timeval *restrict now, void *restrict zone) {
+  struct timespec fine;
+  int failed = clock_gettime(CLOCK_REALTIME, &fine);
+  (void)zone;
+  if (!failed) *now = (struct timeval){fine.tv_sec, fine.tv_nsec / 1000};
+  return failed;
+}
+
+time_t time(time_t *now) {
+  struct timespec fine;
+  clock_gettime(CLOCK_REALTIME, &fine);
+  if (now) *now = fine.tv_sec;
+  return fine.tv_sec;
+}

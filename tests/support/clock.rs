@@ -1,0 +1,33 @@
+//! A clock that can be set, for everything in a sandbox and nothing else: the machine's belongs to everybody.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::Sandbox;
+
+/// The clock of a sandbox. See `clock.c`.
+pub struct Clock {
+    library: PathBuf,
+}
+
+impl Clock {
+    /// Gives the sandbox a clock of its own, which is right at first.
+    pub fn of(sandbox: &mut Sandbox) -> Clock {
+        let library = sandbox.home().join("clock.so");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/clock.c");
+        // There is a C compiler where there is Rust, which links with it.
+        let mut cc = Command::new("cc");
+        cc.args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]).arg(&library).arg(source);
+        assert!(cc.status().unwrap().success());
+        sandbox.set("LD_PRELOAD", library.to_str().unwrap());
+        Clock { library }
+    }
+
+    /// Sets it apart from the machine's, by seconds.
+    pub fn set(&self, offset: i64) {
+        // As one step: a reader of a file that is being written would see no offset.
+        let (new, file) = (self.library.with_extension("new"), self.library.with_extension("so.offset"));
+        std::fs::write(&new, offset.to_string()).unwrap();
+        std::fs::rename(new, file).unwrap();
+    }
+}
