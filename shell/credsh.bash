@@ -2,7 +2,7 @@
 # credsh: keeps temporary AWS credentials fresh in this shell. bash 3.2 to 5.3.
 #
 # All policy is the program's; this only compares a builtin clock with numbers the program computed. While
-# nothing is due that is one comparison at the prompt, and one in PS0 before a command: no fork, no file.
+# nothing is due that is a comparison at the prompt, and one in PS0 before a command: no fork, no file.
 # `\builtin` throughout, as functions and aliases of the user's may have the names of builtins; a function of that very
 # name leaves no way round it.
 # Does nothing, and says nothing, where nobody types (not interactive) or where it may not run (restricted).
@@ -34,12 +34,15 @@ __credsh_untraced() {
   { __credsh_traced=''; [[ $opts != *v* ]] || \builtin set -v; [[ $opts != *x* ]] || \builtin set -x; \builtin return "$code"; } 2>/dev/null
 }
 
-# The program's answer, as code: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE UNTIL ZONE.
+# The program's answer, as code: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE UNTIL ZONE
+# EARLIEST.
 # Times are epoch seconds; they are only ever digits, as bash would execute `a[$(cmd)]` in (( )).
 __credsh_adopt() {
-  if [[ $7$8$9${10} == *[!0-9]* ]]; then \builtin return 0; fi
+  if [[ $7$8$9${10}${14-} == *[!0-9]* ]]; then \builtin return 0; fi
   \builtin local p="$__credsh_prefix"
-  __credsh_lease=$1 __credsh_label=$2 __credsh_key=$3 __credsh_exp=$7 __credsh_window=$8 __credsh_must=$9 __credsh_due=${10} __credsh_asked=0
+  # What is adopted again while a renewal is under way is no reason to start another.
+  if [[ ${10} != "$__credsh_due" ]]; then __credsh_asked=0; fi
+  __credsh_lease=$1 __credsh_label=$2 __credsh_key=$3 __credsh_exp=$7 __credsh_window=$8 __credsh_must=$9 __credsh_due=${10} __credsh_low=${14:-0}
   \builtin export "${p}AWS_ACCESS_KEY_ID=$3" "${p}AWS_SECRET_ACCESS_KEY=$4" "CREDSH_SOURCE=$2" "CREDSH_LEASE=$1"
   if [[ -n $5 ]]; then \builtin export "${p}AWS_SESSION_TOKEN=$5"; else \builtin unset -v "${p}AWS_SESSION_TOKEN"; fi
   if [[ -n $6 ]]; then \builtin export "${p}AWS_CREDENTIAL_EXPIRATION=$6"; else \builtin unset -v "${p}AWS_CREDENTIAL_EXPIRATION"; fi
@@ -57,10 +60,10 @@ __credsh_adopt() {
   fi
 }
 
-# Nothing came; ask again at $1.
+# Nothing came; ask again at $1, which is ten seconds from now: below that, and five for noise, the clock was set back.
 __credsh_defer() {
   __credsh_tick=0
-  if [[ $1 != *[!0-9]* ]]; then __credsh_due=$1; fi
+  if [[ $1 != *[!0-9]* ]]; then __credsh_due=$1 __credsh_low=$(($1 - 15)); fi
 }
 
 # What is not stored is asked for again in the same words.
@@ -79,7 +82,7 @@ __credsh_drop() {
     "${p}AWS_CREDENTIAL_EXPIRATION" CREDSH_SOURCE CREDSH_LEASE CREDSH_PROMPT
   __credsh_restore
   __credsh_lease='' __credsh_label='' __credsh_profile='' __credsh_default='' __credsh_said=''
-  __credsh_exp=$__credsh_never __credsh_window=$__credsh_never __credsh_must=$__credsh_never __credsh_due=$__credsh_never __credsh_tick=0
+  __credsh_exp=$__credsh_never __credsh_window=$__credsh_never __credsh_must=$__credsh_never __credsh_due=$__credsh_never __credsh_tick=0 __credsh_low=0
 }
 
 # Takes over what a renewal, this shell's or another's, left in the store: no fork. The file's owner is looked
@@ -117,16 +120,17 @@ __credsh_wait() {
   if [[ $code == __credsh_* ]]; then \builtin eval "$code"; fi
 }
 
-# Something is due, or the indicator's text has changed. $1: prompt or exec.
+# Something is due, or the indicator's text has changed; or the clock was set back behind __credsh_low, and what is due is
+# not known. $1: prompt or exec.
 __credsh_cold() {
   \builtin local now="$((__credsh_clock))"
-  if ((now >= __credsh_due)); then
+  if ((now >= __credsh_due || now < __credsh_low)); then
     __credsh_load
-    if ((now < __credsh_due)); then
+    if ((now < __credsh_due && now >= __credsh_low)); then
       \builtin :
-    elif [[ $1 == exec ]] && ((now >= __credsh_must)); then
+    elif [[ $1 == exec ]] && ((now >= __credsh_must || now < __credsh_low)); then
       __credsh_wait "$now"
-    elif ((now >= __credsh_asked + 5)); then
+    elif ((now >= __credsh_asked + 5 || now < __credsh_asked)); then
       # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes. In a
       # substitution, as what a trap runs for PS0 would be a job that is done to a `jobs` typed then.
       __credsh_asked=$now
@@ -180,11 +184,11 @@ __credsh_gate_last() {
 
 # The two checks. Nothing but the comparison while nothing is due.
 __credsh_prompt() {
-  if ((__credsh_clock >= __credsh_tick)) || [[ ${PS1-} != *"$__credsh_mark"* ]]; then __credsh_untraced __credsh_cold prompt; fi
+  if ((__credsh_clock >= __credsh_tick || __credsh_clock < __credsh_low)) || [[ ${PS1-} != *"$__credsh_mark"* ]]; then __credsh_untraced __credsh_cold prompt; fi
 }
 __credsh_preexec() {
   if [[ $__credsh_clock != EPOCHSECONDS ]]; then __credsh_read_clock; fi
-  if ((__credsh_clock >= __credsh_due)); then __credsh_untraced __credsh_cold exec; fi
+  if ((__credsh_clock >= __credsh_due || __credsh_clock < __credsh_low)); then __credsh_untraced __credsh_cold exec; fi
   \builtin : "${1-}"
 }
 
@@ -327,11 +331,11 @@ __credsh_install() {
   if [[ -n ${BLE_VERSION-}${bash_preexec_imported-}${__bp_imported-} ]] && ((version < 404)); then preexec=functions; fi
   # shellcheck disable=SC2016
   if ((version >= 503)); then
-    __credsh_ps0='${__credsh_gate[EPOCHSECONDS>=__credsh_due]:+${ __credsh_preexec "$_" >&2; }}'
+    __credsh_ps0='${__credsh_gate[EPOCHSECONDS>=__credsh_due||EPOCHSECONDS<__credsh_low]:+${ __credsh_preexec "$_" >&2; }}'
   elif ((version >= 500)); then
-    __credsh_ps0='${__credsh_nil:EPOCHSECONDS>=__credsh_due?__credsh_signal:0}'
+    __credsh_ps0='${__credsh_nil:EPOCHSECONDS>=__credsh_due||EPOCHSECONDS<__credsh_low?__credsh_signal:0}'
   elif ((version >= 404)); then
-    __credsh_ps0='${__credsh_gate[\D{%s}>=__credsh_due]:+$(\builtin kill -URG "$$")}'
+    __credsh_ps0='${__credsh_gate[\D{%s}>=__credsh_due||\D{%s}<__credsh_low]:+$(\builtin kill -URG "$$")}'
   fi
   if [[ -n $__credsh_ps0 ]] && [[ $locked != *' @PS0 '* ]] && { ((version >= 503)) || [[ -z $urg ]]; }; then
     __credsh_gate_last
@@ -367,7 +371,7 @@ __credsh_install() {
       __credsh_prompt() {
         \builtin local last="$?"
         if [[ $__credsh_clock != EPOCHSECONDS ]]; then __credsh_read_clock; fi
-        if ((__credsh_clock >= __credsh_tick)) || [[ ${PS1-} != *"$__credsh_mark"* ]]; then __credsh_untraced __credsh_cold prompt; fi
+        if ((__credsh_clock >= __credsh_tick || __credsh_clock < __credsh_low)) || [[ ${PS1-} != *"$__credsh_mark"* ]]; then __credsh_untraced __credsh_cold prompt; fi
         if [[ $- == *e* ]]; then last=0; fi
         \builtin return "$last"
       }
@@ -381,7 +385,7 @@ __credsh_install() {
 # EXE PREFIX SIDE TIME STORE LEASE [SELECTOR...]: from `credsh init`.
 __credsh_start() {
   \builtin local inherited="${CREDSH_LEASE-}"
-  __credsh_exe=$1 __credsh_prefix=$2 __credsh_side=$3 __credsh_time=$4 __credsh_store=$5 __credsh_tick=0
+  __credsh_exe=$1 __credsh_prefix=$2 __credsh_side=$3 __credsh_time=$4 __credsh_store=$5 __credsh_tick=0 __credsh_low=0
   # Where a dumb terminal has its cursor cannot be told.
   if [[ $__credsh_side == right && ${TERM-dumb} == dumb ]]; then __credsh_side=left; fi
   # An array, as no child inherits those: what a parent under `set -a` exports, functions too, is not in place here.

@@ -22,23 +22,26 @@ set -g __credsh_version @VERSION@
 # Eleven nines: a time that does not come (time.rs, NEVER).
 set -g __credsh_never 99999999999
 
-# The program's answer, as code: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE UNTIL ZONE.
+# The program's answer, as code: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE UNTIL ZONE
+# EARLIEST.
 # Times are epoch seconds, and only ever digits.
 function __credsh_adopt
-    string match -qr '^[0-9]{1,11}( [0-9]{1,11}){3}$' -- "$argv[7..10]"; or return 0
+    string match -qr '^[0-9]{1,11}( [0-9]{1,11}){3} [0-9]{0,11}$' -- "$argv[7..10] $argv[14]"; or return 0
     set -g __credsh_lease $argv[1]
     set -g __credsh_label $argv[2]
     set -g __credsh_key $argv[3]
     set -g __credsh_exp $argv[7]
     set -g __credsh_window $argv[8]
     set -g __credsh_must $argv[9]
+    # What is adopted again while a renewal is under way is no reason to start another.
+    test $argv[10] = $__credsh_due; or set -g __credsh_asked 0
     set -g __credsh_due $argv[10]
     # UNTIL is EXPIRES's time of day where TZ is ZONE's.
     set -l zone
     set -q TZ; and set zone =$TZ
     set -g __credsh_until
     test "$zone" = "$argv[13]"; and set -g __credsh_until $argv[12]
-    set -g __credsh_asked 0
+    set -g __credsh_low 0$argv[14]
     set -g __credsh_tick 0
     set -gx {$__credsh_prefix}AWS_ACCESS_KEY_ID $argv[3]
     set -gx {$__credsh_prefix}AWS_SECRET_ACCESS_KEY $argv[4]
@@ -68,10 +71,12 @@ function __credsh_adopt
     return 0
 end
 
-# Nothing came; ask again at $argv[1].
+# Nothing came; ask again at $argv[1], which is ten seconds from now: below that, and five for noise, the clock was set back.
 function __credsh_defer
     set -g __credsh_tick 0
-    string match -qr '^[0-9]{1,11}$' -- "$argv[1]"; and set -g __credsh_due $argv[1]
+    string match -qr '^[0-9]{1,11}$' -- "$argv[1]"; or return 0
+    set -g __credsh_due $argv[1]
+    set -g __credsh_low (builtin math $argv[1] - 15)
 end
 
 # What is not stored is asked for again in the same words.
@@ -97,6 +102,7 @@ function __credsh_drop
         set -g __credsh_$name $__credsh_never
     end
     set -g __credsh_tick 0
+    set -g __credsh_low 0
 end
 
 # Takes over what a renewal, this shell's or another's, left in the store: no fork. The file's owner is looked
@@ -151,17 +157,18 @@ function __credsh_untraced
     $argv
 end
 
-# Something is due, or the indicator's text has changed. $argv[1]: prompt or exec.
+# Something is due, or the indicator's text has changed; or the clock was set back behind __credsh_low, and what is due is
+# not known. $argv[1]: prompt or exec.
 function __credsh_cold
     set -l now (__credsh_now)
-    if test $now -ge $__credsh_due
+    if test $now -ge $__credsh_due -o $now -lt $__credsh_low
         __credsh_load
-        if test $now -lt $__credsh_due
+        if test $now -lt $__credsh_due -a $now -ge $__credsh_low
             # Another renewal was there first.
-        else if test $argv[1] = exec -a $now -ge $__credsh_must
+        else if test $argv[1] = exec; and test $now -ge $__credsh_must -o $now -lt $__credsh_low
             __credsh_wait $now
             set now (__credsh_now)
-        else if test $now -ge (builtin math $__credsh_asked + 5)
+        else if test $now -ge (builtin math $__credsh_asked + 5) -o $now -lt $__credsh_asked
             # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes.
             set -g __credsh_asked $now
             __credsh_program &>/dev/null
@@ -259,12 +266,14 @@ end
 # The two checks. Nothing but the comparison while nothing is due. Whoever has defined fish_prompt anew has kept
 # ours from running, and so from setting __credsh_shown.
 function __credsh_on_prompt --on-event fish_prompt
-    test (builtin path mtime -R -- $__credsh_clock; or builtin echo $__credsh_never) -lt $__credsh_tick; or __credsh_untraced __credsh_cold prompt
+    set -l now (builtin path mtime -R -- $__credsh_clock; or builtin echo $__credsh_never)
+    test $now -lt $__credsh_tick -a $now -ge $__credsh_low; or __credsh_untraced __credsh_cold prompt
     set -q __credsh_shown; or test $__credsh_side = off; or __credsh_wrap
     set -e __credsh_shown
 end
 function __credsh_on_preexec --on-event fish_preexec
-    test (builtin path mtime -R -- $__credsh_clock; or builtin echo $__credsh_never) -lt $__credsh_due; or __credsh_untraced __credsh_cold exec
+    set -l now (builtin path mtime -R -- $__credsh_clock; or builtin echo $__credsh_never)
+    test $now -lt $__credsh_due -a $now -ge $__credsh_low; or __credsh_untraced __credsh_cold exec
 end
 
 # The program, but a refresh or clear changes this shell.
@@ -332,6 +341,7 @@ function __credsh_start
     set -g __credsh_store $argv[5]
     set -g __credsh_clock $argv[5]/clock
     set -g __credsh_tick 0
+    set -g __credsh_low 0
     if not set -q __credsh_installed
         set -g __credsh_installed 1
         for name in asked wraps

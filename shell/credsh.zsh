@@ -1,7 +1,7 @@
 # credsh: keeps temporary AWS credentials fresh in this shell. zsh 5.
 #
 # All policy is the program's; this only compares a builtin clock with numbers the program computed. While
-# nothing is due that is one comparison at the prompt, and one before a command: no fork, no file.
+# nothing is due that is a comparison at the prompt, and one before a command: no fork, no file.
 # `credsh init` hands this text to `emulate zsh -o no_aliases ... -c`, so every function keeps zsh's own options
 # whatever the user's are (KSH_ARRAYS, SH_WORD_SPLIT, ERR_EXIT, XTRACE: a trace would show the secrets).
 # Does nothing, and says nothing, where nobody types (not interactive) or where it may not run (restricted).
@@ -23,12 +23,15 @@ typeset -g __credsh_version=@VERSION@
 # Eleven nines: a time that does not come (time.rs, NEVER).
 typeset -g __credsh_never=99999999999
 
-# The program's answer, as code: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE UNTIL ZONE.
+# The program's answer, as code: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE UNTIL ZONE
+# EARLIEST.
 # Times are epoch seconds, and only ever digits: zsh too evaluates what it finds in (( )).
 __credsh_adopt() {
-  [[ $7$8$9${10} == <-> ]] || builtin return 0
+  [[ $7$8$9${10}${14-} == <-> ]] || builtin return 0
   local p=$__credsh_prefix
-  __credsh_lease=$1 __credsh_label=$2 __credsh_key=$3 __credsh_exp=$7 __credsh_window=$8 __credsh_must=$9 __credsh_due=${10} __credsh_asked=0
+  # What is adopted again while a renewal is under way is no reason to start another.
+  [[ ${10} == $__credsh_due ]] || __credsh_asked=0
+  __credsh_lease=$1 __credsh_label=$2 __credsh_key=$3 __credsh_exp=$7 __credsh_window=$8 __credsh_must=$9 __credsh_due=${10} __credsh_low=${14:-0}
   builtin export "${p}AWS_ACCESS_KEY_ID=$3" "${p}AWS_SECRET_ACCESS_KEY=$4" "CREDSH_SOURCE=$2" "CREDSH_LEASE=$1"
   if [[ -n $5 ]]; then builtin export "${p}AWS_SESSION_TOKEN=$5"; else builtin unset "${p}AWS_SESSION_TOKEN"; fi
   if [[ -n $6 ]]; then builtin export "${p}AWS_CREDENTIAL_EXPIRATION=$6"; else builtin unset "${p}AWS_CREDENTIAL_EXPIRATION"; fi
@@ -46,10 +49,10 @@ __credsh_adopt() {
   fi
 }
 
-# Nothing came; ask again at $1.
+# Nothing came; ask again at $1, which is ten seconds from now: below that, and five for noise, the clock was set back.
 __credsh_defer() {
   __credsh_tick=0
-  [[ $1 == <-> ]] && __credsh_due=$1
+  [[ $1 == <-> ]] && __credsh_due=$1 __credsh_low=$(($1 - 15))
 }
 
 # What is not stored is asked for again in the same words.
@@ -68,7 +71,7 @@ __credsh_drop() {
     "${p}AWS_CREDENTIAL_EXPIRATION" CREDSH_SOURCE CREDSH_LEASE CREDSH_PROMPT
   __credsh_restore
   __credsh_lease= __credsh_label= __credsh_profile= __credsh_default= __credsh_said=
-  __credsh_exp=$__credsh_never __credsh_window=$__credsh_never __credsh_must=$__credsh_never __credsh_due=$__credsh_never __credsh_tick=0
+  __credsh_exp=$__credsh_never __credsh_window=$__credsh_never __credsh_must=$__credsh_never __credsh_due=$__credsh_never __credsh_tick=0 __credsh_low=0
 }
 
 # Takes over what a renewal, this shell's or another's, left in the store: no fork. The file's owner is looked
@@ -106,16 +109,17 @@ __credsh_wait() {
   if [[ $code == __credsh_* ]]; then builtin eval "$code"; fi
 }
 
-# Something is due, or the indicator's text has changed. $1: prompt or exec.
+# Something is due, or the indicator's text has changed; or the clock was set back behind __credsh_low, and what is due is
+# not known. $1: prompt or exec.
 __credsh_cold() {
   local now=$EPOCHSECONDS
-  if (( now >= __credsh_due )); then
+  if (( now >= __credsh_due || now < __credsh_low )); then
     __credsh_load
-    if (( now < __credsh_due )); then
+    if (( now < __credsh_due && now >= __credsh_low )); then
       builtin :
-    elif [[ $1 == exec ]] && (( now >= __credsh_must )); then
+    elif [[ $1 == exec ]] && (( now >= __credsh_must || now < __credsh_low )); then
       __credsh_wait $now
-    elif (( now >= __credsh_asked + 5 )); then
+    elif (( now >= __credsh_asked + 5 || now < __credsh_asked )); then
       # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes.
       __credsh_asked=$now
       __credsh_program &>/dev/null
@@ -160,10 +164,10 @@ __credsh_draw() {
 
 # The two checks. Nothing but the comparison while nothing is due.
 __credsh_precmd() {
-  if (( EPOCHSECONDS >= __credsh_tick )) || [[ $psvar[74] != $__credsh_mark || ${(P)__credsh_place} != *$__credsh_named* ]]; then __credsh_cold prompt; fi
+  if (( EPOCHSECONDS >= __credsh_tick || EPOCHSECONDS < __credsh_low )) || [[ $psvar[74] != $__credsh_mark || ${(P)__credsh_place} != *$__credsh_named* ]]; then __credsh_cold prompt; fi
 }
 __credsh_preexec() {
-  if (( EPOCHSECONDS >= __credsh_due )); then __credsh_cold exec; fi
+  if (( EPOCHSECONDS >= __credsh_due || EPOCHSECONDS < __credsh_low )); then __credsh_cold exec; fi
 }
 
 # The program, but a refresh or clear changes this shell. `function`, as an alias may have the name.
@@ -215,7 +219,7 @@ function credsh_off {
 # EXE PREFIX SIDE TIME STORE LEASE [SELECTOR...]: from `credsh init`.
 __credsh_start() {
   local inherited=${CREDSH_LEASE-}
-  typeset -g __credsh_exe=$1 __credsh_prefix=$2 __credsh_time=$4 __credsh_store=$5 __credsh_tick=0 __credsh_place= __credsh_segment= __credsh_mark= __credsh_named=
+  typeset -g __credsh_exe=$1 __credsh_prefix=$2 __credsh_time=$4 __credsh_store=$5 __credsh_tick=0 __credsh_low=0 __credsh_place= __credsh_segment= __credsh_mark= __credsh_named=
   if [[ $3 != off ]]; then
     local gap=' ' green='%F{green}' yellow='%F{yellow}' red='%F{red}' end='%f'
     [[ -n ${NO_COLOR-} || ${TERM-dumb} == dumb ]] && green= yellow= red= end=
@@ -229,7 +233,7 @@ __credsh_start() {
   if [[ ${(t)__credsh_installed-} != array* ]]; then
     __credsh_installed=(1)
     typeset -g __credsh_said= __credsh_profile= __credsh_default= __credsh_lease= __credsh_label= __credsh_key= __credsh_until=
-    typeset -gi __credsh_asked=0 __credsh_tick __credsh_exp=__credsh_never __credsh_window=__credsh_never __credsh_must=__credsh_never __credsh_due=__credsh_never
+    typeset -gi __credsh_asked=0 __credsh_low __credsh_tick __credsh_exp=__credsh_never __credsh_window=__credsh_never __credsh_must=__credsh_never __credsh_due=__credsh_never
     typeset -ga precmd_functions preexec_functions
     precmd_functions+=(__credsh_precmd)
     preexec_functions+=(__credsh_preexec)

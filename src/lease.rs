@@ -44,7 +44,7 @@ pub enum State {
     Fresh,
     /// Inside the renewal window: renew in the background.
     Window,
-    /// Inside the mandatory minute: renew before anything uses them.
+    /// Inside the mandatory minute, or the clock was set back: renew before anything uses them.
     Mandatory,
     /// Over.
     Expired,
@@ -96,19 +96,26 @@ impl Lease {
         Lease { issued: issued.split_off(skip), ..answer }
     }
 
-    /// Takes a failure: the credentials stay, the next attempt moves.
+    /// Takes a failure: the credentials stay, the next attempt moves. Where the clock was set back, so does the end, by as
+    /// much as is known of that: what is left would else be more than there ever was.
     #[must_use]
-    pub fn failed(self, now: Epoch, random: f64, note: String, hopeless: bool) -> Lease {
+    pub fn failed(mut self, now: Epoch, random: f64, note: String, hopeless: bool) -> Lease {
         let failures = self.failures.saturating_add(1);
+        if now < self.earliest() && self.expires != NEVER {
+            let moved = now - self.asked;
+            (self.expires, self.received) = (self.expires + moved, self.received + moved);
+        }
         let lease = Lease { failures, asked: now, note: Some(note), hopeless, ..self };
         Lease { due: now + lease.pause(now, random), ..lease }
     }
 
     /// How long to leave the source alone: max(1 s, min(60 s, R/4)) with 20 % jitter. Once nothing remains
-    /// R/4 would be the one second for ever, so then each failure doubles it.
+    /// R/4 would be the one second for ever, so then each failure doubles it: up to 8 s, as each second more is one in
+    /// which commands run with what is over although the source is back; up to the minute if a person has to act first.
     fn pause(&self, now: Epoch, random: f64) -> Epoch {
         let remaining = self.expires - now;
-        let base = if remaining > 0 { remaining / 4 } else { 1 << self.failures.min(6) };
+        let doublings = self.failures.min(if self.hopeless { 6 } else { 3 });
+        let base = if remaining > 0 { remaining / 4 } else { 1 << doublings };
         #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "at most 60")]
         let jittered = (base.clamp(1, MINUTE) as f64 * (0.8 + 0.4 * random)).round() as Epoch;
         jittered.max(1)
@@ -144,11 +151,22 @@ impl Lease {
         if self.expires == NEVER { NEVER } else { self.expires - MINUTE.min(self.life() / 10) }
     }
 
+    /// The least that the clock can show: when the source was last asked, but for noise. Below it the clock was set back, by
+    /// nobody knows how much, and `due` and `expires` would come that much too late: it is time to ask.
+    pub fn earliest(&self) -> Epoch {
+        (self.asked - SKEW_NOISE).max(0)
+    }
+
+    /// Whether to ask.
+    pub fn is_due(&self, now: Epoch) -> bool {
+        now >= self.due || now < self.earliest()
+    }
+
     /// See [`State`].
     pub fn state(&self, now: Epoch) -> State {
         if now >= self.expires {
             State::Expired
-        } else if now >= self.mandatory() {
+        } else if now >= self.mandatory() || now < self.earliest() {
             State::Mandatory
         } else if now >= self.window() {
             State::Window
@@ -225,6 +243,25 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_was_set_back_makes_it_due() {
+        let lease = answer(1_000_000, Some(600));
+        for (now, due) in [(1_000_000, false), (999_995, false), (999_994, true), (998_800, true), (1_000_300, true)] {
+            assert_eq!(lease.is_due(now), due, "{now}");
+            assert_eq!(lease.state(now) == State::Fresh, !due, "{now}");
+        }
+        assert!(answer(1_000_000, None).is_due(998_800));
+        // 20 minutes back, and nobody answers: there is no more left than there was.
+        let failed = lease.clone().failed(998_800, 0.5, "down".into(), false);
+        assert_eq!((failed.expires, failed.received, failed.due), (999_400, 998_800, 998_860));
+        assert_eq!((failed.window(), failed.is_due(998_801)), (999_100, false));
+        // The source knows better: the same end, where its clock and ours now put it.
+        let same = Lease { asked: 998_800, expires: 999_300, ..lease.clone() };
+        let kept = lease.clone().renewed(same, 0.5);
+        assert_eq!((kept.expires, kept.received, kept.asked), (999_300, 998_700, 998_800));
+        assert_eq!(answer(1_000_000, None).failed(998_800, 0.5, "down".into(), false).expires, NEVER);
+    }
+
+    #[test]
     fn a_failure_keeps_the_credentials_and_backs_off() {
         let mut lease = answer(1_000_000, Some(40));
         lease = lease.failed(1_000_020, 0.5, "down".into(), false);
@@ -232,6 +269,12 @@ mod tests {
         lease = lease.failed(1_000_050, 0.5, "down".into(), false);
         lease = lease.failed(1_000_060, 0.5, "down".into(), false);
         assert_eq!(lease.due, 1_000_068, "expired: doubling");
+        for now in [1_000_070, 1_000_080, 1_000_090] {
+            lease = lease.failed(now, 0.5, "down".into(), false);
+            assert_eq!(lease.due, now + 8, "but no further");
+        }
+        lease = lease.failed(1_000_100, 0.5, "denied".into(), true);
+        assert_eq!(lease.due, 1_000_160, "where asking again is no use before a person has acted");
         assert_eq!(lease.credentials.access_key_id, "ASIA1000000");
     }
 

@@ -139,10 +139,10 @@ fn wanted(lease: &Lease, when: When, now: i64) -> bool {
         return true;
     }
     match when {
-        When::Due => now >= lease.due,
-        When::Needed => now >= lease.due || now >= lease.mandatory(),
+        When::Due => lease.is_due(now),
+        When::Needed => lease.is_due(now) || now >= lease.mandatory(),
         When::Over => now >= lease.mandatory(),
-        When::Window => now >= lease.window(),
+        When::Window => lease.state(now) != State::Fresh,
         When::Now => true,
     }
 }

@@ -123,6 +123,7 @@ impl Shell {
             lease.note.as_deref().filter(|_| lease.hopeless).unwrap_or_default(),
             &clock,
             &zone,
+            &lease.earliest().to_string(),
         ];
         self.call("__credsh_adopt", &words).map(Secret::new)
     }

@@ -394,7 +394,9 @@ fn killed_while_renewing() {
         for ending in ["sh", "fish"] {
             let text = read(ending);
             assert!(
-                text.starts_with(&format!("__credsh_adopt '{id}' 'cloudshell' 'ASIATEST")) && text.ends_with("''\n"),
+                text.starts_with(&format!("__credsh_adopt '{id}' 'cloudshell' 'ASIATEST"))
+                    && text.matches("' '").count() == 13
+                    && text.ends_with("'\n"),
                 "{text}"
             );
         }
