@@ -92,6 +92,10 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
         };
         return stored.map_or(Err(()), |lease| outcome(lease, false, None, env).map_err(|_| ())).map_err(|()| late);
     };
+    // One wait: what the lock has taken of it is not there for the source, but for the moment that loopback needs.
+    let left = if terms.queue { until.saturating_duration_since(Instant::now()) } else { terms.deadline };
+    let left = left.max(Duration::from_millis(500));
+    let terms = &Terms { deadline: left, ..*terms };
     match (fresh(request, Some(store), env, terms), stored) {
         (Ok(answer), stored) => {
             let lease = stored.map_or(answer.clone(), |stored| stored.renewed(answer, env.random()));

@@ -103,6 +103,17 @@ fn silence() {
 }
 
 #[test]
+fn slowness() {
+    let endpoint = Endpoint::start(600);
+    endpoint.behave(Behaviour::Slow(Duration::from_secs(4)));
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    assert!(sandbox.credsh(&["export"]).ok().contains("ASIATEST0001"), "4 s are not too long");
+    assert_eq!(endpoint.count(), 1);
+    check(Behaviour::Trickle(Duration::from_secs(1)), 5, &format!("did not answer within 5 s\n{UNREACHED}"));
+    check(Behaviour::Slow(Duration::from_secs(10)), 5, &format!("did not answer within 5 s\n{UNREACHED}"));
+}
+
+#[test]
 fn refusals() {
     for status in [400, 401, 403, 404] {
         let hint = if matches!(status, 401 | 403) { REFUSED } else { "" };
@@ -268,7 +279,14 @@ fn every_field_missing_null_a_number_empty_long_or_with_controls() {
         check(with(field, "null"), 5, &says(&format!("{field} is missing")));
         check(with(field, "12"), 5, &says(&format!("{field} is not a string")));
         check(with(field, "{}"), 5, &says(&format!("{field} is not a string")));
-        if field != "Expiration" {
+        if field == "Expiration" {
+            let long = "9".repeat(40_000);
+            check(
+                with(field, &format!("\"{long}\"")),
+                5,
+                &says(&format!("Expiration is not a time: {}...", &long[..300])),
+            );
+        } else {
             check(with(field, "\"\""), 5, &says(&format!("{name} is empty")));
             check(
                 with(field, &format!("\"{}\"", "x".repeat(40_000))),

@@ -8,7 +8,9 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use support::endpoint::{Behaviour, Endpoint, Rotation};
+use support::clock::Clock;
+use support::endpoint::{Behaviour, Endpoint, Rotation, now};
+use support::process::signal;
 use support::{CREDSH, Run, Sandbox};
 
 fn mode(path: &std::path::Path) -> u32 {
@@ -420,18 +422,42 @@ fn killed_while_renewing() {
     assert!(!sandbox.stored().iter().any(|name| name.starts_with(".new-")), "{:?}", sandbox.stored());
 }
 
-/// A holder that hangs is waited for, and one that is killed is not.
+/// Temporary files are aged by the clock of who made them: a file server's may be minutes behind.
 #[test]
-fn a_lock_dies_with_its_holder() {
+fn what_is_being_written_is_left_alone() {
+    let endpoint = Endpoint::start(600);
+    let mut sandbox = Sandbox::in_cloudshell(&endpoint);
+    let clock = Clock::of(&mut sandbox);
+    sandbox.credsh(&["export"]).ok();
+    let file = sandbox.store().join(".new-another");
+    fs::write(&file, "").unwrap();
+    clock.set(300);
+    sandbox.credsh(&["refresh", "--force"]).ok();
+    assert!(file.exists());
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(90);
+    fs::File::options().write(true).open(&file).unwrap().set_modified(long_ago).unwrap();
+    sandbox.credsh(&["refresh", "--force"]).ok();
+    assert!(!file.exists(), "the control");
+}
+
+/// A lease that is over, and who renews it: it has the lock, and waits for the endpoint.
+fn with_a_holder() -> (Endpoint, Sandbox, Child) {
     let endpoint = Endpoint::start(600);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     sandbox.credsh(&["export"]).ok();
     end(&sandbox);
     endpoint.behave(Behaviour::Hang(Duration::from_secs(60)));
-    let mut holder = spawn(&sandbox, &["refresh"]);
+    let holder = spawn(&sandbox, &["refresh"]);
     while endpoint.count() < 2 {
         std::thread::sleep(Duration::from_millis(5));
     }
+    (endpoint, sandbox, holder)
+}
+
+/// A holder that hangs is waited for, and one that is killed is not.
+#[test]
+fn a_lock_dies_with_its_holder() {
+    let (endpoint, sandbox, mut holder) = with_a_holder();
     endpoint.behave(Behaviour::Good);
     endpoint.expire();
     let mut waiter = spawn(&sandbox, &["refresh"]);
@@ -443,4 +469,61 @@ fn a_lock_dies_with_its_holder() {
     let run = Run::of(waiter.wait_with_output().unwrap());
     assert_eq!(run.status, 0, "{run:?}");
     assert_eq!(endpoint.count(), 3);
+}
+
+/// What the hook runs before a command, in `wait` seconds.
+fn hook(sandbox: &Sandbox, wait: u32) -> std::process::Command {
+    let mut command = sandbox.command(CREDSH);
+    command.args(["hook", "--shell=bash", &format!("--lease={}", id(sandbox)), "--wait"]);
+    command.env("CREDSH_WAIT", wait.to_string());
+    command
+}
+
+/// It cannot be told from one that works slowly. Whoever comes is held up for as long as it is ready to wait, once, and all
+/// is well when it goes on.
+#[test]
+fn a_lock_whose_holder_is_stopped() {
+    let (endpoint, sandbox, mut holder) = with_a_holder();
+    signal(holder.id(), "STOP");
+    let run = Run::of(hook(&sandbox, 1).output().unwrap());
+    assert_eq!(run.stderr, "credsh: another credsh that is renewing this lease did not answer within 1 s\n");
+    assert!(run.stdout.starts_with("__credsh_defer ") && run.status == 5, "{run:?}");
+    // In the background nobody waits at all, and nobody is told.
+    let mut background = sandbox.command(CREDSH);
+    background.args(["hook", "--detached", "--shell=bash", &format!("--lease={}", id(&sandbox))]);
+    background.output().unwrap();
+    // What is good for half a minute yet is handed out.
+    let soon = now() + 30;
+    edit(&sandbox, |lease| {
+        (lease["received"], lease["asked"], lease["expires"]) = ((soon - 600).into(), (soon - 600).into(), soon.into());
+    });
+    let run = Run::of(hook(&sandbox, 1).output().unwrap());
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert!(
+        matches!(lines[..], [adopt, defer] if adopt.starts_with("__credsh_adopt ") && defer.starts_with("__credsh_defer ")),
+        "with a pause, or the next command would wait again: {run:?}"
+    );
+    assert_eq!((run.status, run.stderr.as_str(), endpoint.count()), (0, "", 2), "nobody has asked meanwhile");
+    end(&sandbox);
+    endpoint.behave(Behaviour::Good);
+    endpoint.expire();
+    signal(holder.id(), "CONT");
+    assert_eq!(holder.wait().unwrap().code(), Some(5), "its own question was lost");
+    assert!(Run::of(hook(&sandbox, 3).output().unwrap()).ok().contains("ASIATEST0002"));
+}
+
+/// A wait for the lock and a wait for the source are one wait.
+#[test]
+fn what_the_lock_has_taken_the_source_does_not_get() {
+    let (endpoint, sandbox, mut holder) = with_a_holder();
+    signal(holder.id(), "STOP");
+    let waiter = hook(&sandbox, 4).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    let run = Run::of(waiter.wait_with_output().unwrap());
+    assert_eq!(endpoint.count(), 3, "the control: {run:?}");
+    let told = run.stderr.strip_prefix("credsh: the container endpoint (cloudshell) did not answer within ");
+    let seconds = told.and_then(|rest| rest.split(' ').next()?.parse::<u32>().ok());
+    assert!(seconds.is_some_and(|seconds| seconds < 4), "{run:?}");
 }

@@ -96,6 +96,10 @@ fn wait_for(args: &Hook, env: &Env, deadline: Duration) -> Result<u8> {
                 outcome.lease.note = None;
             }
             ui::print(args.shell.adopt(&outcome.lease, env)?.expose())?;
+            if outcome.lease.is_due(env.now()) {
+                // Somebody else's renewal hangs: no command but the first is held up by it.
+                pause(args, env)?;
+            }
             Ok(0)
         }
         Err(error) => defer(args, env, &error),
@@ -104,8 +108,12 @@ fn wait_for(args: &Hook, env: &Env, deadline: Duration) -> Result<u8> {
 
 fn defer(args: &Hook, env: &Env, error: &Error) -> Result<u8> {
     ui::say(renew::one_line(error));
-    ui::print(&args.shell.call("__credsh_defer", &[&(env.now() + PAUSE).to_string()])?)?;
+    pause(args, env)?;
     Ok(error.kind().status())
+}
+
+fn pause(args: &Hook, env: &Env) -> Result<()> {
+    ui::print(&args.shell.call("__credsh_defer", &[&(env.now() + PAUSE).to_string()])?)
 }
 
 /// The stored lease's own request, or the one the shell was started for. A lease that is gone was cleared, or its

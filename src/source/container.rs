@@ -26,15 +26,16 @@ const EKS: [IpAddr; 2] =
 /// Asks the endpoint at `uri`.
 pub async fn fetch(uri: &str, asking: &Asking<'_>) -> Result<Credentials> {
     let source = format!("the container endpoint ({})", asking_label(uri));
+    let deadline = DEADLINE.min(asking.until.saturating_duration_since(Instant::now()));
+    let until = Instant::now() + deadline;
     let work = async {
         let endpoint = Endpoint::open(uri, &source, asking).await?;
-        let body = endpoint.get().await?;
+        let body = endpoint.get(until).await?;
         // What is wrong is told of the redacted answer: a reason that is cut short could end within the token.
         let told = |reason| parse(endpoint.redact(&body).as_bytes()).err().unwrap_or(reason);
         parse(&body).map_err(|reason| Error::BadAnswer { source: source.clone(), reason: told(reason) })
     };
-    let late = Error::Deadline { what: source.clone(), seconds: DEADLINE.as_secs() };
-    tokio::time::timeout(DEADLINE, work).await.unwrap_or(Err(late))
+    tokio::time::timeout(deadline, work).await.unwrap_or(Err(super::late(&source, deadline)))
 }
 
 fn asking_label(uri: &str) -> String {
@@ -70,10 +71,9 @@ impl<'a> Endpoint<'a> {
         Ok(Endpoint { url, client, token: token(asking.env)?, session: OnceCell::new(), source, http: &asking.http })
     }
 
-    /// The answer's body, trying again while it is worth it: nothing answers, 429, 5xx. `DEADLINE` ends it.
-    async fn get(&self) -> Result<Vec<u8>> {
+    /// The answer's body, trying again while it is worth it, and before `until`: nothing answers, 429, 5xx.
+    async fn get(&self, until: Instant) -> Result<Vec<u8>> {
         let mut pause = Duration::from_millis(100);
-        let start = Instant::now();
         loop {
             let (error, wait) = match self.attempt().await {
                 Ok(body) => return Ok(body),
@@ -81,7 +81,7 @@ impl<'a> Endpoint<'a> {
                 Err(Failure { error, after, .. }) => (error, after.unwrap_or(pause)),
             };
             // What cannot be tried again in time is told now, with its cause, instead of as a deadline.
-            if wait >= DEADLINE.saturating_sub(start.elapsed()) || pause > Duration::from_millis(900) {
+            if wait >= until.saturating_duration_since(Instant::now()) || pause > Duration::from_millis(900) {
                 return Err(error);
             }
             tokio::time::sleep(wait).await;

@@ -9,7 +9,7 @@ mod sdk;
 mod session;
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use identity::identity;
 
@@ -36,6 +36,8 @@ struct Asking<'a> {
     request: &'a Request,
     given: Given,
     notices: Vec<String>,
+    /// When `deadline` has passed: a source that tries again gives its cause before.
+    until: Instant,
 }
 
 /// What was found out before the source is asked.
@@ -52,10 +54,11 @@ pub struct Given {
 /// # Errors
 /// Whatever the source fails with; `Deadline` when `deadline` passes first.
 pub fn ask(request: &Request, env: &Env, given: Given, deadline: Duration) -> Result<Answer> {
-    let mut asking = Asking { env, http: Http::new(env), request, given, notices: Vec::new() };
+    let until = Instant::now() + deadline;
+    let mut asking = Asking { env, http: Http::new(env), request, given, notices: Vec::new(), until };
     let fetched = block_on(deadline, temporary(&request.source, &mut asking))?;
     let what = name_of(&request.source);
-    let credentials = fetched.unwrap_or(Err(Error::Deadline { what: what.clone(), seconds: deadline.as_secs() }))?;
+    let credentials = fetched.unwrap_or(Err(late(&what, deadline)))?;
     let now = env.now();
     let skew = asking.http.skew(now);
     let credentials =
@@ -65,6 +68,11 @@ pub fn ask(request: &Request, env: &Env, given: Given, deadline: Duration) -> Re
         return Err(Error::BadAnswer { source: what, reason });
     }
     Ok(Answer { credentials, skew, notices: asking.notices })
+}
+
+/// Seconds to the nearest: milliseconds of them may be gone already.
+fn late(what: &str, deadline: Duration) -> Error {
+    Error::Deadline { what: what.into(), seconds: (deadline + Duration::from_millis(500)).as_secs() }
 }
 
 /// Runs `work` on a runtime of its own for at most `deadline`; `None` when that has passed.

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod containers;
 pub mod endpoint;
 pub mod moto;
+pub mod process;
 pub mod pty;
 pub mod sourced;
 pub mod sts;
