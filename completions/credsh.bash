@@ -351,7 +351,7 @@ _credsh() {
             return 0
             ;;
         credsh__subcmd__hook)
-            opts="-h --shell --lease --wait --detached --no-store --source --profile --role --duration --session-name --external-id --mfa-serial --region --help"
+            opts="-h --shell --lease --wait --detached --store --no-store --source --profile --role --duration --session-name --external-id --mfa-serial --region --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -362,6 +362,10 @@ _credsh() {
                     return 0
                     ;;
                 --lease)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

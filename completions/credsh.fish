@@ -230,6 +230,7 @@ complete -c credsh -n "__fish_credsh_using_subcommand hook" -l shell -d 'The she
 zsh\t''
 fish\t''"
 complete -c credsh -n "__fish_credsh_using_subcommand hook" -l lease -d 'The lease it holds; empty when none' -r
+complete -c credsh -n "__fish_credsh_using_subcommand hook" -l store -d 'The store that the shell adopts from' -r -F
 complete -c credsh -n "__fish_credsh_using_subcommand hook" -l source -d 'Take them from here, instead of the container endpoint or the SDK\'s default chain' -r -f -a "container\t'The container endpoint: CloudShell, ECS, EKS Pod Identity'
 profile\t'A profile, by its own rules'
 sso\t'A profile\'s IAM Identity Center session'

@@ -127,7 +127,7 @@ function __credsh_run
 end
 
 function __credsh_program
-    __credsh_run hook --shell=fish --lease=$__credsh_lease $argv $__credsh_args </dev/null
+    __credsh_run hook --shell=fish --lease=$__credsh_lease --store=$__credsh_store $argv $__credsh_args </dev/null
 end
 
 # Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C. That ends this function too, hence the

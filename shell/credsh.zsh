@@ -97,7 +97,7 @@ __credsh_run() {
 }
 
 __credsh_program() {
-  __credsh_run hook --shell=zsh --lease=$__credsh_lease "$@" "${__credsh_args[@]}" </dev/null
+  __credsh_run hook --shell=zsh --lease=$__credsh_lease --store=$__credsh_store "$@" "${__credsh_args[@]}" </dev/null
 }
 
 # Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C. That ends this function too, hence the

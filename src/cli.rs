@@ -385,6 +385,9 @@ pub struct Hook {
     /// Already in the background
     #[arg(long)]
     pub detached: bool,
+    /// The store that the shell adopts from
+    #[arg(long = "store", value_name = "PATH")]
+    pub place: Option<std::path::PathBuf>,
     #[command(flatten)]
     pub store: StoreUse,
     #[command(flatten)]

@@ -97,6 +97,13 @@ impl Env {
         names.iter().find_map(|name| self.get(name))
     }
 
+    /// The same with another value of one variable.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.vars.insert(name.into(), value.into());
+        self
+    }
+
     /// The same without the standard credential variables: for where they are credsh's own output, which must
     /// not be taken for a source.
     #[must_use]

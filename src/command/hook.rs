@@ -1,6 +1,7 @@
 //! `credsh hook`: what the hooks run when something is due. Without `--wait` it starts itself again in the
 //! background and is back at once; with it, it renews and prints the outcome as code.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::env::{self, Env};
 use crate::error::{Error, Result};
 use crate::renew::{self, Terms, When};
 use crate::request::Request;
-use crate::store::{Store, is_id};
+use crate::store::{self, Store, is_id};
 use crate::ui;
 
 /// What a renewal in the background may take; nobody waits for it.
@@ -22,6 +23,7 @@ const PAUSE: i64 = 10;
 
 /// Renews the shell's lease.
 pub fn run(args: &Hook, env: &Env) -> Result<u8> {
+    let env = &in_store(args, env);
     if args.wait {
         let wait = env.get(env::WAIT).and_then(|text| text.parse().ok()).unwrap_or(WAIT).clamp(1, 60);
         return wait_for(args, env, Duration::from_secs(wait));
@@ -45,6 +47,18 @@ pub fn run(args: &Hook, env: &Env) -> Result<u8> {
     Ok(0)
 }
 
+/// The surroundings with the store that the shell looks into. It goes on looking there when somebody sets XDG_RUNTIME_DIR;
+/// but what was typed since then went to the new place.
+fn in_store(args: &Hook, env: &Env) -> Env {
+    let has_lease = |place: &Path| is_id(&args.lease) && place.join(format!("{}.json", args.lease)).exists();
+    let moved = |own: &Path| !has_lease(own) && store::place(env).is_ok_and(|place| has_lease(&place));
+    let own = args.place.as_deref().filter(|own| !moved(own));
+    match own.and_then(|own| own.parent()?.to_str()) {
+        Some(parent) => env.clone().with(env::RUNTIME_DIR, parent),
+        None => env.clone(),
+    }
+}
+
 /// Starts the background process, and returns when it is out of reach of the shell's terminal and job control: not
 /// before, as the shell may end right after. Its stdout is the sign: it closes it when it is.
 fn start(args: &Hook, env: &Env) -> Result<u8> {
@@ -57,6 +71,7 @@ fn start(args: &Hook, env: &Env) -> Result<u8> {
         .envs(files)
         .arg(format!("--shell={:?}", args.shell).to_lowercase())
         .arg(format!("--lease={}", args.lease))
+        .args(args.place.iter().map(|place| format!("--store={}", place.display())))
         .args(args.selectors.words())
         .current_dir("/")
         .stdin(Stdio::null())
