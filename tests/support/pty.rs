@@ -64,6 +64,11 @@ impl Shell {
         self.pick("$?", "$status")
     }
 
+    /// What prints the clock that the hook looks at.
+    pub fn clock(self) -> &'static str {
+        self.pick("echo $EPOCHSECONDS", "path mtime -R $XDG_RUNTIME_DIR/credsh/clock")
+    }
+
     /// The line a person puts into the start-up file.
     pub fn init(self, args: &str) -> String {
         let name = self.name();

@@ -1,0 +1,317 @@
+//! Faults, as a person at a shell meets them: what is said, that it is said once and by one command, that the last good
+//! credentials stay, that no prompt waits for it, and that it passes by itself. `faults.rs` has the whole table.
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use support::Sandbox;
+use support::clock::Clock;
+use support::endpoint::{Behaviour, Endpoint, Rotation, now, rfc3339};
+use support::pty::{Rc, Session, Shell};
+
+in_every_shell! {
+    each_fault_is_one_line_and_passes
+    fresh_starts_nothing_and_due_waits_for_nothing
+    an_endpoint_whose_clock_is_wrong
+    a_clock_set_back_while_nobody_types
+    a_clock_set_back_between_prompts
+    a_clock_set_back_while_the_endpoint_is_away
+    a_clock_set_forward
+    a_program_that_is_replaced_or_back_is_used
+    a_runtime_directory_that_is_set_anew
+}
+
+const NAME: &str = "the container endpoint (cloudshell)";
+const UNREACHED: &str = "; check that AWS_CONTAINER_CREDENTIALS_FULL_URI is this environment's, and try again";
+
+/// A program that notes how it was started, and becomes credsh.
+fn noting(sandbox: &Sandbox, path: &str) -> PathBuf {
+    let text = format!("#!/bin/sh\necho \"$*\" >>\"$HOME/started\"\nexec '{}' \"$@\"\n", support::CREDSH);
+    let new = sandbox.file("new", &text);
+    std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = sandbox.home().join(path);
+    std::fs::rename(new, &path).unwrap();
+    path
+}
+
+/// How the hook started it, since the shell was.
+fn started(sandbox: &Sandbox) -> Vec<String> {
+    let text = std::fs::read_to_string(sandbox.home().join("started")).unwrap_or_default();
+    text.lines().filter(|line| line.starts_with("hook ")).map(str::to_owned).collect()
+}
+
+/// How often a command was held up.
+fn waits(sandbox: &Sandbox) -> usize {
+    started(sandbox).iter().filter(|line| line.contains(" --wait")).count()
+}
+
+/// A shell whose hook runs `program`.
+fn running(shell: Shell, program: &Path) -> Rc {
+    let init = shell.init("").replace("credsh init", &format!("{} init", program.display()));
+    let program = program.display();
+    let set = shell.pick(format!("__credsh_exe={program}"), format!("set -g __credsh_exe {program}"));
+    shell.rc().unhooked().after(&format!("{init}\n{set}"))
+}
+
+fn answer(status: u16, headers: &str, body: &str) -> Behaviour {
+    Behaviour::Answer { status, headers: headers.into(), body: body.into() }
+}
+
+/// Otherwise good, with another secret or end.
+fn odd(secret: &str, end: i64) -> Behaviour {
+    let end = rfc3339(end);
+    answer(
+        200,
+        "",
+        &format!(
+            r#"{{"Code":"Success","AccessKeyId":"ASIAODD","SecretAccessKey":"{secret}","Token":"t","Expiration":"{end}"}}"#
+        ),
+    )
+}
+
+fn each_fault_is_one_line_and_passes(shell: Shell) {
+    let html = "<html><head><title>503</title></head><body>try <b>later</b></body></html>";
+    let past = now() - 60;
+    let unusable = |reason: &str| format!("{NAME} gave no usable credentials: {reason}");
+    let faults = [
+        (Behaviour::Close, format!("cannot reach {NAME}: connection closed before message completed{UNREACHED}")),
+        (Behaviour::Hang(Duration::from_secs(60)), format!("{NAME} did not answer within 3 s{UNREACHED}")),
+        (answer(429, "", "Too Many Requests"), format!("{NAME} answered with status 429: Too Many Requests")),
+        (answer(429, "Retry-After: 3600\r\n", ""), format!("{NAME} answered with status 429")),
+        (answer(429, "Retry-After: 1\r\n", "wait"), format!("{NAME} answered with status 429: wait")),
+        (answer(503, "Content-Type: text/html\r\n", html), format!("{NAME} answered with status 503: 503 try later")),
+        (odd("s", past), unusable(&format!("they ended at {}", rfc3339(past)))),
+        (odd("a\\u001b]0;title\\u0007b", now() + 600), unusable("SecretAccessKey holds a control character")),
+        // The same end for ever: it still answers, with what is over.
+        (Behaviour::Good, unusable("they ended at {first}")),
+    ];
+    thread::scope(|scope| {
+        for (behaviour, message) in faults {
+            scope.spawn(move || one_fault(shell, behaviour, &message));
+        }
+    });
+}
+
+fn one_fault(shell: Shell, behaviour: Behaviour, message: &str) {
+    let case = format!("{shell:?} {behaviour:.60?}");
+    let endpoint = Endpoint::start(6);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let program = noting(&sandbox, "noting");
+    let mut session = running(shell, &program).start(&sandbox);
+    let (first, end) = (session.key(), session.var("TEMPORARY_AWS_CREDENTIAL_EXPIRATION"));
+    let (held_up, secret) = (waits(&sandbox), session.var("TEMPORARY_AWS_SECRET_ACCESS_KEY"));
+    endpoint.rotate(Rotation::Never);
+    endpoint.behave(behaviour);
+    thread::sleep(Duration::from_secs(7));
+    let message = message.replace("{first}", &end);
+    assert_eq!(session.run("echo ran"), format!("credsh: {message}\nran"), "{case}");
+    assert_eq!(waits(&sandbox), held_up + 1, "{case}");
+    assert_eq!(session.run("echo ran"), "ran", "{case}: it does not say so again");
+    assert_eq!(waits(&sandbox), held_up + 1, "{case}: nor is the next command held up");
+    assert_eq!((session.key(), session.var("TEMPORARY_AWS_SECRET_ACCESS_KEY")), (first.clone(), secret), "{case}");
+    assert_eq!(session.prompt(), "[cloudshell expired] $ ", "{case}");
+    endpoint.rotate(Rotation::HalfLife);
+    endpoint.behave(Behaviour::Good);
+    session.until(&format!("recovery: {case}"), |session| session.key() == endpoint.key() && endpoint.key() != first);
+    assert!(!session.prompt().contains("expired"), "{case}: {}", session.prompt());
+    let said = session.raw().matches("credsh: ").count();
+    assert_eq!(said, 1, "{case}: {}", session.text());
+    assert!(!session.raw().contains("title"), "{case}");
+}
+
+/// Counted by what the hook starts: without `--wait` the program is back before it has asked anybody. (That one is
+/// started with it when a command does wait is seen above.)
+fn fresh_starts_nothing_and_due_waits_for_nothing(shell: Shell) {
+    let endpoint = Endpoint::start(40);
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "60");
+    let program = noting(&sandbox, "noting");
+    let mut session = running(shell, &program).start(&sandbox);
+    let first = session.key();
+    // The first prompt's may have been quicker than the first command's, which then does not wait.
+    let (before, held_up) = (started(&sandbox), waits(&sandbox));
+    for _ in 0..3 {
+        session.enter();
+        session.run("true");
+    }
+    assert_eq!(started(&sandbox), before, "while fresh");
+    endpoint.behave(Behaviour::Hang(Duration::from_secs(60)));
+    thread::sleep(Duration::from_secs(20));
+    for _ in 0..3 {
+        session.enter();
+        assert_eq!(session.run("echo ran"), "ran");
+    }
+    assert_eq!(session.key(), first);
+    assert_eq!(waits(&sandbox), held_up, "nobody waits");
+    let new = &started(&sandbox)[before.len()..];
+    assert!((1..6).contains(&new.len()), "one in five seconds, and not one for each prompt and command: {new:?}");
+    session.until("the question", |_| endpoint.count() > 1);
+    endpoint.behave(Behaviour::Good);
+    session.until("the renewal", |session| session.key() != first);
+    assert!(!session.raw().contains("credsh: "), "{}", session.text());
+}
+
+/// 20 minutes apart, over a renewal.
+fn an_endpoint_whose_clock_is_wrong(shell: Shell) {
+    thread::scope(|scope| {
+        for offset in [-1200, 1200] {
+            scope.spawn(move || {
+                let endpoint = Endpoint::start(6);
+                endpoint.clock(offset);
+                let sandbox = Sandbox::in_cloudshell(&endpoint);
+                let mut session = shell.start(&sandbox);
+                assert_eq!(session.key(), "ASIATEST0001");
+                let end = session.var("TEMPORARY_AWS_CREDENTIAL_EXPIRATION");
+                assert!((end <= rfc3339(now())) == (offset < 0), "{offset}: {end}: AWS's own word is passed on");
+                assert!(!session.raw().contains("expired"), "{offset}");
+                thread::sleep(Duration::from_secs(7));
+                assert_eq!(session.key(), "ASIATEST0002", "{offset}: not 20 minutes late");
+                let left = session.var("CREDSH_PROMPT");
+                assert!(left.len() == "cloudshell 6s".len(), "{offset}: {left}");
+                assert!(!session.raw().contains("credsh: "), "{offset}: {}", session.text());
+            });
+        }
+    });
+}
+
+/// A shell in a sandbox with a clock of its own, and its first key.
+fn with_clock(shell: Shell, endpoint: &Endpoint) -> (Sandbox, Clock, Session, String) {
+    let mut sandbox = Sandbox::in_cloudshell(endpoint);
+    let clock = Clock::of(&mut sandbox);
+    let mut session = shell.start(&sandbox);
+    let first = session.key();
+    clock.set(-100_000);
+    let told: i64 = session.run(shell.clock()).parse().unwrap();
+    assert!(told < now() - 90_000, "the control: {told}");
+    clock.set(0);
+    session.until("fresh again", |session| endpoint.count() > 1 && session.key() == first);
+    (sandbox, clock, session, first)
+}
+
+fn a_clock_set_back_while_nobody_types(shell: Shell) {
+    let endpoint = Endpoint::start(12);
+    let (_sandbox, clock, mut session, first) = with_clock(shell, &endpoint);
+    clock.set(-1200);
+    thread::sleep(Duration::from_secs(13));
+    let seen = session.key();
+    assert_ne!(seen, first, "the very next command, and not one in 20 minutes");
+    assert_eq!(seen, endpoint.key());
+    let left = session.var("CREDSH_PROMPT");
+    assert!(left.ends_with('s'), "{left}");
+    // And again by the clock as it is now.
+    thread::sleep(Duration::from_secs(13));
+    assert_ne!(session.key(), seen);
+    assert!(!session.raw().contains("credsh: "), "{}", session.text());
+}
+
+fn a_clock_set_back_between_prompts(shell: Shell) {
+    let endpoint = Endpoint::start(600);
+    let (_sandbox, clock, mut session, first) = with_clock(shell, &endpoint);
+    let asked = endpoint.count();
+    clock.set(-1200);
+    session.until("the truth at a prompt", |session| {
+        session.enter();
+        ["[cloudshell 9m] $ ", "[cloudshell 10m] $ "].contains(&session.prompt().as_str())
+    });
+    assert_eq!(endpoint.count(), asked + 1);
+    for _ in 0..3 {
+        session.enter();
+        assert_eq!(session.key(), first);
+    }
+    assert_eq!(endpoint.count(), asked + 1, "once is enough");
+}
+
+fn a_clock_set_back_while_the_endpoint_is_away(shell: Shell) {
+    let endpoint = Endpoint::start(600);
+    let (_sandbox, clock, mut session, first) = with_clock(shell, &endpoint);
+    endpoint.behave(Behaviour::Close);
+    clock.set(-1200);
+    let said = session.run("echo ran");
+    assert_eq!(
+        said,
+        format!("credsh: cannot reach {NAME}: connection closed before message completed{UNREACHED}\nran"),
+        "nobody knows whether they are over"
+    );
+    session.enter();
+    assert!(["[cloudshell 9m] $ ", "[cloudshell 10m] $ "].contains(&session.prompt().as_str()), "{}", session.prompt());
+    assert_eq!(session.run("echo ran"), "ran", "and it is left at that");
+    assert_eq!(session.key(), first);
+}
+
+fn a_clock_set_forward(shell: Shell) {
+    let endpoint = Endpoint::start(600);
+    let (_sandbox, clock, mut session, first) = with_clock(shell, &endpoint);
+    let asked = endpoint.count();
+    clock.set(1200);
+    assert_eq!(session.key(), first, "the endpoint has no others");
+    assert_eq!(endpoint.count(), asked + 1);
+    assert!(session.prompt().ends_with("m] $ "), "{}", session.prompt());
+    assert_eq!(session.key(), first);
+    assert_eq!(endpoint.count(), asked + 1);
+}
+
+fn a_program_that_is_replaced_or_back_is_used(shell: Shell) {
+    let endpoint = Endpoint::start(4);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let program = sandbox.home().join("credsh");
+    std::fs::copy(support::CREDSH, &program).unwrap();
+    let mut session = running(shell, &program).start(&sandbox);
+    let first = session.key();
+    // By another that tells of itself, as an upgrade does it: in one step, while the shell has run the old one.
+    noting(&sandbox, "credsh");
+    thread::sleep(Duration::from_secs(5));
+    let second = session.key();
+    assert_eq!((second.as_str(), second != first), (endpoint.key().as_str(), true));
+    assert!(!started(&sandbox).is_empty(), "the new one");
+    std::fs::remove_file(&program).unwrap();
+    thread::sleep(Duration::from_secs(5));
+    let gone = session.run("echo ran");
+    assert_eq!(gone.lines().count(), 2, "the control: {gone}");
+    assert_eq!(session.key(), second, "the last good ones");
+    noting(&sandbox, "credsh");
+    session.until("recovery", |session| session.key() != second);
+    assert_eq!(session.key(), endpoint.key());
+}
+
+/// The shell goes on looking where it looked, so that is where its renewals go.
+fn a_runtime_directory_that_is_set_anew(shell: Shell) {
+    let endpoint = Endpoint::start(20);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let (other, third) = (sandbox.home().join("other"), sandbox.home().join("third"));
+    std::fs::create_dir(&other).unwrap();
+    std::fs::create_dir(&third).unwrap();
+    let set = |place: &Path| {
+        format!("{}{}", shell.pick("export XDG_RUNTIME_DIR=", "set -gx XDG_RUNTIME_DIR "), place.display())
+    };
+    let mut session = shell.start(&sandbox);
+    let (first, lease) = (session.key(), session.var("CREDSH_LEASE"));
+    session.run(&set(&other));
+    let left = |session: &mut Session| {
+        session.enter();
+        let prompt = session.prompt();
+        let left = prompt.strip_prefix("[cloudshell ").and_then(|rest| rest.strip_suffix("s] $ "));
+        left.and_then(|left| left.parse::<u32>().ok()).unwrap_or_else(|| panic!("no seconds in {prompt}"))
+    };
+    // Prompts alone: a command that waits would be told the outcome wherever it went.
+    session.until("the window to come near", |session| left(session) <= 12);
+    session.until("the adoption at a prompt", |session| left(session) > 12);
+    assert!(!session.raw().contains("expired"));
+    assert_ne!(session.run("echo $TEMPORARY_AWS_ACCESS_KEY_ID"), first);
+    assert!(!other.join("credsh").exists());
+    // What is typed now goes to the new place, and is found there.
+    let process = sandbox.file(
+        "process",
+        "echo '{\"Version\":1,\"AccessKeyId\":\"ASIA'$(date +%s)'\",\"SecretAccessKey\":\"s\",\"SessionToken\":\"t\",\"Expiration\":\"'$(date -u -d '+6 sec' +%Y-%m-%dT%H:%M:%SZ)'\"}'\n",
+    );
+    sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = sh {}\n", process.display()));
+    session.run(&set(&third));
+    session.run("credsh refresh --profile p");
+    let (second, elsewhere) = (session.key(), session.var("CREDSH_LEASE"));
+    assert!(elsewhere != lease && third.join(format!("credsh/{elsewhere}.json")).exists());
+    thread::sleep(Duration::from_secs(7));
+    assert_ne!(session.key(), second);
+    assert!(!session.raw().contains("cleared"), "{}", session.text());
+}
