@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 SHELL := /bin/bash
 DENY := target/tools/cargo-deny-0.20.2
 
-.PHONY: all test lint deny audit setup bench install clean
+.PHONY: all test lint deny audit setup soak bench install clean
 all:
 	cargo rustc --profile dist --locked --bin credsh -- -C target-feature=+crt-static
 
@@ -40,6 +40,9 @@ audit: $(DENY)/bin/cargo-deny
 $(DENY)/bin/cargo-deny:
 	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
 	  cargo install --quiet --locked --root $(DENY) cargo-deny@$(lastword $(subst -, ,$(DENY)))
+# Half an hour of what `make test` does for two minutes.
+soak: setup
+	cargo test --locked --test soak -- --ignored --nocapture
 
 # Side by side in one run: see tests/bench.
 bench: setup all

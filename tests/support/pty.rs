@@ -215,6 +215,11 @@ impl Session {
         }
     }
 
+    /// The shell's process: `setsid` becomes it.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn send(&mut self, bytes: &[u8]) {
         self.keyboard.write_all(bytes).unwrap();
     }
