@@ -182,9 +182,11 @@ __credsh_gate_last() {
   if [[ -n $__credsh_ps0 && $theirs != *"$__credsh_ps0" ]]; then PS0=${theirs//"$__credsh_ps0"/}$__credsh_ps0; fi
 }
 
-# The two checks. Nothing but the comparison while nothing is due.
+# The two checks. Nothing but the comparison while nothing is due; with stderr closed, or a trace (set -x) would show it at
+# every prompt. It shows the call all the same: a group in PROMPT_COMMAND itself would hide that, too, but tools join
+# that array's elements with blanks, and then it would be a syntax error.
 __credsh_prompt() {
-  if ((__credsh_clock >= __credsh_tick || __credsh_clock < __credsh_low)) || [[ ${PS1-} != *"$__credsh_mark"* ]]; then __credsh_untraced __credsh_cold prompt; fi
+  { ((__credsh_clock < __credsh_tick && __credsh_clock >= __credsh_low)) && [[ ${PS1-} == *"$__credsh_mark"* ]]; } 2>&- || __credsh_untraced __credsh_cold prompt
 }
 __credsh_preexec() {
   if [[ $__credsh_clock != EPOCHSECONDS ]]; then __credsh_read_clock; fi
@@ -371,7 +373,7 @@ __credsh_install() {
       __credsh_prompt() {
         \builtin local last="$?"
         if [[ $__credsh_clock != EPOCHSECONDS ]]; then __credsh_read_clock; fi
-        if ((__credsh_clock >= __credsh_tick || __credsh_clock < __credsh_low)) || [[ ${PS1-} != *"$__credsh_mark"* ]]; then __credsh_untraced __credsh_cold prompt; fi
+        { ((__credsh_clock < __credsh_tick && __credsh_clock >= __credsh_low)) && [[ ${PS1-} == *"$__credsh_mark"* ]]; } 2>&- || __credsh_untraced __credsh_cold prompt
         if [[ $- == *e* ]]; then last=0; fi
         \builtin return "$last"
       }

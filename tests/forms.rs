@@ -218,7 +218,8 @@ fn calls(shell: Shell) -> &'static str {
 /// Takes the check before a command out, and nothing else.
 fn unchecked(shell: Shell) -> &'static str {
     match shell {
-        Shell::Bash => "PS0=",
+        // Or the next prompt puts it back.
+        Shell::Bash => "PS0= __credsh_ps0=",
         Shell::Zsh => "preexec_functions=()",
         Shell::Fish => "functions -e __credsh_on_preexec",
     }
