@@ -6,14 +6,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
-use serde_json::{Map, Value};
 
-use super::Asking;
+use super::{Asking, answer};
 use crate::credentials::{Credentials, Secret};
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
 use crate::request::CLOUDSHELL_PATH;
-use crate::{http, time, ui};
+use crate::{http, ui};
 
 /// For everything: botocore's three attempts of 2 s would leave a shell waiting longer.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -31,9 +30,8 @@ pub async fn fetch(uri: &str, asking: &Asking<'_>) -> Result<Credentials> {
     let work = async {
         let endpoint = Endpoint::open(uri, &source, asking).await?;
         let body = endpoint.get(until).await?;
-        // What is wrong is told of the redacted answer: a reason that is cut short could end within the token.
-        let told = |reason| parse(endpoint.redact(&body).as_bytes()).err().unwrap_or(reason);
-        parse(&body).map_err(|reason| Error::BadAnswer { source: source.clone(), reason: told(reason) })
+        let broken = |reason| Error::BadAnswer { source: source.clone(), reason };
+        answer::credentials(&body, &endpoint.hidden()).map_err(broken)
     };
     tokio::time::timeout(deadline, work).await.unwrap_or(Err(super::late(&source, deadline)))
 }
@@ -104,7 +102,7 @@ impl<'a> Endpoint<'a> {
             return Ok(body);
         }
         let again = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
-        let message = message_of(&self.redact(&body));
+        let message = answer::message(&body, &self.hidden());
         Err(Failure {
             error: Error::Answer { source: self.source.into(), status: status.as_u16(), message },
             again,
@@ -152,29 +150,9 @@ impl<'a> Endpoint<'a> {
         Failure { error: Error::Unreachable { source: self.source.into(), reason }, again: true, after: None }
     }
 
-    /// An endpoint that echoes the request must not put the token on the screen. The whole answer, before a word of it is
-    /// cut off: half a token would not be found. JSON as it is meant, not as it is written: in there a token's `/` and `=`
-    /// may be `\/` and `\u003d`.
-    fn redact(&self, body: &[u8]) -> String {
-        let text = String::from_utf8_lossy(body);
-        match serde_json::from_str(&text) {
-            Ok(value) => self.redacted(value).to_string(),
-            Err(_) => self.hide(&text),
-        }
-    }
-
-    fn redacted(&self, value: Value) -> Value {
-        match value {
-            Value::String(text) => Value::String(self.hide(&text)),
-            Value::Array(items) => items.into_iter().map(|item| self.redacted(item)).collect(),
-            Value::Object(fields) => fields.into_iter().map(|(name, item)| (name, self.redacted(item))).collect(),
-            other => other,
-        }
-    }
-
-    fn hide(&self, text: &str) -> String {
-        let tokens = self.token.iter().chain(self.session.get()).map(Secret::expose).filter(|token| !token.is_empty());
-        tokens.fold(text.to_owned(), |text, token| text.replace(token, "**"))
+    /// An endpoint that echoes the request must not put its tokens on the screen.
+    fn hidden(&self) -> Vec<&Secret> {
+        self.token.iter().chain(self.session.get()).filter(|token| !token.expose().is_empty()).collect()
     }
 }
 
@@ -276,113 +254,9 @@ async fn allowed(url: &Url) -> std::result::Result<Vec<SocketAddr>, String> {
     Ok(addresses)
 }
 
-/// What an error's body says: `code` and `message` of JSON, else the text of it. Nothing of what is JSON otherwise, whole or
-/// not: it may be the answer itself, under a status that it did not deserve.
-fn message_of(text: &str) -> String {
-    if let Ok(Value::Object(object)) = serde_json::from_str(text) {
-        let parts: Vec<&str> =
-            ["code", "message"].iter().filter_map(|name| field(&object, &[name])?.as_str()).collect();
-        return ui::clean(&parts.join(": "));
-    }
-    if text.trim_start().starts_with(['{', '[']) {
-        return String::new();
-    }
-    // CloudShell's 503 is a page of HTML: what stands between the tags is the message.
-    let mut shown = String::new();
-    let mut inside = false;
-    for c in text.chars().take(4096) {
-        match c {
-            '<' => inside = true,
-            '>' => (inside, shown) = (false, shown + " "),
-            _ if !inside => shown.push(c),
-            _ => {}
-        }
-    }
-    ui::clean(&shown)
-}
-
-/// The answer, under the names and spellings the SDKs take. `Type` and `LastUpdated` are not looked at: CloudShell
-/// sends them empty and from 1970.
-fn parse(body: &[u8]) -> std::result::Result<Credentials, String> {
-    let Ok(Value::Object(object)) = serde_json::from_slice(body) else {
-        return Err("the answer is no JSON object".into());
-    };
-    let text = |names: &[&str]| match field(&object, names) {
-        None | Some(Value::Null) => Err(format!("{} is missing", names[0])),
-        Some(Value::String(text)) => Ok(text.as_str()),
-        Some(_) => Err(format!("{} is not a string", names[0])),
-    };
-    match text(&["Code"]) {
-        Err(reason) if reason.ends_with("missing") => {}
-        Ok("Success") => {}
-        Ok(code) => {
-            return Err(format!(
-                "its Code is {}: {}",
-                ui::clean(code),
-                ui::clean(text(&["Message"]).unwrap_or("no message"))
-            ));
-        }
-        Err(reason) => return Err(reason),
-    }
-    let expiration = text(&["Expiration", "ExpiresAt"])?;
-    let expiration = time::parse_rfc3339(expiration)
-        .ok_or_else(|| format!("Expiration is not a time: {}", ui::clean(expiration)))?;
-    Ok(Credentials {
-        access_key_id: text(&["AccessKeyId"])?.into(),
-        secret_access_key: Secret::new(text(&["SecretAccessKey"])?),
-        session_token: Some(Secret::new(text(&["Token", "SessionToken"])?)),
-        expiration: Some(expiration),
-    })
-}
-
-fn field<'a>(object: &'a Map<String, Value>, names: &[&str]) -> Option<&'a Value> {
-    names.iter().find_map(|name| object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const GOOD: &str = r#"{"Type":"","LastUpdated":"1970-01-01T00:00:00Z","AccessKeyId":"ASIA1","SecretAccessKey":"s","Token":"t","Expiration":"2024-10-10T08:44:18Z","Code":"Success"}"#;
-
-    #[test]
-    fn answers_as_they_are_in_the_wild() {
-        let good = parse(GOOD.as_bytes()).unwrap();
-        assert_eq!((good.access_key_id.as_str(), good.expiration), ("ASIA1", Some(1_728_549_858)));
-        let other = parse(
-            br#"{"accesskeyid":"A","secretaccesskey":"s","sessiontoken":"t","expiresat":"2024-10-10T08:44:18Z"}"#,
-        )
-        .unwrap();
-        assert_eq!(other.session_token.unwrap().expose(), "t");
-    }
-
-    #[test]
-    fn each_broken_answer_has_words_of_its_own() {
-        let cases = [
-            (GOOD.replace("\"Expiration\"", "\"x\""), "Expiration is missing"),
-            (GOOD.replace("2024-10-10T08:44:18Z", "soon"), "Expiration is not a time: soon"),
-            (
-                GOOD.replace("2024-10-10T08:44:18Z", "2024-10-10T08:44:18"),
-                "Expiration is not a time: 2024-10-10T08:44:18",
-            ),
-            (GOOD.replace("\"ASIA1\"", "null"), "AccessKeyId is missing"),
-            (GOOD.replace("\"s\"", "7"), "SecretAccessKey is not a string"),
-            (GOOD.replace("Success", "Failed"), "its Code is Failed: no message"),
-            ("<html>".into(), "the answer is no JSON object"),
-            (String::new(), "the answer is no JSON object"),
-            ("[".repeat(100_000), "the answer is no JSON object"),
-        ];
-        for (body, reason) in cases {
-            assert_eq!(parse(body.as_bytes()).unwrap_err(), reason);
-        }
-    }
-
-    #[test]
-    fn error_bodies() {
-        assert_eq!(message_of(r#"{"code":"BadThing","message":"nope"}"#), "BadThing: nope");
-        assert_eq!(message_of("<html><h1>503</h1>\n<p>try later</p></html>"), "503 try later");
-        assert_eq!(message_of("\x1b[2Jplain\n"), "[2Jplain");
-    }
 
     fn may_be_asked(uri: &str) -> bool {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -1,6 +1,7 @@
 //! Sources: a resolved request in, credentials out. One file a source, one match. They know neither the store nor
 //! when to renew.
 
+mod answer;
 pub mod cloud9;
 mod container;
 mod identity;

@@ -1,0 +1,150 @@
+//! What the container endpoint says, as text: credentials, or why there are none. Pure; asking is `container`'s.
+//!
+//! Whatever is repeated of it is fit for a terminal, and holds neither what is `hidden`, the tokens that an endpoint may
+//! echo, nor what stands where an answer has its secrets.
+
+use serde_json::{Map, Value};
+
+use crate::credentials::{Credentials, Secret};
+use crate::{time, ui};
+
+/// The answer's credentials, under the names and spellings the SDKs take; or what is wrong with it. `Type` and
+/// `LastUpdated` are not looked at: CloudShell sends them empty and from 1970.
+pub fn credentials(body: &[u8], hidden: &[&Secret]) -> Result<Credentials, String> {
+    let Ok(Value::Object(object)) = serde_json::from_slice(body) else {
+        return Err("the answer is no JSON object".into());
+    };
+    let text = |names: &[&str]| match field(&object, names) {
+        None | Some(Value::Null) => Err(format!("{} is missing", names[0])),
+        Some(Value::String(text)) => Ok(text.as_str()),
+        Some(_) => Err(format!("{} is not a string", names[0])),
+    };
+    match text(&["Code"]) {
+        Err(reason) if reason.ends_with("missing") => {}
+        Ok("Success") => {}
+        Ok(code) => {
+            let message = text(&["Message"]).unwrap_or("no message");
+            return Err(format!("its Code is {}: {}", told(code, hidden), told(message, hidden)));
+        }
+        Err(reason) => return Err(reason),
+    }
+    let expiration = text(&["Expiration", "ExpiresAt"])?;
+    let expiration = time::parse_rfc3339(expiration)
+        .ok_or_else(|| format!("Expiration is not a time: {}", told(expiration, hidden)))?;
+    Ok(Credentials {
+        access_key_id: text(&["AccessKeyId"])?.into(),
+        secret_access_key: Secret::new(text(&["SecretAccessKey"])?),
+        session_token: Some(Secret::new(text(&["Token", "SessionToken"])?)),
+        expiration: Some(expiration),
+    })
+}
+
+/// What an error's body says: `code` and `message` of JSON, else the text of it.
+pub fn message(body: &[u8], hidden: &[&Secret]) -> String {
+    let text = match serde_json::from_slice(body) {
+        Ok(Value::Object(object)) => {
+            let parts: Vec<&str> =
+                ["code", "message"].iter().filter_map(|name| field(&object, &[name])?.as_str()).collect();
+            return told(&parts.join(": "), hidden);
+        }
+        Ok(Value::String(text)) => text,
+        _ if body.trim_ascii_start().starts_with(b"[") => return String::new(),
+        _ => String::from_utf8_lossy(body).into_owned(),
+    };
+    // CloudShell's 503 is a page of HTML: what stands between the tags is the message.
+    let mut shown = String::new();
+    let mut inside = false;
+    for c in redacted(&text, hidden).chars().take(4096) {
+        match c {
+            '<' => inside = true,
+            '>' => (inside, shown) = (false, shown + " "),
+            // Half an answer, it may be, and its secrets behind this.
+            '{' => break,
+            _ if !inside => shown.push(c),
+            _ => {}
+        }
+    }
+    ui::clean(&shown)
+}
+
+/// Foreign words for a message. A token is taken out before they are cut short: half a token would not be found; and after
+/// JSON is read, in which it can be spelled in many ways.
+fn told(text: &str, hidden: &[&Secret]) -> String {
+    ui::clean(&redacted(text, hidden))
+}
+
+fn redacted(text: &str, hidden: &[&Secret]) -> String {
+    hidden.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), "**"))
+}
+
+fn field<'a>(object: &'a Map<String, Value>, names: &[&str]) -> Option<&'a Value> {
+    names.iter().find_map(|name| object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"{"Type":"","LastUpdated":"1970-01-01T00:00:00Z","AccessKeyId":"ASIA1","SecretAccessKey":"s","Token":"t","Expiration":"2024-10-10T08:44:18Z","Code":"Success"}"#;
+
+    #[test]
+    fn answers_as_they_are_in_the_wild() {
+        let good = credentials(GOOD.as_bytes(), &[]).unwrap();
+        assert_eq!((good.access_key_id.as_str(), good.expiration), ("ASIA1", Some(1_728_549_858)));
+        let other = credentials(
+            br#"{"accesskeyid":"A","secretaccesskey":"s","sessiontoken":"t","expiresat":"2024-10-10T08:44:18Z"}"#,
+            &[],
+        )
+        .unwrap();
+        assert_eq!(other.session_token.unwrap().expose(), "t");
+    }
+
+    #[test]
+    fn each_broken_answer_has_words_of_its_own() {
+        let cases = [
+            (GOOD.replace("\"Expiration\"", "\"x\""), "Expiration is missing"),
+            (GOOD.replace("2024-10-10T08:44:18Z", "soon"), "Expiration is not a time: soon"),
+            (
+                GOOD.replace("2024-10-10T08:44:18Z", "2024-10-10T08:44:18"),
+                "Expiration is not a time: 2024-10-10T08:44:18",
+            ),
+            (GOOD.replace("\"ASIA1\"", "null"), "AccessKeyId is missing"),
+            (GOOD.replace("\"s\"", "7"), "SecretAccessKey is not a string"),
+            (GOOD.replace("Success", "Failed"), "its Code is Failed: no message"),
+            ("<html>".into(), "the answer is no JSON object"),
+            (String::new(), "the answer is no JSON object"),
+            ("[".repeat(100_000), "the answer is no JSON object"),
+        ];
+        for (body, reason) in cases {
+            assert_eq!(credentials(body.as_bytes(), &[]).unwrap_err(), reason);
+        }
+    }
+
+    #[test]
+    fn error_bodies() {
+        assert_eq!(message(br#"{"code":"BadThing","message":"nope"}"#, &[]), "BadThing: nope");
+        assert_eq!(message(b"<html><h1>503</h1>\n<p>try later</p></html>", &[]), "503 try later");
+        assert_eq!(message(b"\x1b[2Jplain\n", &[]), "[2Jplain");
+    }
+
+    #[test]
+    fn the_token_is_not_repeated_however_it_is_spelled() {
+        let token = Secret::new("to/ken");
+        for body in
+            [r#"{"message":"no: to/ken"}"#, r#"{"message":"no: to\/ken"}"#, r#""no: to\/ken""#, "no: <b>to/ken</b>"]
+        {
+            assert_eq!(message(body.as_bytes(), &[&token]), "no: **");
+        }
+        let refused = credentials(br#"{"Code":"No","Message":"no: to\u002fken"}"#, &[&token]);
+        assert_eq!(refused.unwrap_err(), "its Code is No: no: **");
+    }
+
+    #[test]
+    fn half_an_answer_is_not_repeated() {
+        for whole in [GOOD.to_owned(), format!("error 500: {GOOD}"), format!("<p>{GOOD}</p>"), format!("[{GOOD}]")] {
+            let half = &whole[..whole.find("\"Token").unwrap()];
+            assert!(half.contains("\"s\""), "the control: a secret is in it");
+            assert!(!message(half.as_bytes(), &[]).contains('"'), "{half}");
+        }
+    }
+}
