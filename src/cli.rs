@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::edit;
 use crate::format::Format;
 use crate::prompt::Time;
 use crate::selectors::{self, Selectors};
@@ -431,11 +432,9 @@ pub enum Given {
     Dropped,
 }
 
-/// What every SDK's parser takes between `[profile ` and `]`.
+/// See [`edit::is_name`].
 fn profile_name(text: &str) -> Result<String, String> {
-    let ok =
-        (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.@+=,/:-".contains(&b));
-    if ok { Ok(text.into()) } else { Err("a profile's name has letters, digits and _.@+=,/:-".into()) }
+    if edit::is_name(text) { Ok(text.into()) } else { Err("a profile's name has letters, digits and _.@+/:-".into()) }
 }
 
 /// As `--duration`, from nothing up to the longest session.

@@ -127,9 +127,17 @@ fn what_is_refused_changes_nothing() {
     sandbox
         .credsh(&["profile", "remove", "none"])
         .fails(1, &["is not there\nhint: `credsh profile list` shows the names\n"]);
-    for bad in ["a b", "a]", "", "a\nb", "'a'", "a[b"] {
-        sandbox.credsh(&["profile", "add", bad]).fails(2, &["a profile's name has letters, digits and _.@+=,/:-"]);
+    for bad in ["a b", "a]", "", "a\nb", "'a'", "a[b", "a=b", "a,b"] {
+        sandbox.credsh(&["profile", "add", bad]).fails(2, &["a profile's name has letters, digits and _.@+/:-"]);
     }
+    let link = sandbox.file("tools #1/credsh", "");
+    std::fs::remove_file(&link).unwrap();
+    symlink(CREDSH, &link).unwrap();
+    let run = Run::of(sandbox.command(&link).args(["profile", "add", "ci"]).output().unwrap());
+    run.fails(
+        1,
+        &["an AWS SDK takes what follows ` #` or ` ;` for a comment\nhint: put credsh, or a link to it, where"],
+    );
     sandbox.credsh(&["profile", "add", "ci", "--profile", "none"]).fails(1, &["profile none"]);
     sandbox.credsh(&["profile", "add", "mine", "--profile", "mine", "--force"]).fails(2, &["from itself"]);
     sandbox.credsh(&["profile", "add", "new", "--role", "deploy"]).fails(2, &["not a role's ARN"]);

@@ -44,7 +44,11 @@ fn add(args: &ProfileAdd, env: &Env) -> Result<u8> {
     if let (Some(keys), Some(_)) = (&files.credentials, config::keys(&files, &args.name)?) {
         return Err(taken(&args.name, keys, "has keys, which programs look at first", "choose another name"));
     }
-    let section = format!("[profile {}]\ncredential_process = {}\n", args.name, words.join(" "));
+    let section = edit::process(&args.name, &words.join(" ")).ok_or_else(|| Error::Config {
+        what: format!("a profile that runs {}", ui::clean(&exe.to_string_lossy())),
+        reason: "cannot be written: an AWS SDK takes what follows ` #` or ` ;` for a comment".into(),
+        hint: Some("put credsh, or a link to it, where the path has neither".into()),
+    })?;
     let there = edit::section(&text, &args.name);
     if there.is_some() && !args.force {
         return Err(taken(&args.name, &path, "is already there", "pass --force to replace it"));

@@ -27,6 +27,20 @@ pub fn section(text: &str, name: &str) -> Option<Range<usize>> {
     Some(start..end - tail)
 }
 
+/// What every reader takes for a profile's name. (The Rust SDK silently leaves out a section with another.)
+pub fn is_name(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.@+/:-".contains(&b))
+}
+
+/// The section of a profile that runs `command` for its credentials; `None` if a config file cannot hold that: the Rust
+/// SDK cuts a value off at ` #` and ` ;`, in quotes or not.
+pub fn process(name: &str, command: &str) -> Option<String> {
+    let mut behind_space = true;
+    let comment = |c: char| std::mem::replace(&mut behind_space, c.is_whitespace()) && matches!(c, '#' | ';');
+    let whole = command.trim() == command && !command.contains(char::is_control) && !command.chars().any(comment);
+    (whole && is_name(name)).then(|| format!("[profile {name}]\ncredential_process = {command}\n"))
+}
+
 /// The text with `section` in place of profile `name`'s, or at its end.
 pub fn put(text: &str, name: &str, section_text: &str) -> String {
     if let Some(range) = section(text, name) {
@@ -96,6 +110,16 @@ mod tests {
             assert_eq!(take(&with, "new"), text);
         }
         assert_eq!(put("[default]", "new", NEW), format!("[default]\n\n{NEW}"), "a last line without an end gets one");
+    }
+
+    #[test]
+    fn what_a_reader_would_cut_off_is_not_written() {
+        assert_eq!(process("new", "credsh export").as_deref(), Some(NEW));
+        assert!(process("new", "'/opt/a#1;b/credsh' export").is_some(), "the control");
+        for command in ["'/opt/a #1/credsh' export", "'/opt/a ;b/credsh' export", "#a", "a\nb", " a"] {
+            assert_eq!(process("new", command), None, "{command:?}");
+        }
+        assert_eq!([process("a=b", "credsh"), process("a,b", "credsh"), process("", "credsh")], [None, None, None]);
     }
 
     #[test]

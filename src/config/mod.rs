@@ -4,7 +4,6 @@
 
 pub mod edit;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::future::Future;
@@ -14,12 +13,15 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
+use aws_runtime::env_config::section::{EnvConfigSections, Profile as Section};
+use aws_runtime::env_config::source;
 use aws_types::os_shim_internal::{Env as SdkEnv, Fs};
 use serde::{Deserialize, Serialize};
 
 use crate::credentials::{Credentials, Secret};
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
+use crate::ui;
 
 /// The two files in force. `None` is a place that is not known (no `HOME`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,16 +56,14 @@ impl Files {
 /// Whether a credentials file is Cloud9's: its first line warns not to modify it, and its second is `# `, 64 lower-case
 /// hexadecimal digits, ` #` (what they hash is not documented). Only read: a file that anybody touches is updated no more.
 pub fn is_cloud9(path: &Path) -> bool {
-    let Ok(file) = File::open(path) else { return false };
-    let mut head = String::new();
-    // Both lines fit in this; a file that is not text fails, and is not Cloud9's.
-    if file.take(1024).read_to_string(&mut head).is_err() {
-        return false;
-    }
-    is_cloud9_head(&head)
+    let mut head = Vec::new();
+    // Both lines fit in this.
+    File::open(path).is_ok_and(|file| file.take(1024).read_to_end(&mut head).is_ok()) && is_cloud9_head(&head)
 }
 
-fn is_cloud9_head(head: &str) -> bool {
+/// The same, of how the file begins; where that is cut off need not be the end of a character.
+pub fn is_cloud9_head(head: &[u8]) -> bool {
+    let head = String::from_utf8_lossy(head);
     let mut lines = head.lines();
     let warning =
         lines.next().is_some_and(|line| line.starts_with("# Do not modify this file, if this file is modified"));
@@ -93,10 +93,8 @@ pub fn profile(files: &Files, name: &str) -> Result<Option<Profile>> {
 /// # Errors
 /// As [`profile`].
 pub fn keys_beside_role(files: &Files, name: &str) -> Result<Option<Credentials>> {
-    let own = |profile: &aws_config::profile::Profile| {
-        profile.get("role_arn").is_some() && profile.get("source_profile") == Some(name)
-    };
-    if load(files, name)?.is_some_and(|profile| own(&profile)) { keys(files, name) } else { Ok(None) }
+    let own = |profile: &Section| profile.get("role_arn").is_some() && profile.get("source_profile") == Some(name);
+    Ok(load(files, name)?.filter(own).as_ref().and_then(keys_of))
 }
 
 /// The keys written in a profile.
@@ -104,29 +102,39 @@ pub fn keys_beside_role(files: &Files, name: &str) -> Result<Option<Credentials>
 /// # Errors
 /// As [`profile`].
 pub fn keys(files: &Files, name: &str) -> Result<Option<Credentials>> {
-    Ok(load(files, name)?.and_then(|profile| {
-        Some(Credentials {
-            access_key_id: profile.get("aws_access_key_id")?.into(),
-            secret_access_key: Secret::new(profile.get("aws_secret_access_key")?),
-            session_token: profile.get("aws_session_token").map(Secret::new),
-            expiration: None,
-        })
-    }))
+    Ok(load(files, name)?.as_ref().and_then(keys_of))
 }
 
-fn load(files: &Files, name: &str) -> Result<Option<aws_config::profile::Profile>> {
+/// The same, of a section that has been read.
+pub fn keys_of(profile: &Section) -> Option<Credentials> {
+    Some(Credentials {
+        access_key_id: profile.get("aws_access_key_id")?.into(),
+        secret_access_key: Secret::new(profile.get("aws_secret_access_key")?),
+        session_token: profile.get("aws_session_token").map(Secret::new),
+        expiration: None,
+    })
+}
+
+fn load(files: &Files, name: &str) -> Result<Option<Section>> {
     if files.config.as_ref().is_none_or(|p| !p.exists()) && files.credentials.as_ref().is_none_or(|p| !p.exists()) {
         return Ok(None);
     }
-    let (fs, env, files) = (Fs::real(), SdkEnv::from_slice(&[]), files.for_sdk());
-    let load = aws_config::profile::load(&fs, &env, &files, Some(Cow::Owned(name.to_owned())));
+    Ok(sections(&files.for_sdk())?.get_profile(name).cloned())
+}
+
+/// What the SDK's parser makes of files, or of texts in their place.
+///
+/// # Errors
+/// As [`profile`].
+pub fn sections(files: &EnvConfigFiles) -> Result<EnvConfigSections> {
+    let (fs, env) = (Fs::real(), SdkEnv::from_slice(&[]));
     // The parser is `async` in name only: it reads with `std::fs` and never waits, so one poll ends it, and
     // `init --profile` needs no runtime.
-    let Poll::Ready(loaded) = pin!(load).poll(&mut Context::from_waker(Waker::noop())) else {
-        return Err(unreadable("the parser did not finish".into()));
+    let Poll::Ready(read) = pin!(source::load(&env, &fs, files)).poll(&mut Context::from_waker(Waker::noop())) else {
+        return Err(unreadable("the parser did not finish"));
     };
-    let set = loaded.map_err(|error| unreadable(innermost(&error)))?;
-    Ok(set.get_profile(name).cloned())
+    let read = read.map_err(|error| unreadable(&innermost(&error)))?;
+    EnvConfigSections::parse(read).map_err(|error| unreadable(&innermost(&error)))
 }
 
 /// What credsh asks of a profile; the SDK reads the rest by itself.
@@ -149,11 +157,12 @@ const KEYS: [&str; 16] = [
     "aws_session_token",
 ];
 
-fn unreadable(reason: String) -> Error {
+/// The parser's words are on two lines, and name a file.
+fn unreadable(reason: &str) -> Error {
     let hint = Some(
         "see `aws configure list`, or name other files with AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE".into(),
     );
-    Error::Config { what: "the AWS configuration cannot be read".into(), reason, hint }
+    Error::Config { what: "the AWS configuration cannot be read".into(), reason: ui::clean(reason), hint }
 }
 
 fn innermost(error: &dyn std::error::Error) -> String {
@@ -166,7 +175,14 @@ fn innermost(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::is_cloud9_head;
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_told_on_one_line() {
+        let files = EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Config, "[profile a").build();
+        let text = sections(&files).unwrap_err().to_string();
+        assert!(text.ends_with(" on line 1: Profile definition must end with ']'"), "{text:?}");
+    }
 
     #[test]
     fn cloud9s_two_lines() {
@@ -174,9 +190,11 @@ mod tests {
             "# Do not modify this file, if this file is modified it will not be updated. If ...\n# {} #\n\n[default]\n",
             "0f".repeat(32)
         );
-        assert!(is_cloud9_head(&head));
-        assert!(!is_cloud9_head(&head.replace("0f", "0F")));
-        assert!(!is_cloud9_head(head.split_once('\n').unwrap().1), "the first line is missing");
-        assert!(!is_cloud9_head("[default]\naws_access_key_id = AKIAEXAMPLE\n"));
+        let is_cloud9 = |head: &str| is_cloud9_head(head.as_bytes());
+        assert!(is_cloud9(&head));
+        assert!(is_cloud9_head(&[head.as_bytes(), b"# \xc3"].concat()), "cut off within a character");
+        assert!(!is_cloud9(&head.replace("0f", "0F")));
+        assert!(!is_cloud9(head.split_once('\n').unwrap().1), "the first line is missing");
+        assert!(!is_cloud9("[default]\naws_access_key_id = AKIAEXAMPLE\n"));
     }
 }
