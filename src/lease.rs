@@ -10,6 +10,8 @@ use crate::time::{Epoch, NEVER};
 const MINUTE: Epoch = 60;
 /// A difference between two clocks that the one-second resolution of `Date` and a slow answer explain.
 const SKEW_NOISE: Epoch = 5;
+/// The longest a source is left alone after an answer that was of no use: a minute and its jitter.
+const LONGEST: Epoch = 72;
 /// How many access key ids a lease remembers having handed out.
 const REMEMBERED: usize = 16;
 
@@ -51,10 +53,25 @@ pub enum State {
 }
 
 impl Lease {
+    /// A lease as it was stored under `id`. Not one that nothing here would have made, as where a disk or a person has
+    /// changed a byte: another request's, values that no shell may be given, times that no clock shows or that would
+    /// leave the source alone for longer than the policy does.
+    pub fn read(bytes: &[u8], id: &str) -> Option<Lease> {
+        let lease: Lease = serde_json::from_slice(bytes).ok()?;
+        let lease = Lease { credentials: lease.credentials.checked().ok()?, ..lease };
+        let times = [lease.expires, lease.due, lease.asked, lease.credentials.expiration.unwrap_or(0)];
+        let sound = times.iter().all(|time| (0..=NEVER).contains(time))
+            // Moved along with a clock that was set back to its beginning.
+            && (-NEVER..=NEVER).contains(&lease.received)
+            && lease.due <= lease.window().max(lease.asked + LONGEST)
+            && !lease.note.as_deref().unwrap_or_default().contains(char::is_control);
+        (sound && lease.request.id() == id).then_some(lease)
+    }
+
     /// A lease on just-received credentials. `skew` is the source's clock minus the local one, seconds.
     pub fn new(request: Request, credentials: Credentials, now: Epoch, skew: Epoch) -> Lease {
         let skew = if skew.abs() <= SKEW_NOISE { 0 } else { skew };
-        let expires = credentials.expiration.map_or(NEVER, |expiration| expiration - skew);
+        let expires = credentials.expiration.map_or(NEVER, |end| (end - skew).clamp(0, NEVER));
         let issued = vec![credentials.access_key_id.clone()];
         let mut lease = Lease {
             request,
@@ -84,7 +101,7 @@ impl Lease {
         if self.expires > answer.asked && answer.credentials.expiration.is_some_and(no_later) {
             let moved = self.skew() - answer.skew();
             let moved = if moved.abs() <= SKEW_NOISE { 0 } else { moved };
-            let (expires, received) = (self.expires + moved, self.received + moved);
+            let (expires, received) = ((self.expires + moved).clamp(0, NEVER), self.received + moved);
             let lease =
                 Lease { expires, received, asked: answer.asked, failures: 0, note: None, hopeless: false, ..self };
             return Lease { due: answer.asked + lease.pause(answer.asked, random), ..lease };
@@ -128,7 +145,7 @@ impl Lease {
 
     /// Life at receipt, L.
     fn life(&self) -> Epoch {
-        self.expires - self.received
+        (self.expires - self.received).max(0)
     }
 
     /// When the renewal window opens: 5 min before the end if L <= 20 min, 15 min if L < 90 min, else 60 min, and
@@ -143,12 +160,23 @@ impl Lease {
             1201..5400 => 15 * MINUTE,
             _ => 60 * MINUTE,
         };
-        self.expires - window.min(life / 2)
+        (self.expires - window.min(life / 2)).max(0)
     }
 
     /// When renewing becomes mandatory: the last minute, and never more than L/10.
     pub fn mandatory(&self) -> Epoch {
-        if self.expires == NEVER { NEVER } else { self.expires - MINUTE.min(self.life() / 10) }
+        if self.expires == NEVER { NEVER } else { (self.expires - MINUTE.min(self.life() / 10)).max(0) }
+    }
+
+    /// The least that the clock can show: when the source was last asked, but for noise. Below it the clock was set back, by
+    /// nobody knows how much, and `due` and `expires` would come that much too late: it is time to ask.
+    pub fn earliest(&self) -> Epoch {
+        (self.asked - SKEW_NOISE).max(0)
+    }
+
+    /// Whether to ask.
+    pub fn is_due(&self, now: Epoch) -> bool {
+        now >= self.due || now < self.earliest()
     }
 
     /// The least that the clock can show: when the source was last asked, but for noise. Below it the clock was set back, by
@@ -177,6 +205,8 @@ impl Lease {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::credentials::Secret;
@@ -204,6 +234,30 @@ mod tests {
             );
             assert_eq!(lease.expires - lease.mandatory(), mandatory, "life {life}");
             assert_eq!(lease.due, lease.window());
+        }
+    }
+
+    #[test]
+    fn what_no_renewal_would_have_left_is_no_lease() {
+        let lease = answer(1_000_000, Some(600)).failed(1_000_310, 0.5, "down".into(), true);
+        let (id, text) = (lease.request.id(), serde_json::to_string(&lease).unwrap());
+        assert_eq!(Lease::read(text.as_bytes(), &id), Some(lease), "the control");
+        assert_eq!(Lease::read(text.as_bytes(), "0123456789abcdef"), None, "another request's");
+        assert_eq!(Lease::read(&text.as_bytes()[..text.len() / 2], &id), None);
+        for (good, bad) in [
+            ("\"due\":1000370", "\"due\":1000700"),
+            ("\"due\":1000370", "\"due\":-1"),
+            ("\"asked\":1000310", "\"asked\":-9223372036854775808"),
+            ("\"expires\":1000600", "\"expires\":9223372036854775807"),
+            ("\"received\":1000000", "\"received\":-9223372036854775808"),
+            ("\"expiration\":1000600", "\"expiration\":-9223372036854775808"),
+            ("\"down\"", "\"do\\nwn\""),
+            ("\"s\"", "\"\\u001b\""),
+            ("\"t\"", "\"\""),
+        ] {
+            let broken = text.replace(good, bad);
+            assert_ne!(broken, text, "{good}");
+            assert_eq!(Lease::read(broken.as_bytes(), &id), None, "{bad}");
         }
     }
 

@@ -23,6 +23,8 @@ mod format;
 mod http;
 mod lease;
 mod prompt;
+#[cfg(test)]
+mod properties;
 mod renew;
 mod request;
 mod selectors;

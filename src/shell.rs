@@ -252,6 +252,8 @@ impl Grammar {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -139,18 +139,13 @@ impl Store {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok((None, None)),
             Err(error) => return Err(Error::io("read", path)(error)),
         };
-        match serde_json::from_slice::<Lease>(&bytes) {
-            // A file under another request's name would hand out the wrong credentials.
-            Ok(lease) if lease.request.id() == id => Ok((Some(lease), None)),
-            _ => {
-                let aside = self.path(id, "broken");
-                fs::rename(&path, &aside).map_err(Error::io("set aside", &path))?;
-                Ok((
-                    None,
-                    Some(format!("the stored lease {id} could not be read; it was set aside as {}", aside.display())),
-                ))
-            }
+        if let Some(lease) = Lease::read(&bytes, id) {
+            return Ok((Some(lease), None));
         }
+        let aside = self.path(id, "broken");
+        fs::rename(&path, &aside).map_err(Error::io("set aside", &path))?;
+        let warning = format!("the stored lease {id} could not be read; it was set aside as {}", aside.display());
+        Ok((None, Some(warning)))
     }
 
     /// Every readable lease, by the time it ends.
@@ -175,15 +170,16 @@ impl Store {
     /// A value no shell may be given, or the disk.
     pub fn save(&self, lease: &Lease, env: &Env) -> Result<()> {
         let id = lease.request.id();
+        let path = self.path(&id, "json");
+        // What cannot be written (a path that is no text) leaves nothing behind.
+        let json = serde_json::to_vec(lease).map_err(|error| Error::io("write", &path)(error.into()))?;
+        let json = zeroize::Zeroizing::new(json);
         // The shells' files first: killed in between, what is lost is that the renewal is known, and not its outcome.
         for shell in [Shell::Bash, Shell::Fish] {
             // Not worth a wait for the disk: made again by the next renewal, and only of use to shells that are alive.
             self.write(&self.path(&id, shell.lease_file()), shell.adopt(lease, env)?.expose().as_bytes(), false)?;
         }
-        let path = self.path(&id, "json");
-        let json = serde_json::to_vec(lease).map_err(|error| Error::io("write", &path)(error.into()))?;
-        self.write(&path, &zeroize::Zeroizing::new(json), true)?;
-        Ok(())
+        self.write(&path, &json, true)
     }
 
     /// A reader sees the old file or the new one: temporary file created 0600, fsync if it shall `last`, rename.

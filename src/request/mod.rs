@@ -1,6 +1,8 @@
 //! What is meant: a `Request`, fully resolved and without a secret, so that a renewal hours later, in another shell,
 //! asks for the very same thing. `resolve` makes it of flags, environment and configuration; asking is `source`'s.
 
+#[cfg(test)]
+mod properties;
 mod resolve;
 
 use std::path::PathBuf;
@@ -91,8 +93,9 @@ impl Request {
     /// A short digest: 16 lower-case hexadecimal digits, safe in a path and in every shell. Equal requests
     /// have equal ids; 64 bits keep a user's few dozen apart.
     pub fn id(&self) -> String {
-        // Serializing it cannot fail: no map with keys that are not strings, no foreign `Serialize`.
-        let digest = Sha256::digest(serde_json::to_vec(self).unwrap_or_default());
+        // A path that is no text has no JSON. Nothing that holds one is stored, but it is no other request either.
+        let written = serde_json::to_vec(self).unwrap_or_else(|_| format!("{self:?}").into_bytes());
+        let digest = Sha256::digest(written);
         format!("{:016x}", digest.iter().take(8).fold(0, |id: u64, byte| id << 8 | u64::from(*byte)))
     }
 
