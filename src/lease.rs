@@ -120,7 +120,7 @@ impl Lease {
         let failures = self.failures.saturating_add(1);
         if now < self.earliest() && self.expires != NEVER {
             let moved = now - self.asked;
-            (self.expires, self.received) = (self.expires + moved, self.received + moved);
+            (self.expires, self.received) = ((self.expires + moved).clamp(0, NEVER), self.received + moved);
         }
         let lease = Lease { failures, asked: now, note: Some(note), hopeless, ..self };
         Lease { due: now + lease.pause(now, random), ..lease }

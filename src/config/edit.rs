@@ -83,7 +83,9 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 /// The name in `[profile NAME]` or `[default]`; `""` for a section of another kind, which ends a profile all the same.
 fn header(line: &str) -> Option<&str> {
-    let inside = line.trim_end().strip_prefix('[')?.split(']').next()?.trim();
+    // Up to the last bracket that is not in a comment, as to the SDK.
+    let inside = line.strip_prefix('[')?.split(['#', ';']).next()?;
+    let inside = inside.rsplit_once(']').map_or(inside, |(inside, _)| inside).trim();
     let name = inside.strip_prefix("profile").filter(|rest| rest.starts_with([' ', '\t'])).map(str::trim);
     // botocore takes the name in quotes for the same.
     let name = name.map(|name| name.trim_matches(['"', '\'']));
@@ -137,5 +139,7 @@ mod tests {
         let text = "[profile a]\nk = [profile b]\n[sso-session b]\n[services b]\n";
         assert_eq!(section(text, "b"), None);
         assert_eq!(&text[section(text, "a").unwrap()], "[profile a]\nk = [profile b]\n");
+        assert_eq!(section("[profile a] b]\n[default]; c]\n", "a"), None);
+        assert_eq!(names("[profile a] b]\n[default]; c]\n[profile d]#]\n"), ["a] b", "default", "d"]);
     }
 }
