@@ -49,6 +49,8 @@ struct Plan {
     life: Epoch,
     /// The source gives new credentials when this much is left of the last.
     rotates: Epoch,
+    /// How much sooner what it gives every other time ends: there may be two of them behind one name.
+    lags: Epoch,
     /// How far the local clock is ahead.
     ahead: Epoch,
     random: f64,
@@ -106,7 +108,10 @@ impl World {
         self.lease = if self.fails {
             before.clone().failed(now, self.plan.random, "down".into(), false)
         } else {
-            let end = if end - self.now <= self.plan.rotates { self.now + self.plan.life } else { end };
+            let lags = if self.asked.len() % 2 == 1 { self.plan.lags } else { 0 };
+            let end = if end - self.now <= self.plan.rotates { self.now + self.plan.life } else { end - lags };
+            // What is over is refused as no answer.
+            let end = end.max(self.now + 1);
             before.clone().renewed(answer(self.now, self.ahead, end), self.plan.random)
         };
         let outcome = match self.lease.received == now {
@@ -114,8 +119,10 @@ impl World {
             true => Outcome::Taken,
             false => Outcome::Unchanged,
         };
-        assert!(self.lease.credentials.expiration >= Some(end), "something good was given up");
+        let held = self.lease.credentials.expiration;
+        assert!(held >= Some(end) || before.expires <= now, "something good was given up: {before:?}");
         let left = self.lease.expires - now;
+        assert!(left <= self.plan.life + SKEW_NOISE, "more than there ever was: {:?}", self.lease);
         self.asked.push(Asked { at: self.now, left, outcome, failures: self.lease.failures, sets: self.sets });
     }
 
@@ -141,13 +148,15 @@ fn plans(event: impl Strategy<Value = Event>) -> impl Strategy<Value = Plan> {
     let life = prop_oneof![20..=1200_i64, 20..=5400_i64, 900..=43200_i64];
     let ahead = prop_oneof![Just(0), -5..=5_i64, -100_000..=100_000_i64];
     // In parts of a life, so that an event is likely to fall where something is going on.
-    (life, 0..=1000_i64, ahead, 0.0..1.0, vec(event, 1..12)).prop_map(|(life, rotates, ahead, random, events)| {
+    let parts = (0..=1000_i64, prop_oneof![Just(0), 0..=1000_i64]);
+    (life, parts, ahead, 0.0..1.0, vec(event, 1..12)).prop_map(|(life, (rotates, lags), ahead, random, events)| {
         let scaled = |event| match event {
             Event::Passes(parts) => Event::Passes(life * parts / 1000 + 1),
             other => other,
         };
         let events = events.into_iter().map(scaled).collect();
-        Plan { life, rotates: (life * rotates / 1000).max(4), ahead, random, events }
+        let [rotates, lags] = [(life * rotates / 1000).max(4), life * lags / 1000];
+        Plan { life, rotates, lags, ahead, random, events }
     })
 }
 
@@ -250,6 +259,7 @@ fn a_clock_that_is_set_postpones_no_question_beyond_the_leases_own_life() {
         let passed = world.clock() - lease.asked;
         (world.ahead, world.sets) = (world.ahead + by, world.sets + 1);
         let (set, before) = (world.now, world.asked.len());
+        let urgent = matches!(lease.state(world.clock()), State::Mandatory | State::Expired);
         world.pass(planned.max(1) + SKEW_NOISE + 1);
         assert!(world.asked.len() > before, "never again, after it was set by {by}: {lease:?}");
         let next = world.asked[before].at - set;
@@ -257,6 +267,7 @@ fn a_clock_that_is_set_postpones_no_question_beyond_the_leases_own_life() {
         if by >= 0 && passed >= 0 {
             assert!(next <= (planned - passed).max(0), "{next} s after it was set ahead by {by}: {lease:?}");
         } else if passed + by < -SKEW_NOISE {
+            assert!(urgent, "no command is to run with what nothing is known of: {lease:?}");
             assert_eq!(next, 0, "after it was set by {by}, {passed} s after the last question: {lease:?}");
         }
     });

@@ -11,7 +11,7 @@ use crate::properties::for_all;
 
 /// Few and short, so that two requests are often alike but for one thing, or for where it stands.
 fn text() -> impl Strategy<Value = String> {
-    prop_oneof![3 => "[ab]{0,2}", 1 => any::<String>()]
+    prop_oneof![8 => "[ab]{0,2}", 2 => any::<String>(), 1 => ".{50,80}"]
 }
 
 /// Also one whose name is no text.
@@ -73,12 +73,12 @@ fn request() -> impl Strategy<Value = Request> {
 
 #[test]
 fn ids_are_equal_where_requests_are_and_nowhere_else() {
-    for_all(2000, &(request(), request()), |(one, other)| {
+    for_all(500, &(request(), request()), |(one, other)| {
         assert_eq!(one.id(), one.clone().id());
         assert_eq!(one.id() == other.id(), one == other, "{one:?} {other:?}");
     });
     // Chance rarely makes two that differ in one thing alone: here everything else is the same.
-    for_all(2000, &(request(), source(), option::of(text())), |(one, source, text)| {
+    for_all(500, &(request(), source(), option::of(text())), |(one, source, text)| {
         for other in [
             Request { source, ..one.clone() },
             Request { region: text.clone(), ..one.clone() },
@@ -92,7 +92,7 @@ fn ids_are_equal_where_requests_are_and_nowhere_else() {
 
 #[test]
 fn an_id_and_a_label_are_safe_in_a_path_a_shell_and_a_prompt() {
-    for_all(1000, &request(), |request| {
+    for_all(300, &request(), |request| {
         let (id, label) = (request.id(), request.label());
         assert!(id.len() == 16 && id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)), "{id}");
         assert!(label.len() <= 64 && label.chars().all(|c| c.is_ascii_alphanumeric() || " ._:/@+=,-".contains(c)));
@@ -101,7 +101,7 @@ fn an_id_and_a_label_are_safe_in_a_path_a_shell_and_a_prompt() {
 
 #[test]
 fn a_request_that_was_written_is_the_same_when_it_is_read() {
-    for_all(1000, &request(), |request| {
+    for_all(300, &request(), |request| {
         // One with a path that is no text cannot be written, and is not kept.
         let Ok(written) = serde_json::to_vec(&request) else { return };
         let read: Request = serde_json::from_slice(&written).unwrap();
