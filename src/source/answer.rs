@@ -39,7 +39,8 @@ pub fn credentials(body: &[u8], hidden: &[&Secret]) -> Result<Credentials, Strin
     })
 }
 
-/// What an error's body says: `code` and `message` of JSON, else the text of it.
+/// What an error's body says: `code` and `message` of JSON, else the text of it. Nothing of what is JSON otherwise, whole or
+/// not: it may be the answer itself, under a status that it did not deserve.
 pub fn message(body: &[u8], hidden: &[&Secret]) -> String {
     let text = match serde_json::from_slice(body) {
         Ok(Value::Object(object)) => {
@@ -48,18 +49,19 @@ pub fn message(body: &[u8], hidden: &[&Secret]) -> String {
             return told(&parts.join(": "), hidden);
         }
         Ok(Value::String(text)) => text,
-        _ if body.trim_ascii_start().starts_with(b"[") => return String::new(),
+        _ if matches!(body.trim_ascii_start().first(), Some(b'{' | b'[')) => return String::new(),
         _ => String::from_utf8_lossy(body).into_owned(),
     };
+    // Half an answer, it may be, and its secrets behind this.
+    let starts_object = |(at, _): &(usize, &str)| text[at + 1..].trim_start().starts_with('"');
+    let text = &text[..text.match_indices('{').find(starts_object).map_or(text.len(), |(at, _)| at)];
     // CloudShell's 503 is a page of HTML: what stands between the tags is the message.
     let mut shown = String::new();
     let mut inside = false;
-    for c in redacted(&text, hidden).chars().take(4096) {
+    for c in redacted(text, hidden).chars().take(4096) {
         match c {
             '<' => inside = true,
             '>' => (inside, shown) = (false, shown + " "),
-            // Half an answer, it may be, and its secrets behind this.
-            '{' => break,
             _ if !inside => shown.push(c),
             _ => {}
         }
