@@ -2,8 +2,12 @@
 PREFIX ?= /usr/local
 SHELL := /bin/bash
 DENY := target/tools/cargo-deny-0.20.2
+FUZZ := target/tools/cargo-fuzz-0.13.2
+# How long each target is fuzzed.
+unexport SECONDS
+SECONDS ?= 600
 
-.PHONY: all test lint deny audit setup soak bench install clean
+.PHONY: all test lint fuzz deny audit setup soak bench install clean
 all:
 	cargo rustc --profile dist --locked --bin credsh -- -C target-feature=+crt-static
 
@@ -16,13 +20,21 @@ test: setup lint
 	cargo test --locked -- --test-threads 6
 
 lint: setup
-	cargo fmt --check
+	cargo fmt --check && cargo fmt --check --manifest-path tests/fuzz/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
-	shellcheck shell/credsh.bash tests/setup.sh .ci/run
+	shellcheck shell/credsh.bash tests/setup.sh tests/fuzz/run.sh .ci/run
 	shellcheck -s sh shell/publish_temporary_credentials.sh
 	bash -n shell/credsh.bash && zsh -n shell/credsh.zsh && fish -n shell/credsh.fish
 	for sh in bash zsh dash ksh93 mksh 'busybox ash' yash; do $$sh -n shell/publish_temporary_credentials.sh || exit 1; done
 	fish -n shell/publish_temporary_credentials.fish
+
+# Looks for inputs that break what tests/fuzz asserts. Not a part of `make test`: its dependencies are built once more, with
+# the fuzzer's eyes in them, which is two minutes of processor time. CI does it, for seconds.
+fuzz: setup $(FUZZ)/bin/cargo-fuzz
+	PATH="$$PWD/$(FUZZ)/bin:$$PATH" tests/fuzz/run.sh $(SECONDS)
+
+$(FUZZ)/bin/cargo-fuzz:
+	cargo install --quiet --locked --debug --root $(FUZZ) cargo-fuzz@$(lastword $(subst -, ,$(FUZZ)))
 
 # What may come in with a dependency (deny.toml). Two seconds, but not a part of `make test`: to install the program takes a
 # minute and a half of processor time, and was seen to take five minutes beside other work. CI runs it; and that there is
