@@ -52,6 +52,7 @@ audit: $(DENY)/bin/cargo-deny
 $(DENY)/bin/cargo-deny:
 	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
 	  cargo install --quiet --locked --root $(DENY) cargo-deny@$(lastword $(subst -, ,$(DENY)))
+
 # Half an hour of what `make test` does for two minutes.
 soak: setup
 	cargo test --locked --test soak -- --ignored --nocapture

@@ -179,17 +179,6 @@ impl Lease {
         now >= self.due || now < self.earliest()
     }
 
-    /// The least that the clock can show: when the source was last asked, but for noise. Below it the clock was set back, by
-    /// nobody knows how much, and `due` and `expires` would come that much too late: it is time to ask.
-    pub fn earliest(&self) -> Epoch {
-        (self.asked - SKEW_NOISE).max(0)
-    }
-
-    /// Whether to ask.
-    pub fn is_due(&self, now: Epoch) -> bool {
-        now >= self.due || now < self.earliest()
-    }
-
     /// See [`State`].
     pub fn state(&self, now: Epoch) -> State {
         if now >= self.expires {
