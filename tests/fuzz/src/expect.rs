@@ -86,6 +86,7 @@ pub fn is_sound(lease: &Lease) {
         lease.note.clone().filter(|_| lease.hopeless).unwrap_or_default(),
         prompt::clock(lease),
         ENV.zone(),
+        lease.earliest().to_string(),
     ];
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
         let code = shell.adopt(lease, &ENV).expect("every value is fit for a shell");
