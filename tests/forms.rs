@@ -15,7 +15,7 @@ use support::pty::Shell;
 in_every_shell! { the_next_command_is_fresh_whatever_its_form }
 
 /// Shells of one kind at work at the same time; they mostly sleep.
-const SESSIONS: usize = 8;
+const SESSIONS: usize = 12;
 /// Seconds that credentials live.
 const LIFE: i64 = 2;
 
@@ -215,9 +215,31 @@ fn calls(shell: Shell) -> &'static str {
     }
 }
 
+/// What a DEBUG trap, all there is before bash 4.4, does not see in time; what readline runs it does.
+const UNSEEN_BY_DEBUG: [&str; 9] = [
+    "subshell",
+    "nested-subshell",
+    "subshell-in-pipe",
+    "time-subshell",
+    "background-subshell",
+    "multi-line-subshell",
+    "trap",
+    "for-words",
+    "coprocess",
+];
+
+/// bash by the version that the hook is told.
+#[derive(Clone, Copy, PartialEq)]
+enum Told {
+    Truth,
+    FourFour,
+    FourTwo,
+}
+
 /// Takes the check before a command out, and nothing else.
-fn unchecked(shell: Shell) -> &'static str {
+fn unchecked(shell: Shell, told: Told) -> &'static str {
     match shell {
+        Shell::Bash if told == Told::FourTwo => "trap - DEBUG",
         // Or the next prompt puts it back.
         Shell::Bash => "PS0= __credsh_ps0=",
         Shell::Zsh => "preexec_functions=()",
@@ -226,6 +248,20 @@ fn unchecked(shell: Shell) -> &'static str {
 }
 
 fn the_next_command_is_fresh_whatever_its_form(shell: Shell) {
+    table(shell, Told::Truth);
+}
+
+#[test]
+fn the_next_command_is_fresh_in_bash_4_4() {
+    table(Shell::Bash, Told::FourFour);
+}
+
+#[test]
+fn the_next_command_is_fresh_in_bash_4_2_but_in_a_subshell() {
+    table(Shell::Bash, Told::FourTwo);
+}
+
+fn table(shell: Shell, told: Told) {
     let forms: Vec<&Form> = match shell {
         Shell::Bash => POSIX.iter().chain(BASH).collect(),
         Shell::Zsh => POSIX.iter().chain(ZSH).collect(),
@@ -236,7 +272,7 @@ fn the_next_command_is_fresh_whatever_its_form(shell: Shell) {
             // The one that ends its shell comes last.
             let mut forms: Vec<&Form> = forms.iter().copied().skip(part).step_by(SESSIONS).collect();
             forms.sort_by_key(|form| form.name == "exec");
-            scope.spawn(move || run(shell, &forms, checked))
+            scope.spawn(move || run(shell, told, &forms, checked))
         };
         let all: Vec<_> = (0..SESSIONS).flat_map(|part| [true, false].map(|checked| series(checked, part))).collect();
         all.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
@@ -245,7 +281,7 @@ fn the_next_command_is_fresh_whatever_its_form(shell: Shell) {
 }
 
 /// Runs these forms in one shell, and gives those whose outcome is not what the table says.
-fn run(shell: Shell, forms: &[&Form], checked: bool) -> Vec<String> {
+fn run(shell: Shell, told: Told, forms: &[&Form], checked: bool) -> Vec<String> {
     let endpoint = Endpoint::start(LIFE);
     endpoint.rotate(Rotation::Always);
     let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "20");
@@ -256,8 +292,16 @@ fn run(shell: Shell, forms: &[&Form], checked: bool) -> Vec<String> {
     );
     fs::set_permissions(see, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     sandbox.file("script", "see source\n");
-    let after = if checked { "" } else { unchecked(shell) };
-    let mut session = shell.rc().before(calls(shell)).after(after).start(&sandbox);
+    let after = if checked { "" } else { unchecked(shell, told) };
+    let rc = match told {
+        Told::Truth => shell.rc().before(calls(shell)).after(after),
+        Told::FourFour | Told::FourTwo => {
+            let version = if told == Told::FourFour { "404" } else { "402" };
+            let sed = format!("sed 's/BASH_VERSINFO.0. [*] 100 + BASH_VERSINFO.1./{version}/g'");
+            shell.rc().unhooked().before(calls(shell)).after(&format!("eval \"$(credsh init bash | {sed})\"\n{after}"))
+        }
+    };
+    let mut session = rc.start(&sandbox);
     session.until("the first credentials", |session| {
         session.enter();
         session.key().starts_with("ASIATEST")
@@ -281,7 +325,9 @@ fn run(shell: Shell, forms: &[&Form], checked: bool) -> Vec<String> {
             key.ends_with('\n')
         });
         let fresh = number(key.trim()) > before;
-        let expected = checked && form.exception.is_none();
+        let holds =
+            if told == Told::FourTwo { !UNSEEN_BY_DEBUG.contains(&form.name) } else { form.exception.is_none() };
+        let expected = checked && holds;
         if fresh != expected {
             failures.push(format!(
                 "{shell:?}, {}, checked: {checked}: fresh is {fresh} ({:?})\n{}",
