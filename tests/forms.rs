@@ -15,9 +15,9 @@ use support::pty::Shell;
 in_every_shell! { the_next_command_is_fresh_whatever_its_form }
 
 /// Shells of one kind at work at the same time; they mostly sleep.
-const SESSIONS: usize = 12;
+const SESSIONS: usize = 16;
 /// Seconds that credentials live.
-const LIFE: i64 = 2;
+const LIFE: i64 = 3;
 
 /// A form: `keys` are typed after expiry, and Enter unless they end with a key of their own. `see NAME` is a program that
 /// writes down the access key id it finds in its environment.

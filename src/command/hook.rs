@@ -111,7 +111,7 @@ fn wait_for(args: &Hook, env: &Env, deadline: Duration) -> Result<u8> {
                 outcome.lease.note = None;
             }
             ui::print(args.shell.adopt(&outcome.lease, env)?.expose())?;
-            if outcome.lease.is_due(env.now()) {
+            if !outcome.renewed && outcome.lease.is_due(env.now()) {
                 // Somebody else's renewal hangs: no command but the first is held up by it.
                 pause(args, env)?;
             }
