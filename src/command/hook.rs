@@ -103,6 +103,7 @@ fn wait_for(args: &Hook, env: &Env, deadline: Duration) -> Result<u8> {
         }
         Err(error) => return defer(args, env, &error),
     };
+    let started = env.now();
     let terms = Terms { when: When::Needed, person: false, queue: true, deadline };
     match renew::lease(&request, store, env, &terms) {
         Ok(mut outcome) => {
@@ -111,7 +112,8 @@ fn wait_for(args: &Hook, env: &Env, deadline: Duration) -> Result<u8> {
                 outcome.lease.note = None;
             }
             ui::print(args.shell.adopt(&outcome.lease, env)?.expose())?;
-            if !outcome.renewed && outcome.lease.is_due(env.now()) {
+            let (lease, now) = (&outcome.lease, env.now());
+            if lease.is_due(now) && !(started..=now).contains(&lease.asked) {
                 // Somebody else's renewal hangs: no command but the first is held up by it.
                 pause(args, env)?;
             }
