@@ -90,7 +90,7 @@ _credsh() {
             fi
             case "${prev}" in
                 --hooked)
-                    COMPREPLY=($(compgen -W "bash zsh fish" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "bash zsh fish nu elvish xonsh powershell" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -358,7 +358,7 @@ _credsh() {
             fi
             case "${prev}" in
                 --shell)
-                    COMPREPLY=($(compgen -W "bash zsh fish" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "bash zsh fish nu elvish xonsh powershell" -- "${cur}"))
                     return 0
                     ;;
                 --lease)
@@ -409,7 +409,7 @@ _credsh() {
             return 0
             ;;
         credsh__subcmd__init)
-            opts="-h --prefix --prompt --prompt-time --no-auto --off --no-store --source --profile --role --duration --session-name --external-id --mfa-serial --region --help bash zsh fish"
+            opts="-h --prefix --prompt --prompt-time --no-auto --off --no-store --source --profile --role --duration --session-name --external-id --mfa-serial --region --help bash zsh fish nu elvish xonsh powershell"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

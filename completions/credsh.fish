@@ -26,7 +26,11 @@ end
 
 complete -c credsh -n "__fish_credsh_needs_command" -l hooked -d 'Set by the shell\'s own `credsh` function: print code for that shell to evaluate' -r -f -a "bash\t''
 zsh\t''
-fish\t''"
+fish\t''
+nu\t''
+elvish\t''
+xonsh\t''
+powershell\t''"
 complete -c credsh -n "__fish_credsh_needs_command" -s h -l help -d 'Print help'
 complete -c credsh -n "__fish_credsh_needs_command" -s V -l version -d 'Print version'
 complete -c credsh -n "__fish_credsh_needs_command" -f -a "init" -d 'Print the hook for a shell\'s start-up file'
@@ -228,7 +232,11 @@ complete -c credsh -n "__fish_credsh_using_subcommand template" -s h -l help -d 
 complete -c credsh -n "__fish_credsh_using_subcommand script" -s h -l help -d 'Print help'
 complete -c credsh -n "__fish_credsh_using_subcommand hook" -l shell -d 'The shell that asks' -r -f -a "bash\t''
 zsh\t''
-fish\t''"
+fish\t''
+nu\t''
+elvish\t''
+xonsh\t''
+powershell\t''"
 complete -c credsh -n "__fish_credsh_using_subcommand hook" -l lease -d 'The lease it holds; empty when none' -r
 complete -c credsh -n "__fish_credsh_using_subcommand hook" -l store -d 'The store that the shell adopts from' -r -F
 complete -c credsh -n "__fish_credsh_using_subcommand hook" -l source -d 'Take them from here, instead of the container endpoint or the SDK\'s default chain' -r -f -a "container\t'The container endpoint: CloudShell, ECS, EKS Pod Identity'

@@ -33,10 +33,17 @@ Examples:
 pub enum Command {
     /// Print the hook for a shell's start-up file
     #[command(after_help = "\
+nushell evaluates no output, but loads what lies in a directory of its own. In its config.nu:
+  mkdir ($nu.data-dir)/vendor/autoload
+  credsh init nu | save -f ($nu.data-dir)/vendor/autoload/credsh.nu
+
 Examples:
   eval \"$(credsh init bash)\"                       in ~/.bashrc
   eval \"$(credsh init zsh)\"                        in ~/.zshrc
   credsh init fish | source                        in ~/.config/fish/config.fish
+  eval (credsh init elvish | slurp)                in ~/.config/elvish/rc.elv
+  execx($(credsh init xonsh))                      in ~/.xonshrc
+  credsh init powershell | Out-String | iex        in $PROFILE
   eval \"$(credsh init bash --profile dev)\"         start with a profile's credentials
   eval \"$(credsh init bash --prompt off)\"          no indicator; CREDSH_PROMPT stays set
   eval \"$(credsh init bash --prompt-time until)\"   until 14:32: true while the shell idles

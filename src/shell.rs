@@ -15,6 +15,12 @@ pub enum Shell {
     Bash,
     Zsh,
     Fish,
+    #[value(alias = "nushell")]
+    Nu,
+    Elvish,
+    Xonsh,
+    #[value(alias = "pwsh")]
+    Powershell,
 }
 
 /// The token in the scripts that stands for the words of their `__credsh_start` call.
@@ -41,6 +47,10 @@ impl Shell {
             Shell::Bash => include_str!("../shell/credsh.bash"),
             Shell::Zsh => include_str!("../shell/credsh.zsh"),
             Shell::Fish => include_str!("../shell/credsh.fish"),
+            Shell::Nu => include_str!("../shell/credsh.nu"),
+            Shell::Elvish => include_str!("../shell/credsh.elv"),
+            Shell::Xonsh => include_str!("../shell/credsh.xsh"),
+            Shell::Powershell => include_str!("../shell/credsh.ps1"),
         }
     }
 
@@ -50,18 +60,23 @@ impl Shell {
     /// A word with a control character.
     pub fn init(self, words: &[&str]) -> Result<String> {
         let script = without_comments(self.script()).replace(VERSION, env!("CARGO_PKG_VERSION"));
-        let script = script.replace(TOKEN, &self.words(words)?);
+        let script = script.replace(TOKEN, &self.grammar().words(words)?);
         match self {
             Shell::Zsh => Ok(ZSH.join(&literal(&script))),
-            Shell::Bash | Shell::Fish => Ok(script),
+            _ => Ok(script),
         }
     }
 
-    /// The ending of the file from which this shell adopts a lease. bash and zsh share theirs.
+    /// One shell for each kind of file from which a lease is adopted.
+    pub const KINDS: [Shell; 3] = [Shell::Bash, Shell::Fish, Shell::Nu];
+
+    /// The ending of the file from which this shell adopts a lease. bash and zsh share theirs; so do those that read it
+    /// as data.
     pub fn lease_file(self) -> &'static str {
         match self {
             Shell::Bash | Shell::Zsh => "sh",
             Shell::Fish => "fish",
+            Shell::Nu | Shell::Elvish | Shell::Xonsh | Shell::Powershell => "words",
         }
     }
 
@@ -70,6 +85,10 @@ impl Shell {
         match self {
             Shell::Bash | Shell::Zsh => Grammar::Posix,
             Shell::Fish => Grammar::Fish,
+            Shell::Nu => Grammar::Nu,
+            Shell::Elvish => Grammar::Elvish,
+            Shell::Xonsh => Grammar::Xonsh,
+            Shell::Powershell => Grammar::PowerShell,
         }
     }
 
@@ -81,17 +100,19 @@ impl Shell {
         self.grammar().quote(text)
     }
 
-    fn words(self, words: &[&str]) -> Result<String> {
-        let quoted: Result<Vec<String>> = words.iter().map(|word| self.quote(word)).collect();
-        Ok(quoted?.join(" "))
-    }
-
-    /// A line that calls one of the script's functions.
+    /// A line that calls one of the script's functions: code, or for the shells that can read it a JSON array, so that
+    /// nothing has to be evaluated (nu could not).
     ///
     /// # Errors
     /// As [`Shell::quote`].
     pub fn call(self, function: &str, words: &[&str]) -> Result<String> {
-        Ok(format!("{function} {}\n", self.words(words)?))
+        match self {
+            Shell::Bash | Shell::Zsh | Shell::Fish => Ok(format!("{function} {}\n", self.grammar().words(words)?)),
+            // nu's lists are JSON's, as long as there are only strings in them.
+            Shell::Nu | Shell::Elvish | Shell::Xonsh | Shell::Powershell => {
+                Ok(format!("[{}]\n", Grammar::Nu.words(&[&[function], words].concat())?))
+            }
+        }
     }
 
     /// The line with which a hooked shell takes a lease over. Holds its secrets.
@@ -195,7 +216,9 @@ pub enum Grammar {
     /// sh, bash, zsh, dash, ksh, mksh, yash
     Posix,
     Fish,
+    Nu,
     Elvish,
+    Xonsh,
     PowerShell,
     /// `cmd.exe`, which has no quoting to speak of
     Cmd,
@@ -221,6 +244,8 @@ impl Grammar {
             // In fish's single quotes a backslash quotes itself and the quote.
             Grammar::Fish => format!("'{}'", text.replace('\\', r"\\").replace('\'', r"\'")),
             Grammar::Elvish => format!("'{}'", text.replace('\'', "''")),
+            // As there is no control character, nu, JSON and Python write it the same way.
+            Grammar::Nu | Grammar::Xonsh => format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\"")),
             // PowerShell takes the typographic quotes for quotes too.
             Grammar::PowerShell => {
                 let doubled =
@@ -234,6 +259,12 @@ impl Grammar {
         })
     }
 
+    /// Words one after another, as arguments or in a list.
+    fn words(self, words: &[&str]) -> Result<String> {
+        let quoted: Result<Vec<String>> = words.iter().map(|word| self.quote(word)).collect();
+        Ok(quoted?.join(if matches!(self, Grammar::Nu | Grammar::Xonsh) { ", " } else { " " }))
+    }
+
     /// A line that exports a variable; with `export` unset one that only assigns it, where there is a difference.
     ///
     /// # Errors
@@ -244,7 +275,9 @@ impl Grammar {
             Grammar::Posix if export => format!("export {name}={value}\n"),
             Grammar::Posix => format!("{name}={value}\n"),
             Grammar::Fish => format!("set -gx {name} {value}\n"),
+            Grammar::Nu => format!("$env.{name} = {value}\n"),
             Grammar::Elvish => format!("set-env {name} {value}\n"),
+            Grammar::Xonsh => format!("${name} = {value}\n"),
             Grammar::PowerShell => format!("$Env:{name}={value}\n"),
             Grammar::Cmd => format!("set \"{name}={value}\"\n"),
         })

@@ -1,7 +1,8 @@
 //! Leases on disk: a private directory, atomic files, one renewal at a time. Knows nothing of when to renew
 //! (`lease`) or whom to ask (`source`).
 //!
-//! Per lease: `ID.json` for credsh, `ID.sh` and `ID.fish` for the shells to source without a fork, `ID.lock`.
+//! Per lease: `ID.json` for credsh, `ID.sh` and `ID.fish` for the shells to source without a fork, `ID.words` for those that
+//! read it as data, `ID.lock`.
 //! All 0600 in a directory 0700. Plain text, like `~/.aws/sso/cache` and `~/.aws/cli/cache`, but in memory
 //! where there is an `XDG_RUNTIME_DIR`, and short-lived.
 
@@ -175,7 +176,7 @@ impl Store {
         let json = serde_json::to_vec(lease).map_err(|error| Error::io("write", &path)(error.into()))?;
         let json = zeroize::Zeroizing::new(json);
         // The shells' files first: killed in between, what is lost is that the renewal is known, and not its outcome.
-        for shell in [Shell::Bash, Shell::Fish] {
+        for shell in Shell::KINDS {
             // Not worth a wait for the disk: made again by the next renewal, and only of use to shells that are alive.
             self.write(&self.path(&id, shell.lease_file()), shell.adopt(lease, env)?.expose().as_bytes(), false)?;
         }
@@ -236,7 +237,7 @@ impl Store {
         if !is_id(id) {
             return Ok(found);
         }
-        for ending in ["json", Shell::Bash.lease_file(), Shell::Fish.lease_file(), "broken", "lock"] {
+        for ending in Shell::KINDS.map(Shell::lease_file).into_iter().chain(["json", "broken", "lock"]) {
             let path = self.path(id, ending);
             match fs::remove_file(&path) {
                 Ok(()) => found |= ending == "json",

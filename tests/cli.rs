@@ -243,7 +243,10 @@ fn typos_are_usage_errors_that_name_the_flag() {
         (&["export", "--prefix", "A-B"], &["'--prefix <PREFIX>'", "letters, digits and _"]),
         (&["export", "--prefix", "1A"], &["'--prefix <PREFIX>'"]),
         (&["init"], &["<SHELL>"]),
-        (&["init", "tcsh"], &["invalid value 'tcsh' for '<SHELL>'", "hint: one of bash, zsh, fish\n"]),
+        (
+            &["init", "tcsh"],
+            &["invalid value 'tcsh' for '<SHELL>'", "hint: one of bash, zsh, fish, nu, elvish, xonsh, powershell\n"],
+        ),
         (
             &["refresh", "--role", "deploy"],
             &["'--role <ARN>'", "not a role's ARN, as in arn:aws:iam::123456789012:role/NAME"],

@@ -3,17 +3,20 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
 use support::Sandbox;
 use support::endpoint::Endpoint;
-use support::pty::{Rc, Shell};
+use support::others::Other;
+use support::pty::{Rc, Session, Shell};
 
 in_every_shell! {
     fresh_prompts_and_builtins_start_nothing_and_open_nothing
     starting_a_shell_starts_the_program_and_nothing_else
 }
+in_every_other_shell! { nor_do_they_elsewhere }
 
 /// Prompts between the marks.
 const PROMPTS: usize = 10;
@@ -24,8 +27,8 @@ fn fresh_prompts_and_builtins_start_nothing_and_open_nothing(shell: Shell) {
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     // fish rewrites its history file now and then, at random.
     let rc = || shell.rc().before(shell.pick("", "set -g fish_history ''"));
-    let hooked = calls(rc(), &sandbox, ":");
-    let bare = calls(rc().unhooked(), &sandbox, ":");
+    let hooked = calls(&sandbox, TYPED, |wrapper| rc().start_under(wrapper, &sandbox));
+    let bare = calls(&sandbox, TYPED, |wrapper| rc().unhooked().start_under(wrapper, &sandbox));
     assert_eq!(processes(&hooked), 0, "{hooked:#?}");
     // fish has its clock in a file: one stat, at a prompt and before a command (the marks add one each). What it reads anyway it reads without us.
     let (clock, others): (Vec<_>, Vec<_>) = hooked.iter().partition(|call| call.contains("/credsh/clock\""));
@@ -38,11 +41,53 @@ fn fresh_prompts_and_builtins_start_nothing_and_open_nothing(shell: Shell) {
     // The control: a renewal that is due starts the program, and what it writes is read.
     let endpoint = Endpoint::start(6);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
-    let due = calls(shell.rc(), &sandbox, "sleep 1");
-    let exec = |call: &&String| call.contains("execve") && call.contains("\"hook\"");
-    assert!(due.iter().any(|call| exec(&call)), "{due:#?}");
-    assert!(processes(&due) > PROMPTS);
-    let ending = format!(".{}\"", shell.pick("sh", "fish"));
+    let due = calls(&sandbox, ["sleep 1", TYPED[1]], |wrapper| shell.rc().start_under(wrapper, &sandbox));
+    started_and_read(&due, shell.pick("sh", "fish"));
+}
+
+/// What is typed: a command, and what a mark's name stands in.
+const TYPED: [&str; 2] = [":", "test -e MARK"];
+
+fn nor_do_they_elsewhere(shell: Other) {
+    let endpoint = Endpoint::start(3599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let typed = shell.pick(
+        ["null", "'MARK' | path exists"],
+        ["nop", "path:is-regular MARK"],
+        ["None", "__import__('os').path.exists('MARK')"],
+    );
+    let before = shell.pick("", "use path\n", "");
+    let start =
+        |lines: &str, wrapper: &[&str]| shell.start_under(wrapper, &format!("{before}{lines}"), &sandbox).session;
+    let hooked = calls(&sandbox, typed, |wrapper| start(&shell.init(""), wrapper));
+    assert_eq!(processes(&hooked), 0, "{hooked:#?}");
+    // Files by name: these shells look at things in the background, more or less often. elvish's clock is the kernel's, and
+    // nu's looks, once a second at most, whether the time zone is still the same.
+    let touched = |calls: &[String]| -> BTreeSet<String> {
+        calls.iter().filter_map(|call| call.split('"').nth(1)).map(str::to_owned).collect()
+    };
+    sandbox.file(shell.rc_file(), "");
+    let mut bare = touched(&calls(&sandbox, typed, |wrapper| start("", wrapper)));
+    bare.insert("/etc/localtime".into());
+    let more: Vec<String> = touched(&hooked).difference(&bare).cloned().collect();
+    assert_eq!(more, shell.pick(&[][..], &["/proc/uptime"], &[]), "{hooked:#?}");
+    assert_eq!(endpoint.count(), 1);
+
+    // The control, as above.
+    let endpoint = Endpoint::start(6);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let due = calls(&sandbox, ["sh -c 'sleep 1'", typed[1]], |wrapper| {
+        shell.start_under(wrapper, &format!("{before}{}", shell.init("")), &sandbox).session
+    });
+    started_and_read(&due, "words");
+}
+
+/// A renewal that is due has started the program, and what it has written, into a file of this ending, was read.
+#[track_caller]
+fn started_and_read(due: &[String], ending: &str) {
+    assert!(due.iter().any(|call| call.contains("execve") && call.contains("\"hook\"")), "{due:#?}");
+    assert!(processes(due) > PROMPTS);
+    let ending = format!(".{ending}\"");
     assert!(due.iter().any(|call| call.contains("open") && call.contains(&ending)), "{due:#?}");
 }
 
@@ -72,27 +117,27 @@ fn starting_a_shell_starts_the_program_and_nothing_else(shell: Shell) {
 }
 
 /// The calls that start or touch something, of the shell and its children, while `command` is typed at ten prompts.
-fn calls(rc: Rc, sandbox: &Sandbox, command: &str) -> Vec<String> {
+fn calls(sandbox: &Sandbox, [command, mark]: [&str; 2], start: impl FnOnce(&[&str]) -> Session) -> Vec<String> {
     let log = sandbox.home().join("strace");
     let wrapper = ["strace", "-f", "-qq", "-e", "trace=process,file", "-s", "200", "-o", log.to_str().unwrap()];
-    let mut session = rc.start_under(&wrapper, sandbox);
+    let mut session = start(&wrapper);
     // The lease is in hand, and what a shell does only once is done.
     for _ in 0..3 {
-        session.run("printenv TEMPORARY_AWS_ACCESS_KEY_ID");
+        session.line("printenv TEMPORARY_AWS_ACCESS_KEY_ID");
         session.line(command);
     }
-    session.line("test -e /begin-of-count");
+    session.line(&mark.replace("MARK", "/begin-of-count"));
     for _ in 0..PROMPTS {
         session.line(command);
     }
-    session.line("test -e /end-of-count");
+    session.line(&mark.replace("MARK", "/end-of-count"));
     thread::sleep(Duration::from_millis(100));
     let text = std::fs::read_to_string(&log).unwrap();
     let lines: Vec<&str> = text.lines().collect();
-    // The shell's own look at them: fish's threads look at what is typed, too.
-    let shell = lines[0].split_whitespace().next();
-    let mark =
-        |name: &str| lines.iter().rposition(|line| line.split_whitespace().next() == shell && line.contains(name));
+    // The shell's own look at them: fish's threads look at what is typed, too. elvish is any of its threads at any time.
+    let (shell, go) = (lines[0].split_whitespace().next(), lines[0].contains("elvish"));
+    let own = |line: &str| go || line.split_whitespace().next() == shell;
+    let mark = |name: &str| lines.iter().rposition(|line| own(line) && line.contains(name));
     let (begin, end) = (mark("begin-of-count").expect("the first mark"), mark("end-of-count").expect("the last mark"));
     // fish's threads, which colour what is typed, start no process, and look at files with and without us.
     let threads: Vec<&str> = text.split("parent_tid=[").skip(1).filter_map(|rest| rest.split(']').next()).collect();
@@ -100,7 +145,8 @@ fn calls(rc: Rc, sandbox: &Sandbox, command: &str) -> Vec<String> {
         // Signals and ends; second halves; a look at what is open already, which touches no file; fish's at whether its
         // universal variables have changed, which it does at every prompt for a while after they have.
         let noise = ["+++ exited", "--- SIG", "<... ", ", \"\", ", "CLONE_THREAD", "/fish_variables\""];
-        !noise.iter().any(|part| line.contains(part)) && !threads.iter().any(|id| line.starts_with(&format!("{id} ")))
+        !noise.iter().any(|part| line.contains(part))
+            && (go || !threads.iter().any(|id| line.starts_with(&format!("{id} "))))
     });
     calls.map(|line| (*line).to_owned()).collect()
 }

@@ -55,7 +55,7 @@ fn nobody_else_can_read_it() {
     assert_eq!(mode(&sandbox.store()), 0o700);
     let id = id(&sandbox);
     let mut wanted: Vec<String> =
-        ["fish", "json", "lock", "sh"].iter().map(|ending| format!("{id}.{ending}")).collect();
+        ["fish", "json", "lock", "sh", "words"].iter().map(|ending| format!("{id}.{ending}")).collect();
     wanted.push("clock".into());
     wanted.sort();
     assert_eq!(sandbox.stored(), wanted);

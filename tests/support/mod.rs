@@ -8,6 +8,7 @@ pub mod containers;
 pub mod endpoint;
 pub mod moto;
 pub mod process;
+pub mod others;
 pub mod pty;
 pub mod sourced;
 pub mod sts;

@@ -17,7 +17,7 @@ use super::Sandbox;
 /// How long anything may take to show, on a machine that does many other things.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// So high that no test scrolls, so wide that no `run` wraps.
-const SIZE: (u16, u16) = (200, 200);
+pub const SIZE: (u16, u16) = (200, 200);
 
 /// Makes a test of each scenario in each shell, so that a failure names both. Each scenario is a `fn(Shell)`.
 #[macro_export]
@@ -168,15 +168,13 @@ impl Rc {
             Shell::Zsh => &["zsh", "-d", "-i"],
             Shell::Fish => &["fish", "-i"],
         });
-        let mut session = Session::open(self.shell, &words, self.size, sandbox);
-        session.wait_for("the first prompt", Session::at_prompt);
-        session
+        Session::open(self.shell.name(), &words, self.size, sandbox)
     }
 }
 
 /// A shell on the other side of a pty. Ended when dropped.
 pub struct Session {
-    pub shell: Shell,
+    name: &'static str,
     child: Child,
     keyboard: File,
     incoming: Receiver<Vec<u8>>,
@@ -186,7 +184,8 @@ pub struct Session {
 }
 
 impl Session {
-    fn open(shell: Shell, words: &[&str], (rows, columns): (u16, u16), sandbox: &Sandbox) -> Session {
+    /// Starts a shell, by the words of its command line, and waits for its first prompt.
+    pub fn open(name: &'static str, words: &[&str], (rows, columns): (u16, u16), sandbox: &Sandbox) -> Session {
         let (keyboard, tty) = pty(rows, columns);
         let open = || File::options().read(true).write(true).open(&tty).unwrap();
         // Makes the pty the shell's terminal: std cannot between fork and exec without `unsafe`.
@@ -205,15 +204,10 @@ impl Session {
                 }
             }
         });
-        Session {
-            shell,
-            child,
-            keyboard,
-            incoming,
-            screen: vt100::Parser::new(rows, columns, 0),
-            raw: Vec::new(),
-            marks: 0,
-        }
+        let screen = vt100::Parser::new(rows, columns, 0);
+        let mut session = Session { name, child, keyboard, incoming, screen, raw: Vec::new(), marks: 0 };
+        session.wait_for("the first prompt", Session::at_prompt);
+        session
     }
 
     /// The shell's process: `setsid` becomes it.
@@ -270,8 +264,12 @@ impl Session {
 
     /// The line the cursor is on, up to the cursor.
     pub fn prompt(&self) -> String {
-        let (row, column) = self.screen.screen().cursor_position();
-        self.screen.screen().contents_between(row, 0, row, column)
+        let screen = self.screen.screen();
+        let (row, column) = screen.cursor_position();
+        // xonsh goes over a blank at the end instead of writing it.
+        let written = |column: &u16| screen.cell(row, *column).is_some_and(vt100::Cell::has_contents);
+        let end = (0..column).rev().find(written).map_or(0, |last| last + 1);
+        screen.contents_between(row, 0, row, end) + &" ".repeat(usize::from(column - end))
     }
 
     /// Every line of the screen; a right prompt's too.
@@ -325,7 +323,7 @@ impl Session {
                     // What is there already is looked at together: looking is the slow part.
                     self.look();
                 }
-                Err(error) => panic!("{:?}: no sign of {what} ({error}):\n{}", self.shell, self.text()),
+                Err(error) => panic!("{}: no sign of {what} ({error}):\n{}", self.name, self.text()),
             }
         }
     }
@@ -335,7 +333,7 @@ impl Session {
     pub fn until(&mut self, what: &str, mut step: impl FnMut(&mut Session) -> bool) {
         let end = Instant::now() + PATIENCE;
         while !step(self) {
-            assert!(Instant::now() < end, "{:?}: {what} did not happen:\n{}", self.shell, self.text());
+            assert!(Instant::now() < end, "{}: {what} did not happen:\n{}", self.name, self.text());
             thread::sleep(Duration::from_millis(200));
         }
     }
@@ -372,7 +370,7 @@ impl Session {
     fn take(&mut self, bytes: &[u8]) {
         self.screen.process(bytes);
         self.raw.extend_from_slice(bytes);
-        // fish 4 asks what terminal this is, and where its cursor is, and waits for the answers.
+        // fish 4, nu and xonsh ask what terminal this is, and where its cursor is, and waits for the answers.
         let text = String::from_utf8_lossy(bytes);
         if text.contains("\x1b[c") || text.contains("\x1b[0c") {
             self.send(b"\x1b[?62;c");

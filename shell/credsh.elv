@@ -1,0 +1,265 @@
+# credsh: keeps temporary AWS credentials fresh in this shell. elvish 0.18 and later.
+#
+# All policy is the program's; this only compares a clock with numbers the program computed. elvish has no clock: what the
+# kernel says of its uptime is read instead (Linux), at the prompt and before a command, and added to what `date` said at
+# the start; elsewhere `date` itself is run. While nothing is due there is nothing else: no process, no other file.
+# The program's answers, and the lease's file, are JSON: the name of a function and its arguments, read as data.
+# `eval` has a namespace of its own for this, which only these functions see.
+
+use path
+use re
+use str
+
+# A time that does not come: eleven nines (time.rs, NEVER).
+var never = (num 99999999999)
+var exe prefix side store = '' '' '' ''
+var args = []
+var lease label key said = '' '' '' ''
+var aside = [&]
+var exp window must due = $never $never $never $never
+var tick asked base = (num 0) (num 0) (num 0)
+var text color = '' ''
+var on = $false
+var place = $nil
+
+fn uptime {
+  var up = (slurp < /proc/uptime)
+  num $up[..(str:index $up '.')]
+}
+var has-uptime = (path:is-regular /proc/uptime)
+
+# Anew whenever a program is run anyway: the clock may have been set.
+fn sync { if $has-uptime { set base = (- (e:date +%s) (uptime)) } }
+fn now { if $has-uptime { + $base (uptime) } else { num (e:date +%s) } }
+
+# A variable; none if it is to be empty.
+fn put-env {|name value| if (eq $value '') { unset-env $name } else { set-env $name $value } }
+
+# The program's answer: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE.
+# Times are epoch seconds, and only ever digits.
+fn adopt {|id new-label new-key secret token expiration @rest|
+  if (not (re:match '^([0-9]{1,11} ){4}' (str:join ' ' $rest)' ')) { return }
+  set lease label key = $id $new-label $new-key
+  # What has been read before is no answer to what was asked since.
+  if (not (== $due $rest[3])) { set asked = (num 0) }
+  set exp window must due = (each $num~ $rest[..4])
+  set tick = (num 0)
+  set-env $prefix'AWS_ACCESS_KEY_ID' $key
+  set-env $prefix'AWS_SECRET_ACCESS_KEY' $secret
+  set-env CREDSH_SOURCE $label
+  set-env CREDSH_LEASE $lease
+  put-env $prefix'AWS_SESSION_TOKEN' $token
+  put-env $prefix'AWS_CREDENTIAL_EXPIRATION' $expiration
+  if (eq $prefix '') {
+    # The standard names: botocore reads AWS_SECURITY_TOKEN before AWS_SESSION_TOKEN, other SDKs AWS_PROFILE before keys.
+    unset-env AWS_SECURITY_TOKEN
+    for name [AWS_PROFILE AWS_DEFAULT_PROFILE] {
+      if (has-env $name) { set aside[$name] = (get-env $name); unset-env $name }
+    }
+  }
+  if (not (has-value ['' $said] $rest[4])) {
+    set said = $rest[4]
+    echo 'credsh: '$said >&2
+  }
+}
+
+# Nothing came; ask again at $until.
+fn defer {|until|
+  set tick = (num 0)
+  if (re:match '^[0-9]{1,11}$' $until) { set due = (num $until) }
+}
+
+# The profile that the standard names have set aside, unless there is another by now.
+fn restore { for name [(keys $aside)] { if (not (has-env $name)) { set-env $name $aside[$name] } } }
+
+# Holds no lease any more: `credsh clear`, or the store has lost it.
+fn drop-lease {
+  for name [ACCESS_KEY_ID SECRET_ACCESS_KEY SESSION_TOKEN CREDENTIAL_EXPIRATION] { unset-env $prefix'AWS_'$name }
+  for name [SOURCE LEASE PROMPT] { unset-env CREDSH_$name }
+  restore
+  set lease label key said aside = '' '' '' '' [&]
+  set exp window must due = $never $never $never $never
+  set tick = (num 0)
+}
+
+# Does what the lines of an answer say, if it is one.
+fn is-answer {|text| str:has-prefix $text '["__credsh_' }
+fn obey {|answer|
+  if (not (is-answer $answer)) { return }
+  print $answer | from-json | each {|words|
+    var name = $words[0]
+    if (eq $name __credsh_adopt) {
+      adopt (all $words[1..])
+    } elif (eq $name __credsh_defer) {
+      defer $words[1]
+    } elif (eq $name __credsh_repeat) {
+      # What is not stored is asked for again in the same words.
+      set args = $words[1..]
+    } elif (eq $name __credsh_drop) {
+      drop-lease
+    }
+  }
+}
+
+# Takes over what a renewal, this shell's or another's, left in the store: no process. elvish cannot tell whose a file is;
+# a link is not followed, and what is in it is data.
+fn load {
+  var file = $store/$lease.words
+  if (and (not-eq $lease '') (path:is-regular $file)) { obey (slurp < $file) }
+}
+
+# The program. With the standard names it sees the surroundings as they were before the lease: this shell's own output
+# would else be a source like any other once the store has lost the lease, and a role's base not the profile it was.
+fn run {|@words|
+  if (or (not-eq $prefix '') (eq $label '') (not (has-env AWS_ACCESS_KEY_ID)) (not-eq (get-env AWS_ACCESS_KEY_ID) $key)) {
+    (external $exe) $@words
+    return
+  }
+  var with = [(for name [(keys $aside)] { if (not (has-env $name)) { put $name'='$aside[$name] } })]
+  e:env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u AWS_SESSION_TOKEN -u AWS_CREDENTIAL_EXPIRATION $@with $exe $@words
+}
+
+fn program {|@words| run hook --shell=elvish --lease=$lease $@words $@args < /dev/null }
+
+# Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C. Hence the pause is set beforehand: or each
+# further command would be held up again.
+fn wait {
+  defer (to-string (+ (now) 10))
+  if (not (has-external $exe)) { echo 'credsh: cannot run '$exe >&2; return }
+  obey ({ try { program --wait } catch _ { nop } } | slurp)
+}
+
+# The indicator's text, and until when it holds: $tick. The rule is prompt.rs's.
+fn draw {
+  if (eq $label '') { set text tick = '' $due; return }
+  var now = (now)
+  var left = (- $exp $now)
+  var time = ''
+  set tick color = $due green
+  if (>= $exp $never) {
+    nop
+  } elif (<= $left 0) {
+    set time color = ' expired' red
+  } else {
+    if (< $left 120) {
+      set time tick = ' '$left's' (+ $now 1)
+    } elif (<= $left 5400) {
+      set time = ' '(/ (- $left (% $left 60)) 60)'m'
+      set tick = (+ (- $exp $left) (% $left 60) 1)
+    } else {
+      set time = ' '(/ (- $left (% $left 3600)) 3600)'h'
+      set tick = (+ (- $exp $left) (% $left 3600) 1)
+      if (< $left 7200) { set tick = (- $exp 5400) }
+    }
+    if (>= $now $window) { set color = yellow } elif (> $tick $window) { set tick = $window }
+    if (> $tick $due) { set tick = $due }
+  }
+  set-env CREDSH_PROMPT $label$time
+  set text = '['$label$time']'
+}
+
+# Something is due, or the indicator's text has changed. $at: prompt or exec.
+fn cold {|at|
+  try {
+    if (>= (now) $due) {
+      load
+      if (>= (now) $due) {
+        sync
+        var now = (now)
+        if (< $now $due) {
+          nop
+        } elif (and (eq $at exec) (>= $now $must)) {
+          wait
+        } elif (>= $now (+ $asked 5)) {
+          # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes.
+          set asked = $now
+          try { program > /dev/null 2>&1 } catch _ { nop }
+        }
+      }
+    }
+    draw
+  } catch _ { nop }
+}
+
+fn paint { if (eq $text '') { return } elif (and (eq $E:NO_COLOR '') (not (has-value ['' dumb] $E:TERM))) { styled $text $color } else { put $text } }
+
+# The two checks. Nothing but the comparison while nothing is due.
+var start~ = $nop~
+fn prompt-check {|&__credsh=$nil|
+  if (not-eq $__credsh $nil) { start $@__credsh } elif (and $on (>= (now) $tick)) { cold prompt }
+}
+fn exec-check {|_ &__credsh=$nil| if (and $on (>= (now) $due)) { cold exec } }
+
+# A hook of credsh's, of this evaluation or another.
+fn ours {|hook| try { has-value $hook[opt-names] __credsh } catch _ { put $false } }
+
+# The program, but a refresh or clear changes this shell.
+fn command {|@words|
+  var failed = $nil
+  var out = ({ try { run --hooked=elvish $@words } catch e { set failed = $e } } | slurp)
+  sync
+  if (is-answer $out) { obey $out; draw } else { print $out }
+  if (not-eq $failed $nil) { fail $failed }
+}
+fn report {
+  print elvish
+  for hook $edit:before-readline { if (ours $hook) { print ' prompt' } }
+  for hook $edit:after-readline { if (ours $hook) { print ' preexec' } }
+}
+fn credsh {|@words|
+  if (and (> (count $words) 0) (has-value [refresh clear] $words[0])) {
+    command $@words
+  } elif (and (> (count $words) 0) (eq $words[0] doctor)) {
+    tmp E:CREDSH_HOOK = (report)
+    run $@words
+  } else {
+    run $@words
+  }
+}
+
+var inner = $nop~
+fn left-prompt { var seen = [(paint)]; if (not-eq $seen []) { put $seen[0] ' ' }; $inner }
+fn right-prompt { $inner; paint }
+
+# Takes all of it out of the shell again; elvish forgets no name, so `credsh` is made the program again.
+fn credsh_off {
+  if (not $on) { return }
+  drop-lease
+  set on text = $false ''
+  set edit:before-readline = [(for hook $edit:before-readline { if (not (ours $hook)) { put $hook } })]
+  set edit:after-readline = [(for hook $edit:after-readline { if (not (ours $hook)) { put $hook } })]
+  # One that somebody has put round ours stays, and shows nothing of it.
+  if (eq $edit:prompt $left-prompt~) { set edit:prompt = $inner }
+  if (eq $edit:rprompt $right-prompt~) { set edit:rprompt = $inner }
+  edit:add-var credsh~ (external $exe)
+}
+
+# EXE PREFIX SIDE STORE LEASE [SELECTOR...]: from `credsh init`.
+set start~ = {|new-exe new-prefix new-side new-store wanted @selectors|
+  set exe prefix side store = $new-exe $new-prefix $new-side $new-store
+  if (not $on) {
+    set on = $true
+    sync
+    set edit:before-readline = (conj $edit:before-readline $prompt-check~)
+    set edit:after-readline = (conj $edit:after-readline $exec-check~)
+    if (eq $side left) { set inner = $edit:prompt; set edit:prompt = $left-prompt~ }
+    if (eq $side right) { set inner = $edit:rprompt; set edit:rprompt = $right-prompt~ }
+    edit:add-var credsh~ $credsh~
+    edit:add-var credsh_off~ $credsh_off~
+  }
+  if (not-eq $label '') { return }
+  # A nested shell goes on with its parent's lease, if it is in this user's store (after su or sudo it is not).
+  if (re:match '^[0-9a-f]{16}$' $E:CREDSH_LEASE) {
+    set lease = $E:CREDSH_LEASE
+    try { load } catch _ { nop }
+  }
+  if (not-eq $label '') { return }
+  set lease args = $wanted $selectors
+  # Nothing held and something wanted: due at once, and before the first command mandatory.
+  if (not-eq $lease '') { set due must = (num 0) (num 0) }
+}
+
+# Evaluated again, it is the first one's hook that is told.
+var first = $prompt-check~
+for hook $edit:before-readline { if (ours $hook) { set first = $hook } }
+$first &__credsh=[@CREDSH@]

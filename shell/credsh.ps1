@@ -1,0 +1,273 @@
+# credsh: keeps temporary AWS credentials fresh in this shell. PowerShell 7.3 and later, where credsh runs: Linux and macOS.
+# Written from PowerShell's documentation; not yet run.
+#
+# All policy is the program's; this only compares .NET's clock with numbers the program computed. While nothing is due that
+# is one comparison at the prompt and one before a command: no process, no file.
+# The program's answers, and the lease's file, are JSON: the name of a function and its arguments, read as data.
+# A module of its own, so that the user's strict mode and names are not ours. Where nobody types neither `prompt` nor
+# PSConsoleHostReadLine is called, and this does nothing.
+
+$null = New-Module -Name credsh -ScriptBlock {
+Set-StrictMode -Off
+$ErrorActionPreference = 'Continue'
+$PSNativeCommandUseErrorActionPreference = $false
+
+# A time that does not come: eleven nines (time.rs, NEVER).
+$script:never = 99999999999
+
+function Clear-Held {
+    $script:lease = $script:label = $script:key = $script:said = $script:text = ''
+    $script:aside = @{}
+    $script:exp = $script:window = $script:must = $script:due = $script:never
+    $script:tick = $script:asked = 0
+}
+
+function Get-Now { [DateTimeOffset]::UtcNow.ToUnixTimeSeconds() }
+
+# A variable; none if it is to be empty.
+function Set-Env([string]$name, [string]$value) {
+    if ($value -eq '') { Remove-Item -LiteralPath "Env:$name" -ErrorAction Ignore } else { Set-Item -LiteralPath "Env:$name" -Value $value }
+}
+
+# The program's answer: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE.
+# Times are epoch seconds, and only ever digits.
+function Invoke-Adopt([string[]]$words) {
+    foreach ($time in $words[6..9]) { if ($time -notmatch '\A[0-9]{1,11}\z') { return } }
+    $script:lease, $script:label, $script:key = $words[0..2]
+    # What has been read before is no answer to what was asked since.
+    if ([long]$words[9] -ne $script:due) { $script:asked = 0 }
+    $script:exp, $script:window, $script:must, $script:due = $words[6..9] | ForEach-Object { [long]$_ }
+    $script:tick = 0
+    Set-Env "$($script:prefix)AWS_ACCESS_KEY_ID" $words[2]
+    Set-Env "$($script:prefix)AWS_SECRET_ACCESS_KEY" $words[3]
+    Set-Env "$($script:prefix)AWS_SESSION_TOKEN" $words[4]
+    Set-Env "$($script:prefix)AWS_CREDENTIAL_EXPIRATION" $words[5]
+    Set-Env 'CREDSH_SOURCE' $words[1]
+    Set-Env 'CREDSH_LEASE' $words[0]
+    if ($script:prefix -eq '') {
+        # The standard names: botocore reads AWS_SECURITY_TOKEN before AWS_SESSION_TOKEN, other SDKs AWS_PROFILE before keys.
+        foreach ($name in 'AWS_PROFILE', 'AWS_DEFAULT_PROFILE') {
+            if (Test-Path -LiteralPath "Env:$name") { $script:aside[$name] = (Get-Item -LiteralPath "Env:$name").Value }
+            Set-Env $name ''
+        }
+        Set-Env 'AWS_SECURITY_TOKEN' ''
+    }
+    if ($words[10] -ne '' -and $words[10] -cne $script:said) {
+        $script:said = $words[10]
+        [Console]::Error.WriteLine("credsh: $($script:said)")
+    }
+}
+
+# Nothing came; ask again at $until.
+function Invoke-Defer([string]$until) {
+    $script:tick = 0
+    if ($until -match '\A[0-9]{1,11}\z') { $script:due = [long]$until }
+}
+
+# The profile that the standard names have set aside, unless there is another by now.
+function Restore-Profile {
+    foreach ($name in $script:aside.Keys) { if (-not (Test-Path -LiteralPath "Env:$name")) { Set-Env $name $script:aside[$name] } }
+}
+
+$script:keys = 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'AWS_CREDENTIAL_EXPIRATION'
+
+# Holds no lease any more: `credsh clear`, or the store has lost it.
+function Invoke-Drop {
+    foreach ($name in $script:keys) { Set-Env "$($script:prefix)$name" '' }
+    foreach ($name in 'CREDSH_SOURCE', 'CREDSH_LEASE', 'CREDSH_PROMPT') { Set-Env $name '' }
+    Restore-Profile
+    Clear-Held
+}
+
+# Does what the lines of an answer say; whether they are one. Not ConvertFrom-Json, which makes dates of strings.
+function Invoke-Answer([string]$answer) {
+    if (-not $answer.StartsWith('["__credsh_')) { return $false }
+    foreach ($line in $answer.Trim().Split("`n")) {
+        $words = [System.Text.Json.JsonSerializer]::Deserialize($line, [string[]], [System.Text.Json.JsonSerializerOptions]::new())
+        switch ($words[0]) {
+            '__credsh_adopt' { Invoke-Adopt $words[1..11] }
+            '__credsh_defer' { Invoke-Defer $words[1] }
+            # What is not stored is asked for again in the same words.
+            '__credsh_repeat' { $script:words = @($words | Select-Object -Skip 1) }
+            '__credsh_drop' { Invoke-Drop }
+        }
+    }
+    return $true
+}
+
+# Takes over what a renewal, this shell's or another's, left in the store: no process. The file's owner is looked at here
+# too, as the store may have been made by somebody else since `init` looked; and a link of theirs could name any file.
+function Import-Lease {
+    if ($script:lease -eq '') { return }
+    $file = Get-Item -LiteralPath "$($script:store)/$($script:lease).words" -Force -ErrorAction Ignore
+    if ($file -is [System.IO.FileInfo] -and -not $file.LinkType -and $file.User -ceq [Environment]::UserName -and
+        $file.UnixFileMode -eq [System.IO.UnixFileMode]'UserRead, UserWrite') {
+        try { $null = Invoke-Answer ([System.IO.File]::ReadAllText($file.FullName)) } catch { }
+    }
+}
+
+# The program. With the standard names it sees the surroundings as they were before the lease: this shell's own output
+# would else be a source like any other once the store has lost the lease, and a role's base not the profile it was.
+function Invoke-Program([string[]]$words) {
+    $own = $script:prefix -eq '' -and $script:label -ne '' -and $Env:AWS_ACCESS_KEY_ID -ceq $script:key
+    $held = @{}
+    try {
+        if ($own) {
+            foreach ($name in $script:keys + @($script:aside.Keys)) { $held[$name] = [Environment]::GetEnvironmentVariable($name) }
+            foreach ($name in $script:keys) { Set-Env $name '' }
+            Restore-Profile
+        }
+        & $script:exe @words
+    } finally {
+        foreach ($name in @($held.Keys)) { Set-Env $name $held[$name] }
+    }
+}
+
+function Invoke-Hook([string[]]$more) { Invoke-Program (@('hook', '--shell=powershell', "--lease=$($script:lease)") + $more + $script:words) }
+
+# Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C. That ends this function too, hence the
+# pause is set beforehand: or each further command would be held up again.
+function Invoke-Wait([long]$now) {
+    Invoke-Defer "$($now + 10)"
+    try {
+        $null = Invoke-Answer (@(Invoke-Hook '--wait') -join "`n")
+    } catch [System.Management.Automation.CommandNotFoundException] {
+        [Console]::Error.WriteLine("credsh: cannot run $($script:exe)")
+    }
+}
+
+# Something is due, or the indicator's text has changed. $at: prompt or exec.
+function Invoke-Cold([string]$at) {
+    $last = $global:LASTEXITCODE
+    try {
+        $now = Get-Now
+        if ($now -ge $script:due) {
+            Import-Lease
+            if ($now -lt $script:due) {
+                # Another renewal was there first.
+            } elseif ($at -eq 'exec' -and $now -ge $script:must) {
+                Invoke-Wait $now
+            } elseif ($now -ge $script:asked + 5) {
+                # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes.
+                $script:asked = $now
+                $null = Invoke-Hook 2>$null
+            }
+        }
+        Show-Left
+    } catch {
+        # Never the prompt's or the command's trouble.
+    } finally {
+        $global:LASTEXITCODE = $last
+    }
+}
+
+# The indicator's text, and until when it holds: $tick. The rule is prompt.rs's.
+function Show-Left {
+    $now = Get-Now
+    $left = $script:exp - $now
+    $time = ''
+    $color = 32
+    $next = $script:due
+    $script:text = ''
+    $script:tick = $script:due
+    if ($script:label -eq '') { return }
+    if ($script:exp -ge $script:never) {
+        # Unknown, so no time.
+    } elseif ($left -le 0) {
+        $time = ' expired'
+        $color = 31
+    } else {
+        if ($left -lt 120) {
+            $time = " ${left}s"
+            $next = $now + 1
+        } elseif ($left -le 5400) {
+            $time = " $([math]::Floor($left / 60))m"
+            $next = $script:exp - $left + $left % 60 + 1
+        } else {
+            $time = " $([math]::Floor($left / 3600))h"
+            $next = if ($left -lt 7200) { $script:exp - 5400 } else { $script:exp - $left + $left % 3600 + 1 }
+        }
+        if ($now -ge $script:window) { $color = 33 } else { $next = [math]::Min($next, $script:window) }
+        $script:tick = [math]::Min($next, $script:due)
+    }
+    $Env:CREDSH_PROMPT = "$($script:label)$time"
+    $script:text = "[$($Env:CREDSH_PROMPT)]"
+    if (-not $Env:NO_COLOR -and $Env:TERM -and $Env:TERM -ne 'dumb') { $script:text = "`e[${color}m$($script:text)`e[0m" }
+    $script:text += ' '
+}
+
+# The two checks. Nothing but the comparison while nothing is due. `$?` first and last: the prompt of before may show it.
+$script:ourPrompt = {
+    $worked = $?
+    if ((Get-Now) -ge $script:tick) { Invoke-Cold 'prompt' }
+    $shown = if ($script:side -eq 'off') { '' } else { $script:text }
+    if (-not $worked) { Write-Error '' -ErrorAction Ignore }
+    $theirs = & $script:theirPrompt
+    "$shown$theirs"
+}
+$script:ourReadLine = {
+    $line = & $script:theirReadLine
+    if ((Get-Now) -ge $script:due) { Invoke-Cold 'exec' }
+    $line
+}
+
+# The program, but a refresh or clear changes this shell. PowerShell keeps an unquoted `--` of a function's arguments for
+# itself: `credsh exec '--' COMMAND`.
+function credsh {
+    if ($args.Count -gt 0 -and $args[0] -in 'refresh', 'clear') {
+        $answer = @(Invoke-Program (@('--hooked=powershell') + $args)) -join "`n"
+        if (Invoke-Answer $answer) { Show-Left } elseif ($answer) { $answer }
+    } elseif ($args.Count -gt 0 -and $args[0] -eq 'doctor') {
+        $Env:CREDSH_HOOK = "powershell$(Get-Checks)"
+        try { Invoke-Program $args } finally { Remove-Item -LiteralPath Env:CREDSH_HOOK }
+    } else {
+        Invoke-Program $args
+    }
+}
+
+# Which checks are in place, for `credsh doctor`.
+function Get-Checks {
+    $checks = ''
+    if ("$function:prompt" -eq "$($script:ourPrompt)") { $checks += ' prompt' }
+    if ("$function:PSConsoleHostReadLine" -eq "$($script:ourReadLine)") { $checks += ' preexec' }
+    $checks
+}
+
+# Takes all of it out of the shell again. One that somebody has put round ours stays, and shows nothing of it.
+function credsh_off {
+    $checks = Get-Checks
+    Invoke-Drop
+    $script:due = $script:tick = $script:never
+    if ($checks -match 'prompt') { Set-Item -Path function:global:prompt -Value $script:theirPrompt }
+    if ($checks -match 'preexec') { Set-Item -Path function:global:PSConsoleHostReadLine -Value $script:theirReadLine }
+    Remove-Module credsh
+}
+
+# EXE PREFIX SIDE STORE LEASE [SELECTOR...]: from `credsh init`. There is no right prompt: `right` is as `left`.
+function Start-Hook([string]$exe, [string]$prefix, [string]$side, [string]$store, [string]$wanted) {
+    $inherited = "$Env:CREDSH_LEASE"
+    # Evaluated again: the one that is there makes room, and its lease is taken over.
+    foreach ($old in @(Get-Module credsh)) { & $old { credsh_off } }
+    $script:exe, $script:prefix, $script:side, $script:store = $exe, $prefix, $side, $store
+    Clear-Held
+    $script:words = @($args)
+    $script:theirPrompt = $function:prompt
+    Set-Item -Path function:global:prompt -Value $script:ourPrompt
+    if ($function:PSConsoleHostReadLine) {
+        $script:theirReadLine = $function:PSConsoleHostReadLine
+        Set-Item -Path function:global:PSConsoleHostReadLine -Value $script:ourReadLine
+    }
+    # A nested shell goes on with its parent's lease, if it is in this user's store (after su or sudo it is not).
+    if ($inherited -cmatch '\A[0-9a-f]{16}\z') {
+        $script:lease = $inherited
+        Import-Lease
+    }
+    if ($script:label -ne '') { return }
+    $script:lease = $wanted
+    # Nothing held and something wanted: due at once, and before the first command mandatory.
+    if ($wanted -ne '') { $script:due = $script:must = 0 }
+}
+
+Start-Hook @CREDSH@
+Export-ModuleMember -Function credsh, credsh_off
+} | Import-Module -Global -PassThru

@@ -1,0 +1,280 @@
+# credsh: keeps temporary AWS credentials fresh in this shell. xonsh 0.20 and later; all of it is plain Python.
+#
+# All policy is the program's; this only compares Python's clock with numbers the program computed. While nothing is due
+# that is one comparison at the prompt and one before a command: no process, no file.
+# The program's answers, and the lease's file, are JSON: the name of a method and its arguments, read as data.
+
+
+def __credsh_start(*words):
+    """EXE PREFIX SIDE STORE LEASE [SELECTOR...]: from `credsh init`."""
+    import json
+    import os
+    import re
+    import stat
+    import subprocess
+    import sys
+    import time
+
+    from xonsh.built_ins import XSH
+    from xonsh.events import events
+
+    # Does nothing, and says nothing, where nobody types.
+    if not XSH.env.get("XONSH_INTERACTIVE"):
+        return
+
+    never = 99999999999  # A time that does not come: eleven nines (time.rs, NEVER).
+    keys = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION"]
+    profiles = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]
+    env = XSH.env
+
+    def put(name, value):
+        """A variable; none if it is to be empty."""
+        if value:
+            env[name] = value
+        elif name in env:
+            del env[name]
+
+    def say(text):
+        print(f"credsh: {text}", file=sys.stderr)
+
+    class Hook:
+        def __init__(self):
+            # The two checks. Nothing but the comparison while nothing is due.
+            self.at_prompt = lambda **_: (time.time() >= self.tick and self.cold("prompt"), self.place())
+            self.at_command = lambda **_: time.time() >= self.due and self.cold("exec")
+            self.args = []
+            self.hold_nothing()
+
+        def hold_nothing(self):
+            self.lease = self.label = self.key = self.said = self.text = ""
+            self.aside = {}
+            self.exp = self.window = self.must = self.due = never
+            self.tick = self.asked = 0
+
+        def adopt(self, lease, label, key, secret, token, expiration, exp, window, must, due, message):
+            """The program's answer. Times are epoch seconds, and only ever digits."""
+            if not all(re.fullmatch("[0-9]{1,11}", time) for time in (exp, window, must, due)):
+                return
+            self.lease, self.label, self.key = lease, label, key
+            # What has been read before is no answer to what was asked since.
+            if int(due) != self.due:
+                self.asked = 0
+            self.exp, self.window, self.must, self.due = int(exp), int(window), int(must), int(due)
+            self.tick = 0
+            for name, value in zip(keys, (key, secret, token, expiration)):
+                put(self.prefix + name, value)
+            put("CREDSH_SOURCE", label)
+            put("CREDSH_LEASE", lease)
+            if not self.prefix:
+                # The standard names: botocore reads AWS_SECURITY_TOKEN before AWS_SESSION_TOKEN, other SDKs AWS_PROFILE
+                # before keys.
+                self.aside.update({name: env[name] for name in profiles if name in env})
+                for name in ["AWS_SECURITY_TOKEN", *profiles]:
+                    put(name, "")
+            if message not in ("", self.said):
+                self.said = message
+                say(message)
+
+        def defer(self, until):
+            """Nothing came; ask again at `until`."""
+            self.tick = 0
+            if re.fullmatch("[0-9]{1,11}", until):
+                self.due = int(until)
+
+        def repeat(self, *args):
+            """What is not stored is asked for again in the same words."""
+            self.args = list(args)
+
+        def drop(self):
+            """Holds no lease any more: `credsh clear`, or the store has lost it."""
+            for name in [*(self.prefix + name for name in keys), "CREDSH_SOURCE", "CREDSH_LEASE", "CREDSH_PROMPT"]:
+                put(name, "")
+            # The profile that the standard names have set aside, unless there is another by now.
+            for name, value in self.aside.items():
+                if name not in env:
+                    env[name] = value
+            self.hold_nothing()
+
+        def obey(self, answer):
+            """Does what the lines of an answer say; whether they are one."""
+            if not answer.startswith('["__credsh_'):
+                return False
+            known = {"adopt": self.adopt, "defer": self.defer, "repeat": self.repeat, "drop": self.drop}
+            for name, *args in map(json.loads, answer.splitlines()):
+                known[name[len("__credsh_") :]](*args)
+            return True
+
+        def load(self):
+            """Takes over what a renewal, this shell's or another's, left in the store: no process. The file's owner is
+            looked at here too, as the store may have been made by somebody else since `init` looked; and a link of
+            theirs could name any file."""
+            try:
+                file = os.open(os.path.join(self.store, f"{self.lease}.words"), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+                with os.fdopen(file, encoding="utf-8") as file:
+                    about = os.fstat(file.fileno())
+                    if stat.S_ISREG(about.st_mode) and about.st_uid == os.geteuid() and not about.st_mode & 0o077:
+                        self.obey(file.read())
+            except (OSError, ValueError):
+                pass
+
+        def surroundings(self):
+            """The program's. With the standard names as they were before the lease: this shell's own output would else
+            be a source like any other once the store has lost the lease, and a role's base not the profile it was."""
+            vars = dict(env.detype())
+            if not self.prefix and self.label and vars.get("AWS_ACCESS_KEY_ID") == self.key:
+                for name in keys:
+                    vars.pop(name, None)
+                vars = {**self.aside, **vars}
+            return vars
+
+        def program(self, *words, **streams):
+            streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "encoding": "utf-8", **streams}
+            words = [self.exe, *words]
+            return subprocess.run(words, env=self.surroundings(), **streams)
+
+        def hook(self, *words, **streams):
+            return self.program("hook", "--shell=xonsh", f"--lease={self.lease}", *words, *self.args, **streams)
+
+        def wait(self, now):
+            """Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C. Hence the pause is set
+            beforehand: or each further command would be held up again."""
+            self.defer(str(now + 10))
+            try:
+                self.obey(self.hook("--wait").stdout)
+            except KeyboardInterrupt:
+                pass
+            except OSError:
+                say(f"cannot run {self.exe}")
+
+        def cold(self, at):
+            """Something is due, or the indicator's text has changed."""
+            now = int(time.time())
+            if now >= self.due:
+                self.load()
+                if now < self.due:
+                    pass
+                elif at == "exec" and now >= self.must:
+                    self.wait(now)
+                elif now >= self.asked + 5:
+                    # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes.
+                    self.asked = now
+                    try:
+                        self.hook(stderr=subprocess.DEVNULL)
+                    except OSError:
+                        pass
+            self.draw()
+
+        def draw(self):
+            """The indicator's text, and until when it holds: tick. The rule is prompt.rs's."""
+            now = int(time.time())
+            left, shown, color = self.exp - now, "", "GREEN"
+            self.text, self.tick = "", self.due
+            if not self.label:
+                return
+            if self.exp >= never:
+                pass
+            elif left <= 0:
+                shown, color = " expired", "RED"
+            else:
+                if left < 120:
+                    shown, tick = f" {left}s", now + 1
+                elif left <= 5400:
+                    shown, tick = f" {left // 60}m", self.exp - left // 60 * 60 + 1
+                else:
+                    shown = f" {left // 3600}h"
+                    tick = self.exp - (5400 if left < 7200 else left // 3600 * 3600 - 1)
+                if now >= self.window:
+                    color = "YELLOW"
+                else:
+                    tick = min(tick, self.window)
+                self.tick = min(tick, self.due)
+            env["CREDSH_PROMPT"] = self.label + shown
+            self.text = f"[{self.label}{shown}]"
+            if not env.get("NO_COLOR") and env.get("TERM") != "dumb":
+                self.text = f"{{{color}}}{self.text}{{RESET}}"
+
+        def field(self):
+            """The prompt names the segment instead of holding it, so that it may be copied, saved and put back."""
+            return self.text and self.text + " " * (self.side == "left")
+
+        def place(self):
+            name = {"left": "PROMPT", "right": "RIGHT_PROMPT"}.get(self.side)
+            theirs = env.get(name) if name else None
+            if isinstance(theirs, str) and "{credsh}" not in theirs:
+                env[name] = "{credsh}" + theirs
+            elif callable(theirs) and not hasattr(theirs, "credsh"):
+
+                def ours():
+                    return "{credsh}" + theirs()
+
+                ours.credsh = theirs
+                env[name] = ours
+
+        def alias(self, args):
+            """The program, but a refresh or clear changes this shell."""
+            if args[:1] in (["refresh"], ["clear"]):
+                return ["__credsh_command", *args]
+            here, vars = env.detype(), self.surroundings()
+            if args[:1] == ["doctor"]:
+                vars["CREDSH_HOOK"] = "xonsh" + self.report()
+            gone = [f"--unset={name}" for name in here if name not in vars]
+            new = [f"{name}={value}" for name, value in vars.items() if here.get(name) != value]
+            return ["env", *gone, *new, self.exe, *args] if gone or new else [self.exe, *args]
+
+        def report(self):
+            """Which checks are in place, for `credsh doctor`."""
+            prompt, command = self.at_prompt in events.on_pre_prompt_format, self.at_command in events.on_precommand
+            return " prompt" * prompt + " preexec" * command
+
+        def command(self, args, stdin, stdout, stderr):
+            done = self.program("--hooked=xonsh", *args, stdin=stdin, stderr=stderr)
+            if self.obey(done.stdout):
+                self.draw()
+            else:
+                print(done.stdout, end="", file=stdout or sys.stdout)
+            return done.returncode
+
+        def off(self, args):
+            """Takes all of it out of the shell again."""
+            self.drop()
+            for name in ("PROMPT", "RIGHT_PROMPT"):
+                shown = env.get(name)
+                if hasattr(shown, "credsh"):
+                    env[name] = shown.credsh
+                elif isinstance(shown, str) and "{credsh}" in shown:
+                    env[name] = shown.replace("{credsh}", "")
+            env["PROMPT_FIELDS"].pop("credsh", None)
+            events.on_pre_prompt_format.discard(self.at_prompt)
+            events.on_precommand.discard(self.at_command)
+            for name in ("credsh", "credsh_off", "__credsh_command"):
+                del XSH.aliases[name]
+            delattr(XSH, "__credsh")
+
+    hook = getattr(XSH, "__credsh", None)
+    if not hook:
+        hook = Hook()
+        setattr(XSH, "__credsh", hook)
+        events.on_pre_prompt_format(hook.at_prompt)
+        events.on_precommand(hook.at_command)
+        env["PROMPT_FIELDS"]["credsh"] = hook.field
+        XSH.aliases["credsh"] = XSH.aliases.return_command(lambda args: hook.alias(args))
+        XSH.aliases["__credsh_command"] = XSH.aliases.unthreadable(
+            lambda args, stdin=None, stdout=None, stderr=None: hook.command(args, stdin, stdout, stderr)
+        )
+        XSH.aliases["credsh_off"] = XSH.aliases.unthreadable(lambda args: hook.off(args))
+    hook.exe, hook.prefix, hook.side, hook.store, wanted, *args = words
+    if hook.label:
+        return
+    # A nested shell goes on with its parent's lease, if it is in this user's store (after su or sudo it is not).
+    if re.fullmatch("[0-9a-f]{16}", env.get("CREDSH_LEASE") or ""):
+        hook.lease = env["CREDSH_LEASE"]
+        hook.load()
+    if hook.label:
+        return
+    hook.lease, hook.args = wanted, args
+    # Nothing held and something wanted: due at once, and before the first command mandatory.
+    if wanted:
+        hook.due = hook.must = 0
+
+
+__credsh_start(@CREDSH@)

@@ -1,0 +1,603 @@
+//! The hook in nu, elvish and xonsh, for real: what `hooks.rs` and its companions ask of bash, zsh and fish, as far as it
+//! means something there. PowerShell cannot be run here; what can be said of its script without it is said at the end.
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use support::endpoint::{Behaviour, Endpoint, TOKEN};
+use support::others::{Other, Typed};
+use support::{CREDSH, Run, Sandbox};
+
+in_every_other_shell! {
+    appears_by_itself
+    changes_by_itself_before_expiry
+    idle_past_expiry_and_the_very_next_command_sees_fresh_values
+    endpoint_down_keeps_the_old_and_recovers_by_itself
+    endpoint_hanging_stops_neither_prompt_nor_command
+    ctrl_c_ends_the_wait
+    a_program_that_is_gone_is_one_line
+    refresh_switches_and_clear_forgets
+    nothing_a_value_or_a_word_holds_is_lost_or_run
+    failure_shows_no_secret
+    nested_shell_goes_on_with_the_lease
+    without_a_store_it_is_renewed_all_the_same
+    a_lease_cleared_elsewhere_is_told_and_dropped
+    what_somebody_else_could_have_put_there_is_not_taken
+    standard_names
+    outside_cloudshell_says_and_does_nothing
+    where_nobody_types_it_does_nothing
+    left_right_or_off
+    the_last_status_is_the_users
+    sourced_twice_is_installed_once
+    doctor_sees_the_checks
+    off_takes_it_out
+}
+
+/// A profile `p` whose `credential_process` gives this JSON.
+fn profile(sandbox: &Sandbox, json: &str) {
+    let file = sandbox.file("process.json", json);
+    sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = cat {}\n", file.display()));
+}
+
+const PROFILE: &str = r#"{"Version":1,"AccessKeyId":"ASIAPROFILE","SecretAccessKey":"s","SessionToken":"t","Expiration":"2099-01-01T00:00:00Z"}"#;
+
+/// Waits for the prompt: elvish shows the one of before until the new one is made.
+#[track_caller]
+fn prompt(session: &mut Typed, wanted: &str) {
+    session.wait_for(wanted, |session| match wanted.strip_suffix("...") {
+        Some(begin) => session.prompt().starts_with(begin) && session.at_prompt(),
+        None => session.prompt() == wanted,
+    });
+}
+
+/// The seconds left that the indicator shows.
+fn left(session: &mut Typed) -> u32 {
+    prompt(session, "[cloudshell ...");
+    let prompt = session.prompt();
+    let left = prompt.strip_prefix("[cloudshell ").and_then(|rest| rest.strip_suffix("s] $ "));
+    left.and_then(|left| left.parse().ok()).unwrap_or_else(|| panic!("no seconds in {prompt}"))
+}
+
+/// Nobody types until the credentials are over; then one command, and what it prints. For a life of 4 s.
+fn idle_past_expiry(session: &mut Typed, command: &str) -> String {
+    thread::sleep(Duration::from_secs(5));
+    session.run(command)
+}
+
+/// One line of credsh's, and what `echo ran` prints.
+#[track_caller]
+fn one_line(seen: &str) {
+    let lines: Vec<&str> = seen.lines().collect();
+    assert!(matches!(lines[..], [said, "ran"] if said.starts_with("credsh: ")), "one line, and the command: {seen}");
+}
+
+fn appears_by_itself(shell: Other) {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.start(&sandbox);
+    assert_eq!(session.key(), "ASIATEST0001", "the very first command has them");
+    assert_eq!(session.var("TEMPORARY_AWS_SECRET_ACCESS_KEY"), "test-secret-1");
+    assert_eq!(session.var("TEMPORARY_AWS_SESSION_TOKEN"), "test-token-1");
+    assert!(session.var("TEMPORARY_AWS_CREDENTIAL_EXPIRATION").ends_with('Z'));
+    assert_eq!(session.var("CREDSH_SOURCE"), "cloudshell");
+    assert_eq!(session.var("CREDSH_LEASE").len(), 16);
+    assert!(session.var("CREDSH_PROMPT").starts_with("cloudshell "));
+    assert_eq!(session.var("AWS_ACCESS_KEY_ID"), "", "the chain of the shell's own AWS CLI is left alone");
+    assert_eq!(session.run("sh -c 'env | grep -i __credsh || :'"), "", "and no child sees more than that");
+    assert_eq!(endpoint.count(), 1, "one request serves them all");
+
+    // And with no command at all: prompts are enough.
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.start(&sandbox);
+    session.until("the indicator at a prompt", |session| {
+        session.enter();
+        session.prompt().starts_with("[cloudshell ")
+    });
+}
+
+fn changes_by_itself_before_expiry(shell: Other) {
+    let endpoint = Endpoint::start(16);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.start(&sandbox);
+    assert_eq!(session.key(), "ASIATEST0001");
+    // At eight seconds it is due: by prompts alone the source is asked, and its answer taken over.
+    let end = Instant::now() + Duration::from_secs(20);
+    while endpoint.count() < 2 || left(&mut session) <= 8 {
+        assert!(Instant::now() < end, "{}", session.text());
+        thread::sleep(Duration::from_millis(200));
+        session.enter();
+    }
+    assert_eq!(session.var("TEMPORARY_AWS_SECRET_ACCESS_KEY"), "test-secret-2", "{}", session.text());
+    assert!(!session.raw().contains("expired"), "the old one was valid until the new one was there");
+    assert_eq!(endpoint.count(), 2, "and the source was asked once for it");
+}
+
+fn idle_past_expiry_and_the_very_next_command_sees_fresh_values(shell: Other) {
+    let endpoint = Endpoint::start(4);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.start(&sandbox);
+    let first = session.key();
+    let seen = idle_past_expiry(&mut session, "printenv TEMPORARY_AWS_ACCESS_KEY_ID | cat");
+    assert_ne!(seen, first);
+    assert_eq!(seen, endpoint.key());
+    // The command that waited is one that knows the end of what it got.
+    assert_ne!(session.var("CREDSH_PROMPT"), "cloudshell expired");
+}
+
+fn endpoint_down_keeps_the_old_and_recovers_by_itself(shell: Other) {
+    let endpoint = Endpoint::start(4);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.start(&sandbox);
+    let first = session.key();
+    endpoint.behave(Behaviour::Close);
+    one_line(&idle_past_expiry(&mut session, "echo ran"));
+    assert_eq!(session.key(), first, "the old ones are kept, and it does not say so again");
+    prompt(&mut session, "[cloudshell expired] $ ");
+    endpoint.behave(Behaviour::Good);
+    recovers(session, &endpoint, &first);
+}
+
+fn recovers(mut session: Typed, endpoint: &Endpoint, first: &str) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while session.key() == first {
+        assert!(Instant::now() < end, "{}", session.text());
+        thread::sleep(Duration::from_millis(300));
+    }
+    assert!(endpoint.key() != first);
+}
+
+fn endpoint_hanging_stops_neither_prompt_nor_command(shell: Other) {
+    let endpoint = Endpoint::start(4);
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "1");
+    let mut session = shell.start(&sandbox);
+    let first = session.key();
+    endpoint.behave(Behaviour::Hang(Duration::from_secs(60)));
+    one_line(&idle_past_expiry(&mut session, "echo ran"));
+    assert_eq!(session.key(), first);
+    endpoint.behave(Behaviour::Good);
+    recovers(session, &endpoint, &first);
+}
+
+fn ctrl_c_ends_the_wait(shell: Other) {
+    let endpoint = Endpoint::start(4);
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "60");
+    let mut session = shell.start(&sandbox);
+    let first = session.key();
+    endpoint.behave(Behaviour::Hang(Duration::from_secs(60)));
+    thread::sleep(Duration::from_secs(5));
+    let (row, asked) = (session.row(), endpoint.count());
+    session.type_line("echo ran");
+    session.until("the question", |_| endpoint.count() > asked);
+    session.send(b"\x03");
+    session.wait_for("the prompt", |session| session.row() > row && session.at_prompt());
+    assert!(!session.raw().contains("credsh:"), "it was not the deadline that ended it: {}", session.text());
+    assert_eq!(session.key(), first, "the next command runs, and is not held up again");
+}
+
+fn a_program_that_is_gone_is_one_line(shell: Other) {
+    let endpoint = Endpoint::start(4);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let copy = sandbox.file("bin/credsh", "");
+    fs::copy(CREDSH, &copy).unwrap();
+    let mut session = shell.start_with(&shell.init("").replace("credsh init", "~/bin/credsh init"), &sandbox);
+    let first = session.key();
+    assert_eq!(first, "ASIATEST0001");
+    fs::remove_file(&copy).unwrap();
+    let seen = idle_past_expiry(&mut session, "echo ran");
+    assert_eq!(seen, format!("credsh: cannot run {}\nran", copy.display()));
+    assert_eq!(session.key(), first);
+}
+
+fn refresh_switches_and_clear_forgets(shell: Other) {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    profile(&sandbox, PROFILE);
+    let mut session = shell.start(&sandbox);
+    assert_eq!(session.key(), "ASIATEST0001");
+    let said = session.run("credsh refresh --profile p");
+    assert!(said.starts_with("credsh: renewed: profile:p "), "{said}");
+    prompt(&mut session, "[profile:p ...");
+    assert_eq!((session.key(), session.var("CREDSH_SOURCE")), ("ASIAPROFILE".into(), "profile:p".into()));
+    // Everything else is the program's, in this shell's surroundings: output, status and all.
+    assert!(session.run("credsh status").contains("* profile:p "), "{}", session.text());
+    assert!(session.run("credsh refresh --help").contains("Usage: credsh refresh"), "{}", session.text());
+    let said = session.run("credsh refresh --profile none");
+    assert!(said.contains("profile none") && said.contains("hint: "), "{said}");
+    assert_eq!(session.key(), "ASIAPROFILE", "a refresh that failed changes nothing");
+
+    assert_eq!(session.run("credsh clear"), "credsh: cleared 1 lease");
+    prompt(&mut session, "$ ");
+    assert_eq!(session.mine(), "");
+    assert_eq!(endpoint.count(), 1, "nor does it come back by itself");
+    session.run("credsh refresh");
+    assert_eq!(session.key(), "ASIATEST0001");
+    prompt(&mut session, "[cloudshell ...");
+}
+
+/// What these shells, JSON and prompts have meanings for.
+const HOSTILE: &str = r#"-x'"\"\\$(touch ran)`touch ran`${HOME}{RED}%n*~#;|& ü’日本 \u0027 --"#;
+
+fn nothing_a_value_or_a_word_holds_is_lost_or_run(shell: Other) {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let json = serde_json::json!({
+        "Version": 1, "AccessKeyId": "ASIAHOSTILE", "SecretAccessKey": HOSTILE, "SessionToken": format!("--force{HOSTILE}"),
+        "Expiration": "2099-01-01T00:00:00Z",
+    });
+    profile(&sandbox, &json.to_string());
+    sandbox.file("dump", "printenv TEMPORARY_AWS_SECRET_ACCESS_KEY TEMPORARY_AWS_SESSION_TOKEN >~/seen\n");
+    let seen = |session: &mut Typed| {
+        session.run("sh ~/dump");
+        fs::read_to_string(sandbox.home().join("seen")).unwrap()
+    };
+    let mut session = shell.start(&sandbox);
+    // From what the program prints, and from the lease's file.
+    session.run("credsh refresh --profile p");
+    assert_eq!(seen(&mut session), format!("{HOSTILE}\n--force{HOSTILE}\n"));
+    let row = session.row();
+    let program = shell.program();
+    session.type_line(if shell == Other::Elvish { "elvish" } else { &program });
+    session.wait_for("the nested shell's prompt", |session| session.row() > row && session.at_prompt());
+    fs::remove_file(sandbox.home().join("seen")).unwrap();
+    assert_eq!(seen(&mut session), format!("{HOSTILE}\n--force{HOSTILE}\n"));
+    assert!(!session.raw().contains("touch ran"), "nor is it shown");
+
+    // And the words that `init` was given.
+    let words = ["init", shell.name(), "--no-auto", &format!("--profile={HOSTILE}")];
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let script = sandbox.credsh(&words).ok();
+    let mut session = shell.start_with(&script, &sandbox);
+    session.line("echo one");
+    session.run("credsh refresh --no-store --source container");
+    assert_eq!(session.key(), endpoint.key(), "{}", session.text());
+    assert!(!sandbox.home().join("ran").exists());
+}
+
+fn failure_shows_no_secret(shell: Other) {
+    let endpoint = Endpoint::start(4);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.start(&sandbox);
+    let first = session.key();
+    // An endpoint that echoes what it was asked with.
+    endpoint.answer(400, &format!("{{\"code\":\"Bad\",\"message\":\"token {TOKEN} is bad\"}}"));
+    let seen = idle_past_expiry(&mut session, "echo ran");
+    assert!(seen.contains("credsh: ") && seen.contains("is bad"), "{seen}");
+    let seen = session.run("credsh refresh --force");
+    assert!(seen.contains("is bad"), "{seen}");
+    for command in ["credsh status", "credsh prompt", "credsh clear"] {
+        session.run(command);
+    }
+    let raw = session.raw();
+    assert!(raw.contains(&first), "the control: an access key id is no secret");
+    for secret in [TOKEN, "test-secret", "test-token"] {
+        assert!(!raw.contains(secret), "{secret} in {raw}");
+    }
+}
+
+fn nested_shell_goes_on_with_the_lease(shell: Other) {
+    // Another lease than the one that init would choose here, or a nested shell could find it without inheriting it.
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    profile(&sandbox, PROFILE);
+    let mut session = shell.start(&sandbox);
+    session.run("credsh refresh --profile p");
+    let (lease, requests) = (session.var("CREDSH_LEASE"), endpoint.count());
+    let row = session.row();
+    session.type_line(&shell.program());
+    session.wait_for("the nested shell's prompt", |session| session.row() > row && session.at_prompt());
+    // From its first prompt on.
+    prompt(&mut session, "[profile:p ...");
+    assert_eq!((session.key(), session.var("CREDSH_LEASE")), ("ASIAPROFILE".into(), lease));
+    assert_eq!(endpoint.count(), requests);
+    let said = session.run("credsh refresh --force");
+    assert!(said.contains("profile:p "), "and it can renew it: {said}");
+}
+
+fn without_a_store_it_is_renewed_all_the_same(shell: Other) {
+    let endpoint = Endpoint::start(6);
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "20");
+    let mut session = shell.start_with(&shell.init("--no-store"), &sandbox);
+    assert_eq!(session.key(), "ASIATEST0001");
+    thread::sleep(Duration::from_secs(7));
+    assert_eq!(session.key(), "ASIATEST0002", "from what `init` was told");
+    let mut session = shell.start_with(&shell.init("--no-auto"), &sandbox);
+    assert_eq!(session.key(), "");
+    session.run("credsh refresh --no-store --source container");
+    let first = session.key();
+    assert!(first.starts_with("ASIATEST"), "{first}");
+    thread::sleep(Duration::from_secs(7));
+    let second = session.key();
+    assert!(second.starts_with("ASIATEST") && second != first, "from what `refresh` was told: {second}");
+    assert_eq!(sandbox.stored(), ["clock"]);
+}
+
+fn a_lease_cleared_elsewhere_is_told_and_dropped(shell: Other) {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    // A lease that the shell was not started for: once it is gone nothing is left that could be repeated.
+    let json = PROFILE.replace("2099-01-01T00:00:00Z", "%s");
+    let process = sandbox.file("process", &format!("printf '{json}' $(date -u -d '+6 sec' +%Y-%m-%dT%H:%M:%SZ)\n"));
+    sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = sh {}\n", process.display()));
+    let mut session = shell.start_with(&shell.init("--no-auto"), &sandbox);
+    session.run("credsh refresh --profile p");
+    assert_eq!(session.key(), "ASIAPROFILE");
+    // From outside: no shell can be told.
+    sandbox.credsh(&["clear", "--all"]).ok();
+    thread::sleep(Duration::from_secs(7));
+    session.run("echo ran");
+    assert!(session.text().contains("credsh: this shell's lease was cleared; run `credsh refresh` again"));
+    assert_eq!(session.mine(), "");
+    prompt(&mut session, "$ ");
+}
+
+fn what_somebody_else_could_have_put_there_is_not_taken(shell: Other) {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.start(&sandbox);
+    assert_eq!(session.key(), "ASIATEST0001");
+    let id = session.var("CREDSH_LEASE");
+    let file = sandbox.store().join(format!("{id}.words"));
+    let nested = |sandbox: &Sandbox| shell.start_with(&shell.init("--no-auto"), sandbox).key();
+    let inheriting =
+        Sandbox::new().with("CREDSH_LEASE", &id).with("XDG_RUNTIME_DIR", sandbox.run_dir().to_str().unwrap());
+    assert_eq!(nested(&inheriting), "ASIATEST0001", "the control");
+    let elsewhere = sandbox.home().join("words");
+    fs::rename(&file, &elsewhere).unwrap();
+    symlink(&elsewhere, &file).unwrap();
+    assert_eq!(nested(&inheriting), "", "a link");
+    fs::remove_file(&file).unwrap();
+    fs::rename(&elsewhere, &file).unwrap();
+    // elvish has no word for whose a file is, and who may write to it.
+    if shell != Other::Elvish {
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
+        assert_eq!(nested(&inheriting), "", "a file that others may write");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let text = fs::read_to_string(&file).unwrap();
+    // Not a function of ours, no array, no JSON, and a time that is none.
+    for broken in [
+        text.replace("__credsh_adopt", "__credsh_exit"),
+        "\"__credsh_adopt\"".into(),
+        "[\"__credsh_adopt\", ".into(),
+        text.replace("\"600", "\"x600").replace("\"1", "\"a[$(touch ran)]1"),
+    ] {
+        fs::write(&file, &broken).unwrap();
+        assert_eq!(nested(&inheriting), "", "{broken}");
+    }
+    let mut session = shell.start_with(&shell.init("--no-auto"), &inheriting);
+    prompt(&mut session, "$ ");
+    assert_eq!(session.run("echo ran"), "ran", "and nothing is said of it: {}", session.text());
+}
+
+fn standard_names(shell: Other) {
+    let sandbox = Sandbox::new().with("AWS_PROFILE", "p").with("AWS_SECURITY_TOKEN", "old");
+    profile(&sandbox, PROFILE);
+    let mut session = shell.start_with(&shell.init("--prefix ''"), &sandbox);
+    session.run("credsh refresh");
+    assert_eq!(session.var("AWS_ACCESS_KEY_ID"), "ASIAPROFILE", "{}", session.text());
+    assert_eq!(session.run("sh -c 'printenv AWS_PROFILE AWS_SECURITY_TOKEN || :'"), "");
+    // What it handed out is no source, once the store has lost it; the profile still is.
+    for command in ["credsh refresh", "credsh export --prefix X"] {
+        fs::remove_dir_all(sandbox.store()).unwrap();
+        session.run(command);
+        assert!(session.run("credsh status").contains("profile:p"), "{}", session.text());
+    }
+    assert_eq!(session.var("CREDSH_SOURCE"), "profile:p");
+    session.run("credsh clear");
+    assert_eq!((session.var("AWS_PROFILE"), session.var("AWS_ACCESS_KEY_ID")), ("p".into(), String::new()));
+}
+
+fn outside_cloudshell_says_and_does_nothing(shell: Other) {
+    let sandbox = Sandbox::new();
+    let mut session = shell.start(&sandbox);
+    session.enter();
+    assert_eq!(session.text().lines().map(str::trim_end).collect::<Vec<_>>(), ["$", "$"]);
+    assert_eq!(session.mine(), "");
+    prompt(&mut session, "$ ");
+    assert_eq!(sandbox.stored(), ["clock"]);
+}
+
+fn where_nobody_types_it_does_nothing(shell: Other) {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let script = sandbox.file("hook", &sandbox.credsh(&["init", shell.name()]).ok());
+    let script = script.to_str().unwrap();
+    let text = match shell {
+        Other::Nu => format!("source {script}\nsh ~/mine\ncredsh status"),
+        // Where there is no editor to hook into, its variables do not even compile.
+        Other::Elvish => "sh ~/mine; credsh status".into(),
+        Other::Xonsh => format!("execx(open({script:?}).read())\nsh ~/mine\ncredsh status"),
+    };
+    sandbox.file("mine", "env | grep -E '^(TEMPORARY_AWS|CREDSH)' || :\n");
+    sandbox.file(shell.rc_file(), &shell.init(""));
+    let run = Run::of(sandbox.command(shell.program()).args(["-c", &text]).output().unwrap());
+    assert_eq!(run.stderr.lines().next(), Some("credsh: no lease is held"), "{run:?}");
+    assert_eq!(run.ok(), "");
+    assert_eq!(endpoint.count(), 0);
+}
+
+fn left_right_or_off(shell: Other) {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    for (args, shown) in [("", true), ("--prompt right", false), ("--prompt off", false)] {
+        let mut session = shell.start_with(&shell.init(args), &sandbox);
+        session.enter();
+        session.key();
+        let segment = "[cloudshell 9m]";
+        prompt(&mut session, if shown { "[cloudshell 9m] $ " } else { "$ " });
+        let row = session.row();
+        if shown {
+            let color = session.screen().cell(row.try_into().unwrap(), 1).unwrap().fgcolor();
+            assert_eq!(color, vt100::Color::Idx(2), "green while it is fresh");
+        }
+        if args == "--prompt right" {
+            session.wait_for("the segment at the right", |session| session.rows()[row].trim_end().ends_with(segment));
+            assert!(session.rows()[row].trim_end().len() >= 195, "at the right edge");
+        } else {
+            assert_eq!(session.rows()[row].matches(segment).count(), usize::from(shown), "{args}");
+        }
+        assert_eq!(session.var("CREDSH_PROMPT"), "cloudshell 9m");
+    }
+}
+
+fn the_last_status_is_the_users(shell: Other) {
+    // elvish has exceptions instead of a status.
+    let Some(status) = shell.pick(Some("$env.LAST_EXIT_CODE"), None, Some("echo $LAST_RETURN_CODE")) else { return };
+    let endpoint = Endpoint::start(4);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.start(&sandbox);
+    let first = session.key();
+    thread::sleep(Duration::from_secs(5));
+    session.run("sh -c 'exit 7'");
+    assert_eq!(session.run(status), "7", "the check at the prompt has run programs in between");
+    assert_ne!(session.key(), first, "the control");
+    session.run("sh -c 'exit 7'");
+    thread::sleep(Duration::from_secs(5));
+    assert_eq!(session.run(status), "7", "and so has the one before this command");
+    session.run("credsh refresh --profile none");
+    assert_eq!(session.run(status), "1", "the program's own");
+}
+
+fn sourced_twice_is_installed_once(shell: Other) {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    // nu reads a file once however often; so two of them.
+    let twice = match shell {
+        Other::Nu => format!("{0}\n{1}", shell.init(""), shell.init("").replace("credsh.nu", "again.nu")),
+        _ => format!("{0}\n{0}", shell.init("")),
+    };
+    let mut session = shell.start_with(&twice, &sandbox);
+    assert_eq!(session.key(), "ASIATEST0001");
+    prompt(&mut session, "[cloudshell 9m] $ ");
+    let count = shell.pick(
+        "$env.config.hooks | select pre_prompt pre_execution | values | each { length } | to nuon",
+        "echo (count $edit:before-readline) (count $edit:after-readline)",
+        "echo @(len(events.on_pre_prompt_format)) @(len(events.on_precommand))",
+    );
+    let elsewhere = Sandbox::new();
+    let bare = shell.start_with("", &elsewhere).run(count);
+    let numbers = |text: &str| -> Vec<u32> {
+        text.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect()
+    };
+    let one_more: Vec<u32> = numbers(&bare).iter().map(|number| number + 1).collect();
+    assert_eq!(numbers(&session.run(count)), one_more, "{bare}");
+    // At the prompt too, with other words.
+    if shell != Other::Nu {
+        session.run(&shell.init("--prefix OTHER_"));
+        session.run("credsh refresh");
+        assert_eq!(session.var("OTHER_AWS_ACCESS_KEY_ID"), "ASIATEST0001");
+        prompt(&mut session, "[cloudshell 9m] $ ");
+        assert_eq!(numbers(&session.run(count)), one_more);
+    }
+}
+
+fn doctor_sees_the_checks(shell: Other) {
+    let sandbox = Sandbox::new();
+    let mut session = shell.start(&sandbox);
+    let said = session.run("credsh doctor");
+    assert!(said.contains(&format!("hook: {} prompt preexec", shell.name())), "{said}");
+    session.run(shell.pick(
+        "$env.config.hooks.pre_execution = []",
+        "set edit:after-readline = []",
+        "[events.on_precommand.discard(f) for f in list(events.on_precommand)] and None",
+    ));
+    let said = session.run("credsh doctor");
+    assert!(
+        said.contains("WRONG the check before a command is gone") && !said.contains("the check at the prompt"),
+        "{said}"
+    );
+}
+
+fn off_takes_it_out(shell: Other) {
+    let endpoint = Endpoint::start(4);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.start(&sandbox);
+    session.key();
+    prompt(&mut session, "[cloudshell ...");
+    assert_eq!(session.run("credsh_off"), "");
+    prompt(&mut session, "$ ");
+    assert_eq!(session.mine(), "");
+    let asked = endpoint.count();
+    thread::sleep(Duration::from_secs(5));
+    session.enter();
+    assert_eq!(session.mine(), "", "and it does not come back");
+    prompt(&mut session, "$ ");
+    assert_eq!(endpoint.count(), asked);
+    let said = session.run("credsh doctor");
+    assert!(said.contains("the hook is not installed in this shell"), "`credsh` is the program again: {said}");
+    let left = match shell {
+        Other::Nu => {
+            "($env | columns | append ($env.config.hooks.pre_prompt | each { view source $in }) | str join) =~ '__credsh'"
+        }
+        Other::Elvish => "== 0 (count [$@edit:before-readline $@edit:after-readline])",
+        Other::Xonsh => "'credsh' in str([*aliases, $PROMPT, *$PROMPT_FIELDS, *dir(__xonsh__)])",
+    };
+    let expected = shell.pick("false", "▶ $true", "False");
+    assert_eq!(session.run(left), expected, "{}", session.text());
+}
+
+/// What ends what was opened, outside of strings and comments.
+fn unbalanced(script: &str) -> Option<String> {
+    let mut open = Vec::new();
+    for (number, line) in script.lines().enumerate() {
+        let mut quote = None;
+        let mut chars = line.chars().peekable();
+        while let Some(c) = chars.next() {
+            match (quote, c) {
+                (None, '#') => break,
+                (None | Some('"'), '`') => drop(chars.next()),
+                (Some(q), c) if c == q => quote = None,
+                (None, '\'' | '"') => quote = Some(c),
+                (None, '(' | '{' | '[') => open.push(c),
+                (None, ')' | '}' | ']') => {
+                    let wanted = open.pop();
+                    let fits = [('(', ')'), ('{', '}'), ('[', ']')].iter().any(|&(a, b)| wanted == Some(a) && b == c);
+                    if !fits {
+                        return Some(format!("line {}: {c} after {wanted:?}", number + 1));
+                    }
+                }
+                _ => {}
+            }
+        }
+        if let Some(quote) = quote {
+            return Some(format!("line {}: no end of {quote}", number + 1));
+        }
+    }
+    open.pop().map(|c| format!("no end of {c}"))
+}
+
+#[test]
+fn powershells_script_is_whole_and_its_words_are_quoted() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let script = sandbox.credsh(&["init", "pwsh", "--no-auto", "--profile", "it's $(x) ’ `n"]).ok();
+    assert!(script.contains(" '--profile=it''s $(x) ’’ `n'\n"), "{script}");
+    assert_eq!(unbalanced(&script), None);
+    for (from, to) in [("{\n", "\n"), ("')", ")"), ("]", "")] {
+        assert!(unbalanced(&script.replacen(from, to, 1)).is_some(), "the control: without {from:?}");
+    }
+    // Every function that is called is one that is there, or PowerShell's own.
+    let own: Vec<&str> =
+        script.lines().filter_map(|line| line.strip_prefix("function ")?.split(['(', ' ']).next()).collect();
+    let verbs = [
+        "Clear-Held",
+        "Get-Now",
+        "Set-Env",
+        "Invoke-",
+        "Restore-Profile",
+        "Import-Lease",
+        "Show-Left",
+        "Get-Checks",
+        "Start-Hook",
+    ];
+    let words = script.lines().filter(|line| !line.trim_start().starts_with('#')).flat_map(|line| {
+        line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
+            .filter(|word| verbs.iter().any(|verb| word.starts_with(verb)))
+    });
+    let missing: Vec<&str> = words.filter(|word| !own.contains(word)).collect();
+    assert!(own.len() > 15 && missing.is_empty(), "{missing:?} of {own:?}");
+}
