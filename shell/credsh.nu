@@ -108,9 +108,11 @@ def --env __credsh_before [] {
   }
 }
 
+# What is piped to a function is not the programs' in it, but its $in.
 def --wrapped __credsh_run [...words] {
+  let piped = $in
   __credsh_before
-  ^$env.__credsh.exe ...$words
+  if $piped == null { ^$env.__credsh.exe ...$words } else { $piped | ^$env.__credsh.exe ...$words }
 }
 
 def __credsh_program [...words: string] {
@@ -188,11 +190,15 @@ def --env __credsh_at [at: string, when: string] {
 
 # The program, but a refresh or clear changes this shell.
 def --wrapped --env credsh [...words] {
-  if "__credsh" not-in $env { return (^credsh ...$words) }
-  match ($words | get --optional 0) {
-    "refresh" | "clear" => { __credsh_command $words }
-    "doctor" => { with-env { CREDSH_HOOK: $"nu(__credsh_report)" } { __credsh_run ...$words } }
-    _ => { __credsh_run ...$words }
+  let piped = $in
+  if "__credsh" not-in $env {
+    if $piped == null { ^credsh ...$words } else { $piped | ^credsh ...$words }
+  } else {
+    match ($words | get --optional 0) {
+      "refresh" | "clear" => { __credsh_command $words }
+      "doctor" => { with-env { CREDSH_HOOK: $"nu(__credsh_report)" } { __credsh_run ...$words } }
+      _ => { $piped | __credsh_run ...$words }
+    }
   }
 }
 

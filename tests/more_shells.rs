@@ -15,12 +15,14 @@ use support::{CREDSH, Run, Sandbox};
 in_every_other_shell! {
     appears_by_itself
     changes_by_itself_before_expiry
+    while_one_renewal_is_under_way_no_other_is_started
     idle_past_expiry_and_the_very_next_command_sees_fresh_values
     endpoint_down_keeps_the_old_and_recovers_by_itself
     endpoint_hanging_stops_neither_prompt_nor_command
     ctrl_c_ends_the_wait
     a_program_that_is_gone_is_one_line
     refresh_switches_and_clear_forgets
+    everything_else_is_the_programs
     nothing_a_value_or_a_word_holds_is_lost_or_run
     failure_shows_no_secret
     nested_shell_goes_on_with_the_lease
@@ -100,13 +102,14 @@ fn appears_by_itself(shell: Other) {
 }
 
 fn changes_by_itself_before_expiry(shell: Other) {
-    let endpoint = Endpoint::start(16);
+    let endpoint = Endpoint::start(20);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
-    let mut session = shell.start(&sandbox);
+    let mut session = shell.start_with(&noting(shell, &sandbox), &sandbox);
     assert_eq!(session.key(), "ASIATEST0001");
-    // At eight seconds it is due: by prompts alone the source is asked, and its answer taken over.
+    let waited = noted(&sandbox, "--wait");
+    // At ten seconds it is due: by prompts alone the source is asked, and its answer taken over.
     let end = Instant::now() + Duration::from_secs(20);
-    while endpoint.count() < 2 || left(&mut session) <= 8 {
+    while endpoint.count() < 2 || left(&mut session) <= 10 {
         assert!(Instant::now() < end, "{}", session.text());
         thread::sleep(Duration::from_millis(200));
         session.enter();
@@ -114,6 +117,40 @@ fn changes_by_itself_before_expiry(shell: Other) {
     assert_eq!(session.var("TEMPORARY_AWS_SECRET_ACCESS_KEY"), "test-secret-2", "{}", session.text());
     assert!(!session.raw().contains("expired"), "the old one was valid until the new one was there");
     assert_eq!(endpoint.count(), 2, "and the source was asked once for it");
+    assert_eq!(noted(&sandbox, "--wait"), waited, "and no command waited for it");
+}
+
+/// A start-up line, for a program that notes down what it is run with.
+fn noting(shell: Other, sandbox: &Sandbox) -> String {
+    let text = format!("#!/bin/bash\necho \"$@\" >>~/calls\nexec -a \"$0\" {CREDSH} \"$@\"\n");
+    let program = sandbox.file("bin/credsh", &text);
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    shell.init("").replace("credsh init", "~/bin/credsh init")
+}
+
+/// How often it was run so.
+fn noted(sandbox: &Sandbox, with: &str) -> usize {
+    let calls = fs::read_to_string(sandbox.home().join("calls")).unwrap();
+    calls.lines().filter(|call| call.contains(with)).count()
+}
+
+fn while_one_renewal_is_under_way_no_other_is_started(shell: Other) {
+    let endpoint = Endpoint::start(40);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.start_with(&noting(shell, &sandbox), &sandbox);
+    assert_eq!(session.key(), "ASIATEST0001");
+    endpoint.behave(Behaviour::Hang(Duration::from_secs(60)));
+    let before = noted(&sandbox, "hook --shell");
+    session.until("the window", |session| {
+        session.enter();
+        noted(&sandbox, "hook --shell") > before
+    });
+    for _ in 0..20 {
+        session.enter();
+    }
+    // Five seconds after the first another may be.
+    let started = noted(&sandbox, "hook --shell") - before;
+    assert!(started < 10, "{started} for 20 prompts and as many commands");
 }
 
 fn idle_past_expiry_and_the_very_next_command_sees_fresh_values(shell: Other) {
@@ -216,6 +253,31 @@ fn refresh_switches_and_clear_forgets(shell: Other) {
     session.run("credsh refresh");
     assert_eq!(session.key(), "ASIATEST0001");
     prompt(&mut session, "[cloudshell ...");
+}
+
+fn everything_else_is_the_programs(shell: Other) {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.start(&sandbox);
+    session.key();
+    for (command, seen) in [
+        ("credsh exec -- sh -c 'test -t 0 && test -t 1 && test -t 2 && echo terminal'", "terminal"),
+        ("credsh exec -- printenv AWS_ACCESS_KEY_ID", "ASIATEST0001"),
+        ("credsh export --format json | grep -c ASIATEST0001", "1"),
+        ("echo piped | credsh exec -- cat", "piped"),
+        ("credsh exec -- sh -c 'echo \"$1\"' -- '-f  \"x\"'", "-f  \"x\""),
+        ("credsh prompt --nonsense", "credsh: unexpected argument '--nonsense' found"),
+    ] {
+        let out = session.run(command);
+        assert_eq!(out.lines().next(), Some(seen), "{command}: {out}");
+    }
+    // Ctrl-C is the command's.
+    let row = session.row();
+    session.type_line("credsh exec -- sh -c 'trap \"echo caught; exit\" INT; echo start; while :; do sleep 0.1; done'");
+    session.wait_for("the start", |session| session.rows()[row + 1].trim_end() == "start");
+    session.send(b"\x03");
+    session.wait_for("the prompt", |session| session.row() > row && session.at_prompt());
+    assert!(session.rows()[row + 1..].iter().any(|row| row.contains("caught")), "{}", session.text());
 }
 
 /// What these shells, JSON and prompts have meanings for.
