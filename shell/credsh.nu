@@ -132,10 +132,9 @@ def --env __credsh_wait [] {
 
 def __credsh_now [] { (date now | into int) // 1_000_000_000 }
 
-# Something is due, or the indicator's text has changed. $at: prompt or exec.
+# Something is due, or the indicator's text has changed. $at: prompt or exec. What ends in `complete` leaves the last status
+# alone.
 def --env __credsh_cold [at: string] {
-  # What the programs here end with is not the user's last status.
-  let last = $env.LAST_EXIT_CODE? | default 0
   if (__credsh_now) >= $env.__credsh.due {
     __credsh_load
     let now = __credsh_now
@@ -149,7 +148,6 @@ def --env __credsh_cold [at: string] {
     }
   }
   __credsh_draw
-  $env.LAST_EXIT_CODE = $last
 }
 
 # The indicator's text, and until when it holds: tick. The rule is prompt.rs's.

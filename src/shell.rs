@@ -299,6 +299,37 @@ mod tests {
         assert!(Shell::Fish.quote("a\u{9b}b").is_err(), "C1 controls are controls too");
         assert_eq!(Grammar::PowerShell.quote("it's \u{2019}").unwrap(), "'it''s \u{2019}\u{2019}'");
         assert!(Grammar::Cmd.quote("100%PATH%").is_err());
+        assert_eq!(Shell::Elvish.quote(r#"it's "\ so"#).unwrap(), r#"'it''s "\ so'"#);
+        for shell in [Shell::Nu, Shell::Xonsh] {
+            assert_eq!(shell.quote(r#"it's $(x) {y} "\ so"#).unwrap(), r#""it's $(x) {y} \"\\ so""#);
+            assert!(shell.quote("a\u{7f}b").is_err());
+        }
+    }
+
+    #[test]
+    fn a_call_is_code_or_json() {
+        let words = ["-x", "it's \"\\ $(y) ü’", ""];
+        for shell in Shell::value_variants() {
+            let line = shell.call("__credsh_repeat", &words).unwrap();
+            let Ok(json) = serde_json::from_str::<Vec<String>>(&line) else {
+                assert!(line.starts_with("__credsh_repeat '-x' '"), "{shell:?}: {line}");
+                continue;
+            };
+            assert_eq!(json, ["__credsh_repeat", words[0], words[1], words[2]], "{shell:?}");
+            assert_eq!(shell.lease_file(), "words");
+            assert!(shell.call("__credsh_repeat", &["a\nb"]).is_err());
+        }
+    }
+
+    #[test]
+    fn each_shell_has_its_kind_of_lease_file() {
+        for shell in Shell::value_variants() {
+            assert_eq!(
+                Shell::KINDS.iter().filter(|kind| kind.lease_file() == shell.lease_file()).count(),
+                1,
+                "{shell:?}"
+            );
+        }
     }
 
     #[test]

@@ -466,20 +466,27 @@ fn outside_cloudshell_says_and_does_nothing(shell: Other) {
 fn where_nobody_types_it_does_nothing(shell: Other) {
     let endpoint = Endpoint::start(600);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
+    sandbox.credsh(&["refresh"]).ok();
+    let lease = sandbox.stored().into_iter().find_map(|name| Some(name.strip_suffix(".words")?.to_owned())).unwrap();
+    let sandbox = Sandbox::in_cloudshell(&endpoint)
+        .with("CREDSH_LEASE", &lease)
+        .with("XDG_RUNTIME_DIR", sandbox.run_dir().to_str().unwrap());
     let script = sandbox.file("hook", &sandbox.credsh(&["init", shell.name()]).ok());
     let script = script.to_str().unwrap();
     let text = match shell {
-        Other::Nu => format!("source {script}\nsh ~/mine\ncredsh status"),
+        Other::Nu => format!("source {script}\nsh ~/mine\ncredsh prompt"),
         // Where there is no editor to hook into, its variables do not even compile.
-        Other::Elvish => "sh ~/mine; credsh status".into(),
-        Other::Xonsh => format!("execx(open({script:?}).read())\nsh ~/mine\ncredsh status"),
+        Other::Elvish => "sh ~/mine; credsh prompt".into(),
+        Other::Xonsh => format!("execx(open({script:?}).read())\nsh ~/mine\ncredsh prompt"),
     };
-    sandbox.file("mine", "env | grep -E '^(TEMPORARY_AWS|CREDSH)' || :\n");
-    sandbox.file(shell.rc_file(), &shell.init(""));
+    // An interactive one takes the lease over.
+    assert_eq!(shell.start(&sandbox).key(), "ASIATEST0001", "the control");
     let run = Run::of(sandbox.command(shell.program()).args(["-c", &text]).output().unwrap());
-    assert_eq!(run.stderr.lines().next(), Some("credsh: no lease is held"), "{run:?}");
-    assert_eq!(run.ok(), "");
-    assert_eq!(endpoint.count(), 0);
+    assert_eq!(run.stderr, "");
+    let out = run.ok();
+    let seen: Vec<&str> = out.lines().collect();
+    assert!(matches!(seen[..], [own, prompt] if own.ends_with(&lease) && prompt.starts_with("cloudshell ")), "{out}");
+    assert_eq!(endpoint.count(), 1);
 }
 
 fn left_right_or_off(shell: Other) {
