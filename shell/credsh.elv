@@ -12,13 +12,13 @@ use str
 
 # A time that does not come: eleven nines (time.rs, NEVER).
 var never = (num 99999999999)
-var exe prefix side store = '' '' '' ''
+var exe prefix side when store = '' '' '' '' ''
 var args = []
 var lease label key said = '' '' '' ''
 var aside = [&]
 var exp window must due = $never $never $never $never
 var tick asked base = (num 0) (num 0) (num 0)
-var text color = '' ''
+var text color until = '' '' ''
 var on = $false
 var place = $nil
 
@@ -35,7 +35,8 @@ fn now { if $has-uptime { + $base (uptime) } else { num (e:date +%s) } }
 # A variable; none if it is to be empty.
 fn put-env {|name value| if (eq $value '') { unset-env $name } else { set-env $name $value } }
 
-# The program's answer: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE.
+# The program's answer: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE
+# UNTIL ZONE.
 # Times are epoch seconds, and only ever digits.
 fn adopt {|id new-label new-key secret token expiration @rest|
   if (not (re:match '^([0-9]{1,11} ){4}' (str:join ' ' $rest)' ')) { return }
@@ -43,6 +44,11 @@ fn adopt {|id new-label new-key secret token expiration @rest|
   # What has been read before is no answer to what was asked since.
   if (not (== $due $rest[3])) { set asked = (num 0) }
   set exp window must due = (each $num~ $rest[..4])
+  # UNTIL is EXPIRES's time of day where TZ is ZONE's.
+  var zone = ''
+  if (has-env TZ) { set zone = '='$E:TZ }
+  set until = ''
+  if (eq $zone $rest[6]) { set until = $rest[5] }
   set tick = (num 0)
   set-env $prefix'AWS_ACCESS_KEY_ID' $key
   set-env $prefix'AWS_SECRET_ACCESS_KEY' $secret
@@ -141,7 +147,9 @@ fn draw {
   } elif (<= $left 0) {
     set time color = ' expired' red
   } else {
-    if (< $left 120) {
+    if (and (eq $when until) (not-eq $until '') (< $left 64800)) {
+      set time tick = ' until '$until $exp
+    } elif (< $left 120) {
       set time tick = ' '$left's' (+ $now 1)
     } elif (<= $left 5400) {
       set time = ' '(/ (- $left (% $left 60)) 60)'m'
@@ -183,12 +191,11 @@ fn cold {|at|
 
 fn paint { if (eq $text '') { return } elif (and (eq $E:NO_COLOR '') (not (has-value ['' dumb] $E:TERM))) { styled $text $color } else { put $text } }
 
-# The two checks. Nothing but the comparison while nothing is due.
-var start~ = $nop~
-fn prompt-check {|&__credsh=$nil|
-  if (not-eq $__credsh $nil) { start $@__credsh } elif (and $on (>= (now) $tick)) { cold prompt }
-}
-fn exec-check {|_ &__credsh=$nil| if (and $on (>= (now) $due)) { cold exec } }
+# The two checks. Nothing but the comparison while nothing is due. Told `off`, the first takes all of it out again: that is
+# how another evaluation of this, perhaps of another version, reaches into this one.
+var off~ = $nop~
+fn prompt-check {|&__credsh=''| if (eq $__credsh off) { off } elif (and $on (>= (now) $tick)) { cold prompt } }
+fn exec-check {|_ &__credsh=''| if (and $on (>= (now) $due)) { cold exec } }
 
 # A hook of credsh's, of this evaluation or another.
 fn ours {|hook| try { has-value $hook[opt-names] __credsh } catch _ { put $false } }
@@ -233,24 +240,24 @@ fn credsh_off {
   if (eq $edit:rprompt $right-prompt~) { set edit:rprompt = $inner }
   edit:add-var credsh~ (external $exe)
 }
+set off~ = $credsh_off~
 
-# EXE PREFIX SIDE STORE LEASE [SELECTOR...]: from `credsh init`.
-set start~ = {|new-exe new-prefix new-side new-store wanted @selectors|
-  set exe prefix side store = $new-exe $new-prefix $new-side $new-store
-  if (not $on) {
-    set on = $true
-    sync
-    set edit:before-readline = (conj $edit:before-readline $prompt-check~)
-    set edit:after-readline = (conj $edit:after-readline $exec-check~)
-    if (eq $side left) { set inner = $edit:prompt; set edit:prompt = $left-prompt~ }
-    if (eq $side right) { set inner = $edit:rprompt; set edit:rprompt = $right-prompt~ }
-    edit:add-var credsh~ $credsh~
-    edit:add-var credsh_off~ $credsh_off~
-  }
-  if (not-eq $label '') { return }
+# EXE PREFIX SIDE TIME STORE LEASE [SELECTOR...]: from `credsh init`.
+fn start {|new-exe new-prefix new-side new-when new-store wanted @selectors|
+  var inherited = $E:CREDSH_LEASE
+  # What was there before makes room; its lease is gone on with.
+  for hook $edit:before-readline { if (ours $hook) { $hook &__credsh=off } }
+  set exe prefix side when store on = $new-exe $new-prefix $new-side $new-when $new-store $true
+  sync
+  set edit:before-readline = (conj $edit:before-readline $prompt-check~)
+  set edit:after-readline = (conj $edit:after-readline $exec-check~)
+  if (eq $side left) { set inner = $edit:prompt; set edit:prompt = $left-prompt~ }
+  if (eq $side right) { set inner = $edit:rprompt; set edit:rprompt = $right-prompt~ }
+  edit:add-var credsh~ $credsh~
+  edit:add-var credsh_off~ $credsh_off~
   # A nested shell goes on with its parent's lease, if it is in this user's store (after su or sudo it is not).
-  if (re:match '^[0-9a-f]{16}$' $E:CREDSH_LEASE) {
-    set lease = $E:CREDSH_LEASE
+  if (re:match '^[0-9a-f]{16}$' $inherited) {
+    set lease = $inherited
     try { load } catch _ { nop }
   }
   if (not-eq $label '') { return }
@@ -259,7 +266,4 @@ set start~ = {|new-exe new-prefix new-side new-store wanted @selectors|
   if (not-eq $lease '') { set due must = (num 0) (num 0) }
 }
 
-# Evaluated again, it is the first one's hook that is told.
-var first = $prompt-check~
-for hook $edit:before-readline { if (ours $hook) { set first = $hook } }
-$first &__credsh=[@CREDSH@]
+start @CREDSH@

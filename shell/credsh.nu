@@ -10,7 +10,7 @@
 # A time that does not come: eleven nines (time.rs, NEVER).
 const __credsh_never = 99999999999
 const __credsh_nothing = {
-  lease: "", label: "", key: "", profile: "", default: "", said: "", text: ""
+  lease: "", label: "", key: "", profile: "", default: "", said: "", text: "", until: ""
   exp: $__credsh_never, window: $__credsh_never, must: $__credsh_never, due: $__credsh_never, tick: 0, asked: 0
 }
 
@@ -22,7 +22,8 @@ def --env __credsh_put [name: string, value: string] {
   if $value == "" { hide-env --ignore-errors $name } else { load-env { $name: $value } }
 }
 
-# The program's answer: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE.
+# The program's answer: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE
+# UNTIL ZONE.
 # Times are epoch seconds, and only ever digits.
 def --env __credsh_adopt [words: list<string>] {
   if not ($words | slice 6..9 | all {|time| $time =~ '^[0-9]{1,11}$' }) { return }
@@ -33,6 +34,8 @@ def --env __credsh_adopt [words: list<string>] {
   __credsh_keep {
     lease: $words.0, label: $words.1, key: $words.2, exp: ($words.6 | into int), window: ($words.7 | into int)
     must: ($words.8 | into int), due: $due, asked: $asked, tick: 0
+    # UNTIL is EXPIRES's time of day where TZ is ZONE's.
+    until: (if (if "TZ" in $env { $"=($env.TZ)" } else { "" }) == $words.12 { $words.11 } else { "" })
   }
   load-env { $"($p)AWS_ACCESS_KEY_ID": $words.2, $"($p)AWS_SECRET_ACCESS_KEY": $words.3, CREDSH_SOURCE: $words.1, CREDSH_LEASE: $words.0 }
   __credsh_put $"($p)AWS_SESSION_TOKEN" $words.4
@@ -164,7 +167,9 @@ def --env __credsh_draw [] {
   } else if $left <= 0 {
     { time: " expired", tick: $state.due, color: red }
   } else {
-    let shown = if $left < 120 {
+    let shown = if $state.time == until and $state.until != "" and $left < 64800 {
+      { time: $" until ($state.until)", tick: $state.exp }
+    } else if $left < 120 {
       { time: $" ($left)s", tick: ($now + 1) }
     } else if $left <= 5400 {
       { time: $" ($left // 60)m", tick: ($state.exp - $left // 60 * 60 + 1) }
@@ -216,7 +221,7 @@ def --env __credsh_command [words: list<string>] {
 }
 
 # Whether a hook or a prompt is one of those defined here.
-def __credsh_ours [hook: any] { ($hook | describe) == closure and (view source $hook) =~ '__credsh_' }
+def __credsh_ours [hook: any] { ($hook | describe) == closure and (view source $hook) =~ '__credsh' }
 
 # Takes all of it out of the shell again, but for the functions, of which nu forgets none: without the state they do nothing.
 def --env credsh_off [] {
@@ -231,33 +236,32 @@ def --env credsh_off [] {
   hide-env __credsh
 }
 
-# EXE PREFIX SIDE STORE LEASE [SELECTOR...]: from `credsh init`.
+# EXE PREFIX SIDE TIME STORE LEASE [SELECTOR...]: from `credsh init`.
 def --env __credsh_start [words: list<string>] {
-  let fields = { exe: $words.0, prefix: $words.1, side: $words.2, store: $words.3, args: ($words | skip 5) }
-  if "__credsh" in $env {
-    __credsh_keep $fields
-  } else {
-    $env.__credsh = ($__credsh_nothing | merge $fields | merge { place: "", inner: "" })
-    $env.config.hooks.pre_prompt = ($env.config.hooks.pre_prompt? | default [] | append {|| __credsh_at prompt tick })
-    $env.config.hooks.pre_execution = ($env.config.hooks.pre_execution? | default [] | append {|| __credsh_at exec due })
-    if $words.2 != off {
-      let name = if $words.2 == right { "PROMPT_COMMAND_RIGHT" } else { "PROMPT_COMMAND" }
-      let inner = $env | get --optional $name | default ""
-      __credsh_keep { place: $name, inner: $inner }
-      let text = if ($inner | describe) == closure { $inner } else { {|| $inner } }
-      load-env { $name: (if $words.2 == right { {|| [(do $text) $env.__credsh?.text?] | where $it not-in ["" null] | str join " " } } else { {|| $"($env.__credsh?.text?)(do $text)" } }) }
-    }
+  let inherited = $env.CREDSH_LEASE? | default ""
+  # What was there before, perhaps of another version, makes room; its lease is gone on with.
+  credsh_off
+  $env.__credsh = ($__credsh_nothing | merge {
+    exe: $words.0, prefix: $words.1, side: $words.2, time: $words.3, store: $words.4, args: ($words | skip 6), place: "", inner: ""
+  })
+  $env.config.hooks.pre_prompt = ($env.config.hooks.pre_prompt? | default [] | append {|| __credsh_at prompt tick })
+  $env.config.hooks.pre_execution = ($env.config.hooks.pre_execution? | default [] | append {|| __credsh_at exec due })
+  if $words.2 != off {
+    let name = if $words.2 == right { "PROMPT_COMMAND_RIGHT" } else { "PROMPT_COMMAND" }
+    let inner = $env | get --optional $name | default ""
+    __credsh_keep { place: $name, inner: $inner }
+    let text = if ($inner | describe) == closure { $inner } else { {|| $inner } }
+    load-env { $name: (if $words.2 == right { {|| [(do $text) $env.__credsh?.text?] | where $it not-in ["" null] | str join " " } } else { {|| $"($env.__credsh?.text?)(do $text)" } }) }
   }
-  if $env.__credsh.label != "" { return }
   # A nested shell goes on with its parent's lease, if it is in this user's store (after su or sudo it is not).
-  if ($env.CREDSH_LEASE? | default "") =~ '^[0-9a-f]{16}$' {
-    __credsh_keep { lease: $env.CREDSH_LEASE }
+  if $inherited =~ '^[0-9a-f]{16}$' {
+    __credsh_keep { lease: $inherited }
     __credsh_load
   }
   if $env.__credsh.label != "" { return }
-  __credsh_keep { lease: $words.4 }
+  __credsh_keep { lease: $words.5 }
   # Nothing held and something wanted: due at once, and before the first command mandatory.
-  if $words.4 != "" { __credsh_keep { due: 0, must: 0 } }
+  if $words.5 != "" { __credsh_keep { due: 0, must: 0 } }
 }
 
 if $nu.is-interactive { __credsh_start [@CREDSH@] }

@@ -16,7 +16,7 @@ $PSNativeCommandUseErrorActionPreference = $false
 $script:never = 99999999999
 
 function Clear-Held {
-    $script:lease = $script:label = $script:key = $script:said = $script:text = ''
+    $script:lease = $script:label = $script:key = $script:said = $script:text = $script:until = ''
     $script:aside = @{}
     $script:exp = $script:window = $script:must = $script:due = $script:never
     $script:tick = $script:asked = 0
@@ -29,7 +29,8 @@ function Set-Env([string]$name, [string]$value) {
     if ($value -eq '') { Remove-Item -LiteralPath "Env:$name" -ErrorAction Ignore } else { Set-Item -LiteralPath "Env:$name" -Value $value }
 }
 
-# The program's answer: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE.
+# The program's answer: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE
+# UNTIL ZONE.
 # Times are epoch seconds, and only ever digits.
 function Invoke-Adopt([string[]]$words) {
     foreach ($time in $words[6..9]) { if ($time -notmatch '\A[0-9]{1,11}\z') { return } }
@@ -38,6 +39,9 @@ function Invoke-Adopt([string[]]$words) {
     if ([long]$words[9] -ne $script:due) { $script:asked = 0 }
     $script:exp, $script:window, $script:must, $script:due = $words[6..9] | ForEach-Object { [long]$_ }
     $script:tick = 0
+    # UNTIL is EXPIRES's time of day where TZ is ZONE's.
+    $zone = if (Test-Path -LiteralPath Env:TZ) { "=$Env:TZ" } else { '' }
+    $script:until = if ($zone -ceq $words[12]) { $words[11] } else { '' }
     Set-Env "$($script:prefix)AWS_ACCESS_KEY_ID" $words[2]
     Set-Env "$($script:prefix)AWS_SECRET_ACCESS_KEY" $words[3]
     Set-Env "$($script:prefix)AWS_SESSION_TOKEN" $words[4]
@@ -85,7 +89,7 @@ function Invoke-Answer([string]$answer) {
     foreach ($line in $answer.Trim().Split("`n")) {
         $words = [System.Text.Json.JsonSerializer]::Deserialize($line, [string[]], [System.Text.Json.JsonSerializerOptions]::new())
         switch ($words[0]) {
-            '__credsh_adopt' { Invoke-Adopt $words[1..11] }
+            '__credsh_adopt' { Invoke-Adopt $words[1..13] }
             '__credsh_defer' { Invoke-Defer $words[1] }
             # What is not stored is asked for again in the same words.
             '__credsh_repeat' { $script:words = @($words | Select-Object -Skip 1) }
@@ -177,7 +181,10 @@ function Show-Left {
         $time = ' expired'
         $color = 31
     } else {
-        if ($left -lt 120) {
+        if ($script:when -eq 'until' -and $script:until -ne '' -and $left -lt 64800) {
+            $time = " until $($script:until)"
+            $next = $script:exp
+        } elseif ($left -lt 120) {
             $time = " ${left}s"
             $next = $now + 1
         } elseif ($left -le 5400) {
@@ -243,12 +250,12 @@ function credsh_off {
     Remove-Module credsh
 }
 
-# EXE PREFIX SIDE STORE LEASE [SELECTOR...]: from `credsh init`. There is no right prompt: `right` is as `left`.
-function Start-Hook([string]$exe, [string]$prefix, [string]$side, [string]$store, [string]$wanted) {
+# EXE PREFIX SIDE TIME STORE LEASE [SELECTOR...]: from `credsh init`. There is no right prompt: `right` is as `left`.
+function Start-Hook([string]$exe, [string]$prefix, [string]$side, [string]$when, [string]$store, [string]$wanted) {
     $inherited = "$Env:CREDSH_LEASE"
     # Evaluated again: the one that is there makes room, and its lease is taken over.
     foreach ($old in @(Get-Module credsh)) { & $old { credsh_off } }
-    $script:exe, $script:prefix, $script:side, $script:store = $exe, $prefix, $side, $store
+    $script:exe, $script:prefix, $script:side, $script:when, $script:store = $exe, $prefix, $side, $when, $store
     Clear-Held
     $script:words = @($args)
     $script:theirPrompt = $function:prompt

@@ -6,7 +6,7 @@
 
 
 def __credsh_start(*words):
-    """EXE PREFIX SIDE STORE LEASE [SELECTOR...]: from `credsh init`."""
+    """EXE PREFIX SIDE TIME STORE LEASE [SELECTOR...]: from `credsh init`."""
     import json
     import os
     import re
@@ -46,12 +46,12 @@ def __credsh_start(*words):
             self.hold_nothing()
 
         def hold_nothing(self):
-            self.lease = self.label = self.key = self.said = self.text = ""
+            self.lease = self.label = self.key = self.said = self.text = self.until = ""
             self.aside = {}
             self.exp = self.window = self.must = self.due = never
             self.tick = self.asked = 0
 
-        def adopt(self, lease, label, key, secret, token, expiration, exp, window, must, due, message):
+        def adopt(self, lease, label, key, secret, token, expiration, exp, window, must, due, message, until, zone, *_):
             """The program's answer. Times are epoch seconds, and only ever digits."""
             if not all(re.fullmatch("[0-9]{1,11}", time) for time in (exp, window, must, due)):
                 return
@@ -61,6 +61,8 @@ def __credsh_start(*words):
                 self.asked = 0
             self.exp, self.window, self.must, self.due = int(exp), int(window), int(must), int(due)
             self.tick = 0
+            # `until` is the time of day of `exp` where TZ is the zone's.
+            self.until = until if zone == (f"={env['TZ']}" if "TZ" in env else "") else ""
             for name, value in zip(keys, (key, secret, token, expiration)):
                 put(self.prefix + name, value)
             put("CREDSH_SOURCE", label)
@@ -176,7 +178,9 @@ def __credsh_start(*words):
             elif left <= 0:
                 shown, color = " expired", "RED"
             else:
-                if left < 120:
+                if self.when == "until" and self.until and left < 64800:
+                    shown, tick = f" until {self.until}", self.exp
+                elif left < 120:
                     shown, tick = f" {left}s", now + 1
                 elif left <= 5400:
                     shown, tick = f" {left // 60}m", self.exp - left // 60 * 60 + 1
@@ -250,24 +254,24 @@ def __credsh_start(*words):
                 del XSH.aliases[name]
             delattr(XSH, "__credsh")
 
-    hook = getattr(XSH, "__credsh", None)
-    if not hook:
-        hook = Hook()
-        setattr(XSH, "__credsh", hook)
-        events.on_pre_prompt_format(hook.at_prompt)
-        events.on_precommand(hook.at_command)
-        env["PROMPT_FIELDS"]["credsh"] = hook.field
-        XSH.aliases["credsh"] = XSH.aliases.return_command(lambda args: hook.alias(args))
-        XSH.aliases["__credsh_command"] = XSH.aliases.unthreadable(
-            lambda args, stdin=None, stdout=None, stderr=None: hook.command(args, stdin, stdout, stderr)
-        )
-        XSH.aliases["credsh_off"] = XSH.aliases.unthreadable(lambda args: hook.off(args))
-    hook.exe, hook.prefix, hook.side, hook.store, wanted, *args = words
-    if hook.label:
-        return
+    inherited = env.get("CREDSH_LEASE") or ""
+    # What was there before, perhaps of another version, makes room; its lease is gone on with.
+    if hasattr(XSH, "__credsh"):
+        getattr(XSH, "__credsh").off([])
+    hook = Hook()
+    setattr(XSH, "__credsh", hook)
+    events.on_pre_prompt_format(hook.at_prompt)
+    events.on_precommand(hook.at_command)
+    env["PROMPT_FIELDS"]["credsh"] = hook.field
+    XSH.aliases["credsh"] = XSH.aliases.return_command(lambda args: hook.alias(args))
+    XSH.aliases["__credsh_command"] = XSH.aliases.unthreadable(
+        lambda args, stdin=None, stdout=None, stderr=None: hook.command(args, stdin, stdout, stderr)
+    )
+    XSH.aliases["credsh_off"] = XSH.aliases.unthreadable(lambda args: hook.off(args))
+    hook.exe, hook.prefix, hook.side, hook.when, hook.store, wanted, *args = words
     # A nested shell goes on with its parent's lease, if it is in this user's store (after su or sudo it is not).
-    if re.fullmatch("[0-9a-f]{16}", env.get("CREDSH_LEASE") or ""):
-        hook.lease = env["CREDSH_LEASE"]
+    if re.fullmatch("[0-9a-f]{16}", inherited):
+        hook.lease = inherited
         hook.load()
     if hook.label:
         return

@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::endpoint::{Behaviour, Endpoint, TOKEN};
+use support::endpoint::{Behaviour, Endpoint, Rotation, TOKEN};
 use support::others::{Other, Typed};
 use support::{CREDSH, Run, Sandbox};
 
@@ -33,6 +33,8 @@ in_every_other_shell! {
     outside_cloudshell_says_and_does_nothing
     where_nobody_types_it_does_nothing
     left_right_or_off
+    variable_and_command_say_the_same_of_every_life
+    never_another_time_zones_hour
     the_last_status_is_the_users
     sourced_twice_is_installed_once
     doctor_sees_the_checks
@@ -513,6 +515,49 @@ fn left_right_or_off(shell: Other) {
     }
 }
 
+/// As in `until.rs`: half an hour off everybody else's, and in nobody's zone files.
+const ZONE: &str = "TST-5:30";
+
+fn variable_and_command_say_the_same_of_every_life(shell: Other) {
+    for time in ["left", "until"] {
+        let endpoint = Endpoint::start(59);
+        endpoint.rotate(Rotation::Always);
+        let sandbox = Sandbox::in_cloudshell(&endpoint).with("TZ", ZONE);
+        let mut session = shell.start_with(&shell.init(&format!("--prompt off --prompt-time {time}")), &sandbox);
+        for (life, left) in [(59, "s"), (700, "11m"), (5395, "89m"), (5500, "1h"), (64000, "17h"), (90500, "25h")] {
+            endpoint.live(life);
+            // The variable holds for the moment the prompt came up, so a second may lie between the two: then again.
+            let same = (0..20).any(|_| {
+                session.run("credsh refresh --force");
+                let variable = session.var("CREDSH_PROMPT");
+                if time == "until" && life < 64800 {
+                    assert!(variable.starts_with("cloudshell until "), "{life}: {variable}");
+                } else {
+                    assert!(variable.ends_with(left), "{life}: {variable}");
+                }
+                variable == session.run(&format!("credsh prompt --time {time}"))
+            });
+            assert!(same, "{}", session.text());
+        }
+    }
+}
+
+fn never_another_time_zones_hour(shell: Other) {
+    let endpoint = Endpoint::start(599);
+    let mut sandbox = Sandbox::in_cloudshell(&endpoint).with("TZ", ZONE);
+    for (zone, seen) in
+        [(Some(ZONE), "[cloudshell until ..."), (Some("TST+5:30"), "[cloudshell 9m..."), (None, "[cloudshell 9m...")]
+    {
+        match zone {
+            Some(zone) => sandbox.set("TZ", zone),
+            None => sandbox.unset("TZ"),
+        }
+        let mut session = shell.start_with(&shell.init("--prompt-time until"), &sandbox);
+        assert_eq!(session.key(), "ASIATEST0001", "the same lease");
+        prompt(&mut session, seen);
+    }
+}
+
 fn the_last_status_is_the_users(shell: Other) {
     // elvish has exceptions instead of a status.
     let Some(status) = shell.pick(Some("$env.LAST_EXIT_CODE"), None, Some("echo $LAST_RETURN_CODE")) else { return };
@@ -557,7 +602,7 @@ fn sourced_twice_is_installed_once(shell: Other) {
     // At the prompt too, with other words.
     if shell != Other::Nu {
         session.run(&shell.init("--prefix OTHER_"));
-        session.run("credsh refresh");
+        assert_eq!(session.key(), "", "what the first words asked for is gone");
         assert_eq!(session.var("OTHER_AWS_ACCESS_KEY_ID"), "ASIATEST0001");
         prompt(&mut session, "[cloudshell 9m] $ ");
         assert_eq!(numbers(&session.run(count)), one_more);
@@ -584,7 +629,8 @@ fn doctor_sees_the_checks(shell: Other) {
 fn off_takes_it_out(shell: Other) {
     let endpoint = Endpoint::start(4);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
-    let mut session = shell.start(&sandbox);
+    let before = shell.pick("", "var plain = $edit:prompt\n", "");
+    let mut session = shell.start_with(&format!("{before}{}", shell.init("")), &sandbox);
     session.key();
     prompt(&mut session, "[cloudshell ...");
     assert_eq!(session.run("credsh_off"), "");
@@ -600,9 +646,9 @@ fn off_takes_it_out(shell: Other) {
     assert!(said.contains("the hook is not installed in this shell"), "`credsh` is the program again: {said}");
     let left = match shell {
         Other::Nu => {
-            "($env | columns | append ($env.config.hooks.pre_prompt | each { view source $in }) | str join) =~ '__credsh'"
+            "([$env.PROMPT_COMMAND ...$env.config.hooks.pre_prompt ...$env.config.hooks.pre_execution] | each { view source $in } | append ($env | columns) | str join) =~ '__credsh'"
         }
-        Other::Elvish => "== 0 (count [$@edit:before-readline $@edit:after-readline])",
+        Other::Elvish => "and (eq $edit:prompt $plain) (== 0 (count [$@edit:before-readline $@edit:after-readline]))",
         Other::Xonsh => "'credsh' in str([*aliases, $PROMPT, *$PROMPT_FIELDS, *dir(__xonsh__)])",
     };
     let expected = shell.pick("false", "▶ $true", "False");
