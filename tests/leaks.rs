@@ -116,7 +116,7 @@ fn on_disk(sandbox: &Sandbox) -> Vec<String> {
                     .map(|s| format!("{s} in {name}")),
             );
             let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-            let known = path.ends_with("credsh/clock") || ["json", "sh", "fish", "lock"].contains(&ending);
+            let known = path.ends_with("credsh/clock") || ["json", "sh", "fish", "words", "lock"].contains(&ending);
             if mode != 0o600 || !known {
                 found.push(format!("{name} has the mode {mode:o}"));
             }
@@ -165,12 +165,16 @@ fn leaks(sandbox: &Sandbox, program: &str, words: &[&str], may: May) -> (Run, Ve
 }
 
 /// Every command, and what it may do. `LEASE` is the stored lease's id.
-const COMMANDS: [(&str, May); 54] = [
+const COMMANDS: [(&str, May); 58] = [
     ("--help", May::Nothing),
     ("--version", May::Nothing),
     ("init bash", May::Nothing),
     ("init zsh", May::Nothing),
     ("init fish", May::Nothing),
+    ("init nu", May::Nothing),
+    ("init elvish", May::Nothing),
+    ("init xonsh", May::Nothing),
+    ("init powershell", May::Nothing),
     ("init bash --off", May::Nothing),
     ("init bash --no-store --profile user", May::Nothing),
     ("refresh", May::Nothing),
