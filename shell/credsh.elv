@@ -1,4 +1,4 @@
-# credsh: keeps temporary AWS credentials fresh in this shell. elvish 0.18 and later.
+# credsh: keeps temporary AWS credentials fresh in this shell. elvish (0.19).
 #
 # All policy is the program's; this only compares a clock with numbers the program computed. elvish has no clock: what the
 # kernel says of its uptime is read instead (Linux), at the prompt and before a command, and added to what `date` said at

@@ -1,4 +1,4 @@
-# credsh: keeps temporary AWS credentials fresh in this shell. nushell 0.108 and later.
+# credsh: keeps temporary AWS credentials fresh in this shell. nushell (0.115).
 #
 # All policy is the program's; this only compares nu's clock with numbers the program computed. While nothing is due that
 # is one comparison at the prompt and one before a command: no process, no file.

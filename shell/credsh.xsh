@@ -1,4 +1,4 @@
-# credsh: keeps temporary AWS credentials fresh in this shell. xonsh 0.20 and later; all of it is plain Python.
+# credsh: keeps temporary AWS credentials fresh in this shell. xonsh (0.25); all of it is plain Python.
 #
 # All policy is the program's; this only compares Python's clock with numbers the program computed. While nothing is due
 # that is one comparison at the prompt and one before a command: no process, no file.

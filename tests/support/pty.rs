@@ -370,7 +370,7 @@ impl Session {
     fn take(&mut self, bytes: &[u8]) {
         self.screen.process(bytes);
         self.raw.extend_from_slice(bytes);
-        // fish 4, nu and xonsh ask what terminal this is, and where its cursor is, and waits for the answers.
+        // fish 4, nu and xonsh ask what terminal this is, and where its cursor is, and wait for the answers.
         let text = String::from_utf8_lossy(bytes);
         if text.contains("\x1b[c") || text.contains("\x1b[0c") {
             self.send(b"\x1b[?62;c");
