@@ -125,7 +125,7 @@ fn run {|@words|
   e:env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u AWS_SESSION_TOKEN -u AWS_CREDENTIAL_EXPIRATION $@with $exe $@words
 }
 
-fn program {|@words| run hook --shell=elvish --lease=$lease $@words $@args < /dev/null }
+fn program {|@words| run hook --shell=elvish --lease=$lease --store=$store $@words $@args < /dev/null }
 
 # Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C. Hence the pause is set beforehand: or each
 # further command would be held up again.

@@ -120,7 +120,7 @@ def --wrapped __credsh_run [...words] {
 
 def __credsh_program [...words: string] {
   __credsh_before
-  let words = [$"--lease=($env.__credsh.lease)" ...$words ...$env.__credsh.args]
+  let words = [$"--lease=($env.__credsh.lease)" $"--store=($env.__credsh.store)" ...$words ...$env.__credsh.args]
   "" | ^$env.__credsh.exe hook --shell=nu ...$words | complete
 }
 

@@ -127,7 +127,7 @@ function Invoke-Program([string[]]$words) {
     }
 }
 
-function Invoke-Hook([string[]]$more = @()) { Invoke-Program (@('hook', '--shell=powershell', "--lease=$($script:lease)") + $more + $script:words) }
+function Invoke-Hook([string[]]$more = @()) { Invoke-Program (@('hook', '--shell=powershell', "--lease=$($script:lease)", "--store=$($script:store)") + $more + $script:words) }
 
 # Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C. That ends this function too, hence the
 # pause is set beforehand: or each further command would be held up again.

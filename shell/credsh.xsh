@@ -135,7 +135,8 @@ def __credsh_start(*words):
             return subprocess.run(words, env=self.surroundings(), **streams)
 
         def hook(self, *words, **streams):
-            return self.program("hook", "--shell=xonsh", f"--lease={self.lease}", *words, *self.args, **streams)
+            held = [f"--lease={self.lease}", f"--store={self.store}"]
+            return self.program("hook", "--shell=xonsh", *held, *words, *self.args, **streams)
 
         def wait(self, now):
             """Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C. Hence the pause is set

@@ -130,8 +130,8 @@ fn nothing_left(house: &House, shells: &mut [(usize, Session)], held: &[Vec<Stri
         let lease = session.var("CREDSH_LEASE");
         // Detached, so no shell's children: gone by themselves.
         session.until("the end of the renewals", |_| running(&format!("--lease={lease}")).is_empty());
-        assert_eq!(children(session.pid()), Vec::<String>::new(), "{:?}", session.shell);
-        assert_eq!(files(session.pid()), *held, "{:?}", session.shell);
+        assert_eq!(children(session.pid()), Vec::<String>::new(), "{:?}", session.shell());
+        assert_eq!(files(session.pid()), *held, "{:?}", session.shell());
         assert!(!session.raw().contains("credsh: "), "{}", session.text());
         wanted.extend(["fish", "json", "lock", "sh"].map(|ending| format!("{lease}.{ending}")));
     }

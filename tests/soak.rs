@@ -146,11 +146,11 @@ fn work(
 
 /// The shell's clock and what a program sees, in one command.
 fn look(index: usize, session: &mut Session) -> Seen {
-    let clock = session.shell.clock();
+    let clock = session.shell().clock();
     let text = session.run(&format!("{clock}; printenv TEMPORARY_AWS_CREDENTIAL_EXPIRATION"));
     let lines: Vec<&str> = text.lines().rev().take(2).collect();
-    let [expiration, clock] = lines[..] else { panic!("{:?}: {text}", session.shell) };
-    let clock = clock.parse().unwrap_or_else(|_| panic!("{:?}: no clock: {text}", session.shell));
+    let [expiration, clock] = lines[..] else { panic!("{:?}: {text}", session.shell()) };
+    let clock = clock.parse().unwrap_or_else(|_| panic!("{:?}: no clock: {text}", session.shell()));
     Seen { shell: index, clock, expiration: expiration.into(), text }
 }
 
@@ -249,7 +249,7 @@ fn last_words(endpoint: &Endpoint, sessions: Vec<(Session, Held)>) -> Vec<Sessio
         (session, warm)
     });
     for (session, warm) in sessions {
-        let (shell, pid, at_end) = (session.shell, session.pid(), held(&session));
+        let (shell, pid, at_end) = (session.shell(), session.pid(), held(&session));
         eprintln!(
             "soak: {shell:?} {pid}: {} KiB warm, {} KiB at the end, {} files",
             warm.resident,
@@ -275,7 +275,7 @@ fn each<T: Send>(items: Vec<T>, step: impl Fn(usize, T) -> T + Sync) -> Vec<T> {
 
 fn nothing_left(houses: &[Sandbox], sessions: &[Session]) {
     for session in sessions {
-        assert_eq!(children(session.pid()), Vec::<String>::new(), "{:?}", session.shell);
+        assert_eq!(children(session.pid()), Vec::<String>::new(), "{:?}", session.shell());
     }
     for sandbox in houses {
         let mut endings: Vec<String> =

@@ -215,6 +215,12 @@ impl Session {
         self.child.id()
     }
 
+    /// Which of the three it is.
+    pub fn shell(&self) -> Shell {
+        let all = [Shell::Bash, Shell::Zsh, Shell::Fish];
+        all.into_iter().find(|shell| shell.name() == self.name).expect("one of these")
+    }
+
     pub fn send(&mut self, bytes: &[u8]) {
         self.keyboard.write_all(bytes).unwrap();
     }
