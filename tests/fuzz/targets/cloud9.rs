@@ -31,7 +31,10 @@ fuzz_target!(|bytes: &[u8]| {
     // Its two lines are comments to the parser.
     let head = format!("{}.\n# {} #\n", String::from_utf8_lossy(WARNING), "0".repeat(64));
     assert!(config::is_cloud9_head(head.as_bytes()));
-    assert_eq!(self::keys(&format!("{head}{text}")), keys);
+    // The SDK merges two sections of one name in random order; Cloud9 writes one.
+    if text.lines().filter(|line| line.trim_start().starts_with('[') && line.contains("default")).count() < 2 {
+        assert_eq!(self::keys(&format!("{head}{text}")), keys);
+    }
     if !text.contains(PART) {
         self::keys(&format!("[default]\naws_secret_access_key = {SECRET}\n{text}"));
         self::keys(&format!("{text}\naws_secret_access_key = {SECRET}\n"));
