@@ -42,6 +42,8 @@ if [[ ! -x $venv/bin/moto_server || $(cat "$venv/wanted" 2>/dev/null) != "$wante
   echo "$wanted" >"$venv/wanted"
 fi
 
+# A connection that says nothing any more is given up after half a minute, not after npm's own five.
+export npm_config_fetch_timeout=30000 npm_config_fetch_retries=4
 # Not in Debian; the npm package holds the program itself.
 npm=target/npm
 nu=nushell@0.115.1
