@@ -81,15 +81,21 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
+/// White space within a line, to the SDK's parser.
+const BLANK: [char; 2] = [' ', '\t'];
+
 /// The name in `[profile NAME]` or `[default]`; `""` for a section of another kind, which ends a profile all the same.
 fn header(line: &str) -> Option<&str> {
     // Up to the last bracket that is not in a comment, as to the SDK.
     let inside = line.strip_prefix('[')?.split(['#', ';']).next()?;
-    let inside = inside.rsplit_once(']').map_or(inside, |(inside, _)| inside).trim();
-    let name = inside.strip_prefix("profile").filter(|rest| rest.starts_with([' ', '\t'])).map(str::trim);
-    // botocore takes the name in quotes for the same.
-    let name = name.map(|name| name.trim_matches(['"', '\'']));
-    Some(name.or((inside == "default").then_some("default")).unwrap_or(""))
+    let inside = inside.rsplit_once(']').map_or(inside, |(inside, _)| inside).trim_matches(BLANK);
+    // Blanks divide it; the SDK then takes other white space off both halves.
+    Some(match inside.split_once(BLANK) {
+        // botocore takes the name in quotes for the same.
+        Some((kind, name)) if kind.trim() == "profile" => name.trim().trim_matches(['"', '\'']),
+        None if inside.trim() == "default" => "default",
+        _ => "",
+    })
 }
 
 #[cfg(test)]
@@ -132,6 +138,14 @@ mod tests {
         assert!(section("[profile 'a']\n", "a").is_some() && section("[profile \"a\"]\n", "a").is_some());
         assert_eq!(section(text, "c"), None);
         assert_eq!(names(text), ["a", "b"]);
+    }
+
+    #[test]
+    fn white_space_of_a_header_is_the_sdks() {
+        assert_eq!(
+            names("[profile\u{c} b]\n[profile\u{c}b]\n[\tdefault\u{c}]\n[profile \u{c}c ]\n"),
+            ["b", "", "default", "c"]
+        );
     }
 
     #[test]
