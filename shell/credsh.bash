@@ -26,11 +26,13 @@ __credsh_never=99999999999
 __credsh_guarded='${__credsh_exe:+"__credsh_prompt"}'
 
 # Runs "$@" untraced: a trace (set -x, set -v) of what follows would show the secrets. A Ctrl-C ends this function too:
-# then the next prompt, which for that is not a fresh one, sets the trace as it was.
+# then the next prompt, which for that is not a fresh one, sets the trace as it was. One within another, as when a signal
+# comes, leaves all of that to the other.
 __credsh_untraced() {
-  { \builtin local opts="${__credsh_traced:-$-}" code=0; \builtin set +vx; } 2>/dev/null
-  if [[ $opts == *[vx]* ]]; then __credsh_traced=$opts __credsh_tick=0; fi
+  { \builtin local outer="${__credsh_quiet-}" __credsh_quiet=1 opts="${__credsh_traced:-$-}" code=0; \builtin set +vx; } 2>/dev/null
+  if [[ -z $outer && $opts == *[vx]* ]]; then __credsh_traced=$opts __credsh_tick=0; fi
   "$@" || code=$?
+  if [[ -n $outer ]]; then \builtin return "$code"; fi
   { __credsh_traced=''; [[ $opts != *v* ]] || \builtin set -v; [[ $opts != *x* ]] || \builtin set -x; \builtin return "$code"; } 2>/dev/null
 }
 
@@ -51,8 +53,7 @@ __credsh_adopt() {
     __credsh_profile=${AWS_PROFILE-${__credsh_profile-}} __credsh_default=${AWS_DEFAULT_PROFILE-${__credsh_default-}}
     \builtin unset -v AWS_SECURITY_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE
   fi
-  # UNTIL is EXPIRES's time of day where TZ is ZONE's.
-  if [[ ${13-} == "${TZ+=$TZ}" ]]; then __credsh_until=${12-}; else __credsh_until=''; fi
+  __credsh_until=${12-} __credsh_zone=${13-}
   __credsh_tick=0
   if [[ -n ${11} && ${11} != "${__credsh_said-}" ]]; then
     __credsh_said=${11}
@@ -151,7 +152,8 @@ __credsh_draw() {
     elif ((left <= 0)); then
       time=' expired' color=31
     else
-      if [[ $__credsh_time == until && -n ${__credsh_until-} ]] && ((left < 64800)); then
+      # UNTIL is EXPIRES's time of day where TZ is ZONE's.
+      if [[ $__credsh_time == until && -n $__credsh_until && $__credsh_zone == "${TZ+=$TZ}" ]] && ((left < 64800)); then
         time=" until $__credsh_until" tick=$__credsh_exp
       elif ((left < 120)); then
         time=" ${left}s" tick=$((now + 1))
@@ -184,7 +186,8 @@ __credsh_gate_last() {
 
 # The two checks. Nothing but the comparison while nothing is due; with stderr closed, or a trace (set -x) would show it at
 # every prompt. It shows the call all the same: a group in PROMPT_COMMAND itself would hide that, too, but tools join
-# that array's elements with blanks, and then it would be a syntax error.
+# that array's elements with blanks, and then it would be a syntax error. (A trap of the user's that comes just then has no
+# stderr either; the trace at each prompt is what people see.)
 __credsh_prompt() {
   { ((__credsh_clock < __credsh_tick && __credsh_clock >= __credsh_low)) && [[ ${PS1-} == *"$__credsh_mark"* ]]; } 2>&- || __credsh_untraced __credsh_cold prompt
 }
@@ -249,17 +252,19 @@ function credsh_off {
   for i in ${preexec_functions[@]+"${!preexec_functions[@]}"}; do
     if [[ ${preexec_functions[i]} == __credsh_preexec ]]; then \builtin unset -v "preexec_functions[$i]"; fi
   done
-  for i in ${PROMPT_COMMAND[@]+"${!PROMPT_COMMAND[@]}"}; do
-    if [[ ${PROMPT_COMMAND[i]} == __credsh_prompt || ${PROMPT_COMMAND[i]} == "$__credsh_guarded" ]]; then
-      if ((i == 0)); then first=1; fi
-      \builtin unset -v "PROMPT_COMMAND[$i]"
-    else
-      PROMPT_COMMAND[i]=${PROMPT_COMMAND[i]/$'\n'"$__credsh_guarded"/}
-      PROMPT_COMMAND[i]=${PROMPT_COMMAND[i]#"$__credsh_guarded"$'\n'}
-    fi
-  done
+  if [[ $__credsh_commands != others ]]; then # nor readonly
+    for i in ${PROMPT_COMMAND[@]+"${!PROMPT_COMMAND[@]}"}; do
+      if [[ ${PROMPT_COMMAND[i]} == __credsh_prompt || ${PROMPT_COMMAND[i]} == "$__credsh_guarded" ]]; then
+        if ((i == 0)); then first=1; fi
+        \builtin unset -v "PROMPT_COMMAND[$i]"
+      else
+        PROMPT_COMMAND[i]=${PROMPT_COMMAND[i]/$'\n'"$__credsh_guarded"/}
+        PROMPT_COMMAND[i]=${PROMPT_COMMAND[i]#"$__credsh_guarded"$'\n'}
+      fi
+    done
+  fi
   # Back to where it was before ours came first.
-  if [[ -n $first && -n ${PROMPT_COMMAND[*]+set} ]]; then PROMPT_COMMAND=("${PROMPT_COMMAND[@]}"); fi
+  if [[ -n $first && -n ${__credsh_shifted-} && -n ${PROMPT_COMMAND[*]+set} ]]; then PROMPT_COMMAND=("${PROMPT_COMMAND[@]}"); fi
   case $__credsh_commands in # an array only if it was one
     none) if [[ -z ${PROMPT_COMMAND[*]+set} ]]; then \builtin unset -v PROMPT_COMMAND; fi ;;
     string | exported) if [[ -n ${PROMPT_COMMAND[*]+set} ]] && ((${#PROMPT_COMMAND[@]} == 1)); then name=${PROMPT_COMMAND[0]-}; \builtin unset -v PROMPT_COMMAND; \builtin printf -v PROMPT_COMMAND %s "$name"; fi ;;
@@ -282,11 +287,15 @@ __credsh_survey() {
       if [[ $locked == *[[:space:]]"$line"[=[:space:]]* ]]; then locked+=" @$line "; fi
     done
   else
-    # Only what is set may be asked (set -u); what is not cannot be unset if it is readonly.
-    if [[ ${PS0+${PS0@a}} == *r* ]] || ! { [[ -n ${PS0+set} ]] || \builtin unset -v PS0 2>/dev/null; }; then locked+=' @PS0 '; fi
+    # Only what is set may be asked (set -u). What is declared and has no value is rare enough for a fork.
+    if [[ ${PS0+${PS0@a}} == *r* ]] || { [[ -z ${PS0+set} ]] && \builtin declare -p PS0 && ! (\builtin unset -v PS0); } >/dev/null 2>&1; then locked+=' @PS0 '; fi
     if [[ ${PS1+${PS1@a}} == *r* ]]; then locked+=' @PS1 '; fi
     commands=${PROMPT_COMMAND[*]+-${PROMPT_COMMAND[*]@a}}
-    if [[ $commands == *r* ]] || ! { [[ -n $commands ]] || \builtin unset -v PROMPT_COMMAND 2>/dev/null; }; then locked+=' @PROMPT_COMMAND '; fi
+    if [[ -z $commands ]] && \builtin declare -p PROMPT_COMMAND >/dev/null 2>&1; then
+      commands=-a
+      (\builtin unset -v PROMPT_COMMAND) 2>/dev/null || commands=-ar
+    fi
+    if [[ $commands == *r* ]]; then locked+=' @PROMPT_COMMAND '; fi
     case $commands in *a*) commands=array ;; *x*) commands=exported ;; ?*) commands=string ;; esac
   fi
   if (($1 < 404 || $1 >= 503)); then \builtin return 0; fi
@@ -305,7 +314,7 @@ __credsh_survey() {
 
 # Puts the checks where this bash has a place for them.
 __credsh_install() {
-  \builtin local version="$((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1]))" preexec='' locked='' commands='' urg=''
+  \builtin local version="$((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1]))" preexec='' locked='' commands='' urg='' i place=-1
   __credsh_survey "$version"
   # By version, never by "is it set": an inherited EPOCHSECONDS is a plain variable before 5.0. Below 4.2 SECONDS counts
   # from t0 by the wall clock, through a suspend too; people set it to 0 to time a command, and then t0 is taken anew.
@@ -365,9 +374,13 @@ __credsh_install() {
     if ((version >= 501)); then
       # With no indicator nothing needs to be last, and the variable shall be there before a tool reads it for the prompt it
       # makes: first, too.
-      if [[ $__credsh_side == off ]]; then PROMPT_COMMAND=("$__credsh_guarded" ${PROMPT_COMMAND[@]+"${PROMPT_COMMAND[@]}"}); fi
-      # Only what is set may be counted: set -u.
-      PROMPT_COMMAND[${PROMPT_COMMAND[@]+${#PROMPT_COMMAND[@]}} + 7]=__credsh_prompt
+      __credsh_shifted=
+      if [[ $__credsh_side == off ]]; then
+        if [[ -n ${PROMPT_COMMAND[0]+set} ]]; then __credsh_shifted=1 PROMPT_COMMAND=('' "${PROMPT_COMMAND[@]}"); fi
+        PROMPT_COMMAND[0]=$__credsh_guarded
+      fi
+      for i in ${PROMPT_COMMAND[@]+"${!PROMPT_COMMAND[@]}"}; do place=$i; done
+      PROMPT_COMMAND[place + 8]=__credsh_prompt
     else
       # One string: whoever follows in it wants the last status. Under set -e a failed one would end the shell.
       __credsh_prompt() {
@@ -381,22 +394,24 @@ __credsh_install() {
       PROMPT_COMMAND=${PROMPT_COMMAND:+$PROMPT_COMMAND$'\n'}$__credsh_guarded
     fi
   fi
-  if [[ $locked == *' @PS1 '* ]]; then __credsh_side=off; fi
+  __credsh_fixed=''
+  if [[ $locked == *' @PS1 '* ]]; then __credsh_fixed=1; fi
 }
 
 # EXE PREFIX SIDE TIME STORE LEASE [SELECTOR...]: from `credsh init`.
 __credsh_start() {
   \builtin local inherited="${CREDSH_LEASE-}"
-  __credsh_exe=$1 __credsh_prefix=$2 __credsh_side=$3 __credsh_time=$4 __credsh_store=$5 __credsh_tick=0 __credsh_low=0
+  __credsh_exe=$1 __credsh_prefix=$2 __credsh_side=$3 __credsh_time=$4 __credsh_store=$5 __credsh_tick=0
   # Where a dumb terminal has its cursor cannot be told.
   if [[ $__credsh_side == right && ${TERM-dumb} == dumb ]]; then __credsh_side=left; fi
   # An array, as no child inherits those: what a parent under `set -a` exports, functions too, is not in place here.
   if [[ ${__credsh_installed[1]-} != 1 ]]; then
     __credsh_installed=([1]=1) __credsh_traced='' __credsh_asked=0 __credsh_said='' __credsh_profile='' __credsh_default='' __credsh_text='' __credsh_color='' __credsh_reset=''
-    __credsh_lease='' __credsh_label='' __credsh_until='' __credsh_exp=$__credsh_never __credsh_window=$__credsh_never __credsh_must=$__credsh_never
+    __credsh_lease='' __credsh_label='' __credsh_until='' __credsh_zone='' __credsh_low=0 __credsh_exp=$__credsh_never __credsh_window=$__credsh_never __credsh_must=$__credsh_never
     __credsh_due=$__credsh_never __credsh_ps1='' __credsh_mark=''
     __credsh_install
   fi
+  if [[ -n $__credsh_fixed ]]; then __credsh_side=off; fi
   # shellcheck disable=SC2016
   case $__credsh_side in
     left) __credsh_mark='${__credsh_text-}' __credsh_ps1='\[${__credsh_color-}\]${__credsh_text-}\[${__credsh_reset-}\]' ;;

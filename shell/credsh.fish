@@ -36,11 +36,8 @@ function __credsh_adopt
     # What is adopted again while a renewal is under way is no reason to start another.
     test $argv[10] = $__credsh_due; or set -g __credsh_asked 0
     set -g __credsh_due $argv[10]
-    # UNTIL is EXPIRES's time of day where TZ is ZONE's.
-    set -l zone
-    set -q TZ; and set zone =$TZ
-    set -g __credsh_until
-    test "$zone" = "$argv[13]"; and set -g __credsh_until $argv[12]
+    set -g __credsh_until $argv[12]
+    set -g __credsh_zone $argv[13]
     set -g __credsh_low 0$argv[14]
     set -g __credsh_tick 0
     set -gx {$__credsh_prefix}AWS_ACCESS_KEY_ID $argv[3]
@@ -195,7 +192,10 @@ function __credsh_draw
         set time ' expired'
         set color red
     else
-        if test $__credsh_time = until -a -n "$__credsh_until" -a $left -lt 64800
+        # UNTIL is EXPIRES's time of day where TZ is ZONE's.
+        set -l zone
+        set -q TZ; and set zone =$TZ
+        if test $__credsh_time = until -a -n "$__credsh_until" -a "$__credsh_zone" = "$zone" -a $left -lt 64800
             set time " until $__credsh_until"
             set tick $__credsh_exp
         else if test $left -lt 120
@@ -341,10 +341,9 @@ function __credsh_start
     set -g __credsh_store $argv[5]
     set -g __credsh_clock $argv[5]/clock
     set -g __credsh_tick 0
-    set -g __credsh_low 0
     if not set -q __credsh_installed
         set -g __credsh_installed 1
-        for name in asked wraps
+        for name in asked low wraps
             set -g __credsh_$name 0
         end
         for name in lease label key profile default said

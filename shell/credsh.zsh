@@ -40,8 +40,7 @@ __credsh_adopt() {
     __credsh_profile=${AWS_PROFILE-$__credsh_profile} __credsh_default=${AWS_DEFAULT_PROFILE-$__credsh_default}
     builtin unset AWS_SECURITY_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE
   fi
-  # UNTIL is EXPIRES's time of day where TZ is ZONE's.
-  if [[ ${13-} == "${TZ+=$TZ}" ]]; then __credsh_until=${12-}; else __credsh_until=; fi
+  __credsh_until=${12-} __credsh_zone=${13-}
   __credsh_tick=0
   if [[ -n ${11} && ${11} != $__credsh_said ]]; then
     __credsh_said=${11}
@@ -139,7 +138,8 @@ __credsh_draw() {
     elif (( left <= 0 )); then
       time=' expired' state=3
     else
-      if [[ $__credsh_time == until && -n $__credsh_until ]] && (( left < 64800 )); then
+      # UNTIL is EXPIRES's time of day where TZ is ZONE's.
+      if [[ $__credsh_time == until && -n $__credsh_until && $__credsh_zone == "${TZ+=$TZ}" ]] && (( left < 64800 )); then
         time=" until $__credsh_until" tick=$__credsh_exp
       elif (( left < 120 )); then
         time=" ${left}s" tick=$((now + 1))
@@ -219,7 +219,7 @@ function credsh_off {
 # EXE PREFIX SIDE TIME STORE LEASE [SELECTOR...]: from `credsh init`.
 __credsh_start() {
   local inherited=${CREDSH_LEASE-}
-  typeset -g __credsh_exe=$1 __credsh_prefix=$2 __credsh_time=$4 __credsh_store=$5 __credsh_tick=0 __credsh_low=0 __credsh_place= __credsh_segment= __credsh_mark= __credsh_named=
+  typeset -g __credsh_exe=$1 __credsh_prefix=$2 __credsh_time=$4 __credsh_store=$5 __credsh_tick=0 __credsh_place= __credsh_segment= __credsh_mark= __credsh_named=
   if [[ $3 != off ]]; then
     local gap=' ' green='%F{green}' yellow='%F{yellow}' red='%F{red}' end='%f'
     [[ -n ${NO_COLOR-} || ${TERM-dumb} == dumb ]] && green= yellow= red= end=
@@ -232,8 +232,8 @@ __credsh_start() {
   # An array, as no child inherits those: what a parent under ALL_EXPORT exports is not in place here.
   if [[ ${(t)__credsh_installed-} != array* ]]; then
     __credsh_installed=(1)
-    typeset -g __credsh_said= __credsh_profile= __credsh_default= __credsh_lease= __credsh_label= __credsh_key= __credsh_until=
-    typeset -gi __credsh_asked=0 __credsh_low __credsh_tick __credsh_exp=__credsh_never __credsh_window=__credsh_never __credsh_must=__credsh_never __credsh_due=__credsh_never
+    typeset -g __credsh_said= __credsh_profile= __credsh_default= __credsh_lease= __credsh_label= __credsh_key= __credsh_until= __credsh_zone=
+    typeset -gi __credsh_asked=0 __credsh_low=0 __credsh_tick __credsh_exp=__credsh_never __credsh_window=__credsh_never __credsh_must=__credsh_never __credsh_due=__credsh_never
     typeset -ga precmd_functions preexec_functions
     precmd_functions+=(__credsh_precmd)
     preexec_functions+=(__credsh_preexec)

@@ -16,8 +16,8 @@
 #   busybox, yash  cannot be known
 #   dash           `.` drops what it is given, so a $1 is the caller's. Whether something was dropped is known if the source
 #                  command stands in the script or the -c text that is run, and not where it was typed at a prompt
-# Where it is not known (but in dash: and there is a $1), and where an argument was dropped, this refuses. In every shell
-# CREDSH_ROLE=ARN names a role, CREDSH_ROLE=none says that none is meant, and CREDSH_QUIET=1 is -q.
+# Where it is not known, this refuses; in all but dash only if there is a $1. So it does where an argument was dropped. In
+# every shell CREDSH_ROLE=ARN names a role, CREDSH_ROLE=none says that none is meant, and CREDSH_QUIET=1 is -q.
 # The program is $CREDSH_EXE, or the credsh that printed this, or credsh in PATH.
 
 # The one thing that is ever set in the caller's shell, and only if it traces: the trace would show the secrets. (A Ctrl-C
@@ -44,7 +44,7 @@ eval "false || $(
   elif [ -n "${ZSH_VERSION-}" ]; then
     hook=zsh given=word self=$(eval 'print -r -- "${(%):-%x}"')
     if [ -n "${ZSH_EVAL_CONTEXT-}" ] && [ "${ZSH_EVAL_CONTEXT#*file}" = "$ZSH_EVAL_CONTEXT" ]; then given=run; fi
-  elif [ -r "$0" ] && { read -r line; read -r line; } <"$0" && [ "${line#*credsh: publishes temporary}" != "$line" ]; then given=run
+  elif [ -f "$0" ] && [ -r "$0" ] && { read -r line; read -r line; } <"$0" && [ "${line#*credsh: publishes temporary}" != "$line" ]; then given=run
   elif [ -n "${KSH_VERSION-}${YASH_VERSION-}" ] || echo '[ "$1" = probe ]' | . /dev/stdin probe; then
     given=unknown
     case ${KSH_VERSION-} in
@@ -58,7 +58,7 @@ eval "false || $(
     # The text that is run is looked at, by builtins alone, as grep may not be there. Where the source command is not found,
     # as at a prompt, what it was given cannot be known.
     given=unseen ends=';&|<>)}#' blank=' 	'
-    look() {
+    __credsh_look() {
       while IFS= read -r line || [ -n "$line" ]; do
         while [ "${line#*publish_temporary_credentials.sh}" != "$line" ]; do
           before=${line%%publish_temporary_credentials.sh*} line=${line#*publish_temporary_credentials.sh}
@@ -75,7 +75,7 @@ eval "false || $(
       done
     }
     for file in "$0" "/proc/$$/cmdline"; do
-      if [ -f "$file" ] && [ -r "$file" ]; then look <"$file"; fi
+      if [ -f "$file" ] && [ -r "$file" ]; then __credsh_look <"$file"; fi
     done
   fi
   # Before it runs the source command, the shell has set $_ to its last word: an argument, or the file.

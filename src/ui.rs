@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 use std::path::Path;
 
 use rustix::process::Signal;
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
@@ -108,6 +108,9 @@ impl<'a> Unseen<'a> {
         let before = tcgetattr(tty)?;
         let mut quiet = before.clone();
         quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
+        // One key, however long it takes: these count without ICANON, and are whatever the last program left.
+        quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
+        quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
         // What was typed ahead is part of the answer.
         tcsetattr(tty, OptionalActions::Now, &quiet)?;
         Ok(Unseen { tty, before })
@@ -127,7 +130,9 @@ impl<'a> Unseen<'a> {
                 }
                 b'\x04' if line.is_empty() => return Err(ErrorKind::UnexpectedEof.into()),
                 b'\x08' | b'\x7f' => _ = line.pop(),
-                b'\x15' => line.clear(),
+                b'\x15' | b'\x17' => line.clear(),
+                // No code has any other.
+                ..=b'\x1f' => {}
                 typed => line.push(typed),
             }
         }

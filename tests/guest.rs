@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use support::Sandbox;
-use support::endpoint::Endpoint;
+use support::endpoint::{Behaviour, Endpoint};
 use support::pty::Shell;
 
 in_every_shell! {
@@ -17,6 +17,7 @@ in_every_shell! {
     trace_shows_no_secret
 }
 in_shells! { prompt_commands_of_all_kinds: bash Bash }
+in_shells! { a_signal_within_a_refresh_traces_nothing: bash Bash }
 in_shells! { command_substitutions_in_ps0: bash Bash }
 in_shells! { last_argument_survives: bash Bash, zsh Zsh }
 
@@ -261,4 +262,28 @@ fn command_substitutions_in_ps0(shell: Shell) {
             });
         }
     });
+}
+
+/// The signal that makes bash look before a command comes while a `credsh refresh` has the trace switched off: what looks
+/// then may not switch it on again.
+fn a_signal_within_a_refresh_traces_nothing(shell: Shell) {
+    let endpoint = Endpoint::start(8);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.rc().before("set -x").size(1500, 200).start(&sandbox);
+    let pid: i32 = session.run("echo $$").lines().find_map(|line| line.parse().ok()).unwrap();
+    session.key();
+    // Into the window, and no prompt that would renew.
+    thread::sleep(Duration::from_secs(5));
+    let asked = endpoint.count();
+    endpoint.behave(Behaviour::Slow(Duration::from_secs(2)));
+    let row = session.row();
+    session.type_line("credsh refresh --force");
+    // The first is the renewal in the background, for which the refresh waits.
+    session.until("its own request", |_| endpoint.count() > asked + 1);
+    let shell = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(shell, rustix::process::Signal::URG).unwrap();
+    session.wait_for("the prompt", |session| session.row() > row && session.at_prompt());
+    assert!(session.run("echo traced").contains("+ echo traced"), "the control: {}", session.text());
+    let raw = session.raw();
+    assert!(!raw.contains("test-secret") && !raw.contains("test-token"), "{raw}");
 }

@@ -102,6 +102,9 @@ fn off_leaves_the_shell_as_it_was(shell: Shell) {
             "PROMPT_COMMAND='true;'",
             "PROMPT_COMMAND=(true 'true 2')\nPS0='${nothing}'\ntrap 'echo bye' INT",
             "declare -x PROMPT_COMMAND=true",
+            "PROMPT_COMMAND=([8]='true 8')",
+            "PROMPT_COMMAND=()",
+            "readonly PROMPT_COMMAND='true'",
             "IFS=0123456789a",
         ],
         Shell::Zsh => &[
@@ -137,6 +140,17 @@ fn off_leaves_the_shell_as_it_was(shell: Shell) {
         let changed = difference(&before, &after);
         assert!(changed.is_empty(), "{rc}, {side}: {changed:#?}");
     }
+}
+
+/// The indicator has no place then, and goes without a word.
+#[test]
+fn a_readonly_prompt_is_left_alone_however_often() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = Shell::Bash.rc().before("readonly PS1").after(&Shell::Bash.init("")).start(&sandbox);
+    assert_eq!(session.key(), "ASIATEST0001");
+    session.enter();
+    assert!(!session.text().contains("readonly") && session.prompt() == "$ ", "{}", session.text());
 }
 
 /// Prints everything that a hook could leave behind.

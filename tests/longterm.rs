@@ -79,7 +79,9 @@ fn the_code_is_not_shown() {
     let sandbox = sandbox(&sts);
     let mut session = Shell::Bash.rc().unhooked().start(&sandbox);
     let before = session.run("stty -a");
-    for (keys, code) in [("80818\x7f\x7f182\r", "808182"), ("999\x15654321\r", "654321")] {
+    for (keys, code) in
+        [("80818\x7f\x7f182\r", "808182"), ("999\x15654321\r", "654321"), ("9\x17\x1a31\x0131\x0631\r", "313131")]
+    {
         session.type_line("credsh export --no-store --profile user >out; echo $?");
         session.wait_for("the question", |session| session.prompt() == QUESTION);
         let row = session.row();

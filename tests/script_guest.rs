@@ -3,11 +3,11 @@
 
 mod support;
 
-use support::Sandbox;
 use support::endpoint::Endpoint;
 use support::pty::Shell;
 use support::sourced::{every_sh, everywhere, script};
 use support::sts::Sts;
+use support::{Run, Sandbox};
 
 const ARN: &str = "arn:aws:iam::123456789012:role/deploy";
 
@@ -126,4 +126,30 @@ fn typed_in_a_shell_without_a_hook(shell: Shell) {
     assert!(seen.contains("\"SessionToken\": \"sts-token-1\""), "{seen}");
     assert_eq!(session.key(), "ASIASTS0001");
     assert_eq!(session.var("CREDSH_LEASE"), "", "nothing renews it here");
+}
+
+/// A script that is read from a pipe while it runs is nobody else's to read.
+#[test]
+fn a_caller_that_comes_through_a_pipe_loses_no_line() {
+    every_sh(|shell| {
+        let endpoint = Endpoint::start(600);
+        let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_ROLE", "none");
+        std::fs::copy(script(false), sandbox.home().join("publish_temporary_credentials.sh")).unwrap();
+        let count = "n=$((n+1))\n".repeat(1500);
+        sandbox.file("caller", &format!("n=0\n. ./publish_temporary_credentials.sh >/dev/null\n{count}echo $n\n"));
+        let line = format!("cat caller | {} /dev/stdin", shell.0.join(" "));
+        let out = Run::of(sandbox.command("sh").args(["-c", &line]).output().unwrap()).ok();
+        assert_eq!(out, "1500\n", "{shell:?}");
+    });
+}
+
+/// Aliases are replaced while the file is read, wherever a command or a function's name stands.
+#[test]
+fn an_alias_of_the_callers_is_not_in_the_way() {
+    every_sh(|shell| {
+        let endpoint = Endpoint::start(600);
+        let sandbox = Sandbox::in_cloudshell(&endpoint);
+        let text = "alias look='less -R' asked=x word=x\nSOURCE >/dev/null\necho $TEMPORARY_AWS_ACCESS_KEY_ID\n";
+        assert_eq!(shell.run(&sandbox, text).ok(), "ASIATEST0001\n", "{shell:?}");
+    });
 }

@@ -98,7 +98,11 @@ fn never_another_time_zones_hour(shell: Shell) {
         assert!(until(&session), "{zone:?}: {}", session.prompt());
     }
     sandbox.set("TZ", ZONE);
-    assert!(until(&start(&sandbox)));
+    let mut session = start(&sandbox);
+    assert!(until(&session));
+    // Its own, from the next drawing on.
+    session.run(shell.pick("export TZ=TST+5:30; __credsh_tick=0", "set -gx TZ TST+5:30; set -g __credsh_tick 0"));
+    assert_eq!(session.prompt(), "[cloudshell 9m] $ ");
     assert_eq!(endpoint.count(), 1, "the control: it was one lease all the time");
 }
 
