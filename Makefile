@@ -16,8 +16,8 @@ setup:
 
 # The lint first, as it is quick; then every test, against the program as it is built for debugging.
 test: setup lint
-	@# More threads than cores, as most tests wait for a shell or for credentials to age.
-	cargo test --locked -- --test-threads 6
+	@# More threads than cores, as most tests wait for a shell or for credentials to age. All of them, whatever fails first.
+	cargo test --locked --no-fail-fast -- --test-threads 6
 
 lint: setup
 	cargo fmt --check && cargo fmt --check --manifest-path tests/fuzz/Cargo.toml

@@ -133,7 +133,7 @@ fn nothing_left(house: &House, shells: &mut [(usize, Session)], held: &[Vec<Stri
         assert_eq!(children(session.pid()), Vec::<String>::new(), "{:?}", session.shell());
         assert_eq!(files(session.pid()), *held, "{:?}", session.shell());
         assert!(!session.raw().contains("credsh: "), "{}", session.text());
-        wanted.extend(["fish", "json", "lock", "sh"].map(|ending| format!("{lease}.{ending}")));
+        wanted.extend(["fish", "json", "lock", "sh", "words"].map(|ending| format!("{lease}.{ending}")));
     }
     assert_eq!(house.sandbox.stored(), wanted.into_iter().collect::<Vec<_>>());
 }
