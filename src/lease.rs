@@ -101,9 +101,7 @@ impl Lease {
         if self.expires > answer.asked && answer.credentials.expiration.is_some_and(no_later) {
             let moved = self.skew() - answer.skew();
             let moved = if moved.abs() <= SKEW_NOISE { 0 } else { moved };
-            let (expires, received) = ((self.expires + moved).clamp(0, NEVER), self.received + moved);
-            let lease =
-                Lease { expires, received, asked: answer.asked, failures: 0, note: None, hopeless: false, ..self };
+            let lease = Lease { asked: answer.asked, failures: 0, note: None, hopeless: false, ..self.moved(moved) };
             return Lease { due: answer.asked + lease.pause(answer.asked, random), ..lease };
         }
         let mut issued = self.issued;
@@ -116,14 +114,16 @@ impl Lease {
     /// Takes a failure: the credentials stay, the next attempt moves. Where the clock was set back, so does the end, by as
     /// much as is known of that: what is left would else be more than there ever was.
     #[must_use]
-    pub fn failed(mut self, now: Epoch, random: f64, note: String, hopeless: bool) -> Lease {
+    pub fn failed(self, now: Epoch, random: f64, note: String, hopeless: bool) -> Lease {
         let failures = self.failures.saturating_add(1);
-        if now < self.earliest() && self.expires != NEVER {
-            let moved = now - self.asked;
-            (self.expires, self.received) = ((self.expires + moved).clamp(0, NEVER), self.received + moved);
-        }
-        let lease = Lease { failures, asked: now, note: Some(note), hopeless, ..self };
+        let set_back = if now < self.earliest() && self.expires != NEVER { now - self.asked } else { 0 };
+        let lease = Lease { failures, asked: now, note: Some(note), hopeless, ..self.moved(set_back) };
         Lease { due: now + lease.pause(now, random), ..lease }
+    }
+
+    /// The same life by a clock that shows `by` seconds more.
+    fn moved(self, by: Epoch) -> Lease {
+        Lease { expires: (self.expires + by).clamp(0, NEVER), received: self.received + by, ..self }
     }
 
     /// How long to leave the source alone: max(1 s, min(60 s, R/4)) with 20 % jitter. Once nothing remains
