@@ -6,8 +6,13 @@ FUZZ := target/tools/cargo-fuzz-0.13.2
 # How long each target is fuzzed.
 unexport SECONDS
 SECONDS ?= 600
+# Of Debian. Whose shells `make shells` tests with: forky's, or bullseye's.
+SUITE ?= forky
+# What is of a shell, and of its version: no more, as each is run again.
+SHELL_TESTS := background fault_shells forms gone guest hooks inherited injection install manners neighbours prompt prompt_tools quiet \
+  script script_arguments script_guest shadows standard_names switch until
 
-.PHONY: all test lint fuzz deny audit setup soak bench install clean
+.PHONY: all test lint fuzz deny audit setup shells soak bench install clean
 all:
 	cargo rustc --profile dist --locked --bin credsh -- -C target-feature=+crt-static
 
@@ -23,7 +28,7 @@ test: setup lint
 lint: setup
 	cargo fmt --check && cargo fmt --check --manifest-path tests/fuzz/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
-	shellcheck shell/credsh.bash tests/setup.sh tests/fuzz/run.sh .ci/run
+	shellcheck shell/credsh.bash tests/setup.sh tests/shells.sh tests/fuzz/run.sh .ci/run
 	shellcheck -s sh shell/publish_temporary_credentials.sh
 	bash -n shell/credsh.bash && zsh -n shell/credsh.zsh && fish -n shell/credsh.fish
 	@# nu reports, and succeeds; elvish knows `edit:` only where somebody types; xonsh's is Python, once the words are in it.
@@ -32,6 +37,13 @@ lint: setup
 	sed 's/@CREDSH@//' shell/credsh.xsh | python3 -c 'import sys; compile(sys.stdin.read(), "shell/credsh.xsh", "exec")'
 	for sh in bash zsh dash ksh93 mksh 'busybox ash' yash; do $$sh -n shell/publish_temporary_credentials.sh || exit 1; done
 	fish -n shell/publish_temporary_credentials.fish
+
+# The same with other shells than this system's: from testing Debian bash 5.3, zsh 5.9.2, fish 4 and ble.sh, or from what
+# was (SUITE=bullseye) bash 5.1 and zsh 5.8. Not a part of `make test`, as those of testing are others every month; CI does it.
+shells: setup
+	@# ble.sh is forky's in any case.
+	tests/shells.sh forky && tests/shells.sh $(SUITE)
+	PATH="$$PWD/target/shells/$(SUITE)/bin:$$PATH" cargo test --locked --no-fail-fast $(SHELL_TESTS:%=--test %) -- --test-threads 6 --include-ignored
 
 # Looks for inputs that break what tests/fuzz asserts. Not a part of `make test`: its dependencies are built once more, with
 # the fuzzer's eyes in them, which is two minutes of processor time. CI does it, for seconds.

@@ -265,6 +265,8 @@ function credsh_off {
   fi
   # Back to where it was before ours came first.
   if [[ -n $first && -n ${__credsh_shifted-} && -n ${PROMPT_COMMAND[*]+set} ]]; then PROMPT_COMMAND=("${PROMPT_COMMAND[@]}"); fi
+  # ble.sh has a copy back in place after each command, and takes no notice of an array that has become anything else.
+  if [[ -n ${BLE_ATTACHED-} ]]; then __credsh_commands=array; fi
   case $__credsh_commands in # an array only if it was one
     none) if [[ -z ${PROMPT_COMMAND[*]+set} ]]; then \builtin unset -v PROMPT_COMMAND; fi ;;
     string | exported) if [[ -n ${PROMPT_COMMAND[*]+set} ]] && ((${#PROMPT_COMMAND[@]} == 1)); then name=${PROMPT_COMMAND[0]-}; \builtin unset -v PROMPT_COMMAND; \builtin printf -v PROMPT_COMMAND %s "$name"; fi ;;

@@ -126,8 +126,9 @@ fn settings(shell: Shell) -> Vec<&'static str> {
             "alias local=false export=false printf=false unset=false builtin=false print=false",
             "alias -g '>=x'; setopt no_prompt_subst no_prompt_percent prompt_percent",
         ],
-        // fish's own `alias` uses printf, so that comes last.
-        Shell::Fish => vec!["set -gx IFS 0", "alias export false; alias local false; alias printf false"],
+        // No builtin is among them: fish 4 reads no key where it has no printf at its start (tests/shadows.rs has them
+        // after it).
+        Shell::Fish => vec!["set -gx IFS 0", "alias export false; alias local false"],
     }
 }
 
@@ -213,7 +214,7 @@ fn trace_shows_no_secret(shell: Shell) {
                 let endpoint = Endpoint::start(6);
                 let sandbox = Sandbox::in_cloudshell(&endpoint);
                 // The trace of the evaluation alone is hundreds of lines.
-                let mut session = shell.rc().before(trace).size(1500, 200).start(&sandbox);
+                let mut session = shell.rc().before(trace).size(6000, 200).start(&sandbox);
                 session.run("credsh refresh --force");
                 thread::sleep(Duration::from_secs(2));
                 // Through fresh, due and adopting prompts, until there has been a renewal in the background.
@@ -269,7 +270,7 @@ fn command_substitutions_in_ps0(shell: Shell) {
 fn a_signal_within_a_refresh_traces_nothing(shell: Shell) {
     let endpoint = Endpoint::start(8);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
-    let mut session = shell.rc().before("set -x").size(1500, 200).start(&sandbox);
+    let mut session = shell.rc().before("set -x").size(6000, 200).start(&sandbox);
     let pid: i32 = session.run("echo $$").lines().find_map(|line| line.parse().ok()).unwrap();
     session.key();
     // Into the window, and no prompt that would renew.

@@ -84,9 +84,36 @@ fn tools(shell: Shell) -> Vec<Tool> {
     tools
 }
 
+/// A line editor for bash, which is in the place of its own and calls what others have put into PROMPT_COMMAND and PS0.
+fn ble_sh() -> Tool {
+    let ble = installed("shells/forky/root/usr/share/blesh/ble.sh");
+    Tool {
+        name: "ble.sh",
+        // What it makes up by itself would be on the lines that are looked at.
+        load: format!(
+            "source {}\nbleopt complete_auto_complete= exec_errexit_mark= exec_elapsed_mark= prompt_eol_mark=",
+            ble.display()
+        ),
+        work: "true",
+        shows: "echo ${BLE_ATTACHED:-no}".into(),
+        expected: "1",
+    }
+}
+
 fn each_works_beside_us(shell: Shell) {
+    beside_in_every_order(shell, tools(shell));
+}
+
+/// Not in every Debian; `make shells` brings it.
+#[test]
+#[ignore = "make shells"]
+fn ble_sh_works_beside_us() {
+    beside_in_every_order(Shell::Bash, vec![ble_sh()]);
+}
+
+fn beside_in_every_order(shell: Shell, tools: Vec<Tool>) {
     thread::scope(|scope| {
-        for tool in tools(shell) {
+        for tool in tools {
             let tool = std::sync::Arc::new(tool);
             for order in ["theirs first", "ours first", "ours typed later"] {
                 let tool = std::sync::Arc::clone(&tool);
@@ -101,7 +128,11 @@ fn beside(shell: Shell, tool: &Tool, order: &str) {
     let case = format!("{name}, {order}");
     let endpoint = Endpoint::start(4);
     endpoint.rotate(Rotation::Always);
-    let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "20").with("DIRENV_LOG_FORMAT", "");
+    let sandbox = Sandbox::in_cloudshell(&endpoint)
+        .with("CREDSH_WAIT", "20")
+        .with("DIRENV_LOG_FORMAT", "")
+        .with("USER", "somebody")
+        .with("LANG", "C.UTF-8");
     sandbox.file("work/.envrc", "export FROM_DIRENV=yes\n");
     sandbox.file(".config/atuin/config.toml", "update_check = false\nauto_sync = false\n");
     support::Run::of(sandbox.command("direnv").args(["allow", "work"]).output().unwrap()).ok();
@@ -136,6 +167,7 @@ fn beside(shell: Shell, tool: &Tool, order: &str) {
     works(&mut session, tool, &case);
     assert_eq!(session.key(), "", "{case}");
     assert!(!session.prompt().contains("cloudshell"), "{case}: {}", session.prompt());
+    assert!(!session.text().contains("__credsh"), "{case}: {}", session.text());
 }
 
 #[track_caller]

@@ -160,8 +160,10 @@ impl Rc {
         let hook = self.hook.map_or(String::new(), |args| self.shell.init(&args));
         let text = format!("{}{}\n{hook}\n{}\n", self.shell.plain(), self.before, self.after);
         sandbox.file(self.shell.rc_file(), &text);
-        // Or fish's first start goes through all manual pages, in the background.
-        sandbox.file(".local/share/fish/generated_completions/none", "");
+        // Or fish's first start goes through all manual pages, in the background: where fish 3 looks, and fish 4.
+        for directory in [".local/share", ".cache"] {
+            sandbox.file(&format!("{directory}/fish/generated_completions/none"), "");
+        }
         let mut words = wrapper.to_vec();
         words.extend(match self.shell {
             Shell::Bash => &["bash", "--noprofile", "-i"][..],

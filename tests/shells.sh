@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Installs the bash, zsh and fish of another Debian suite into target/shells/SUITE, beside the system's own and out of their
+# way; whoever has target/shells/SUITE/bin first in PATH has those. For `make shells`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+suite=${1:?the suite of Debian to take them from}
+dir=$PWD/target/shells/$suite
+[[ ! -f $dir/complete ]] || exit 0
+packages=(bash zsh zsh-common fish fish-common libc6 libtinfo6 libncursesw6 libpcre2-32-0 libpcre2-8-0 libgcc-s1 libstdc++6 libcap2)
+# No older suite has it.
+[[ $suite != @(forky|sid) ]] || packages+=(ble.sh)
+
+as_root=()
+((EUID == 0)) || as_root=(sudo)
+command -v patchelf >/dev/null ||
+  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get -o Acquire::Retries=3 install -y -qq --no-install-recommends patchelf >/dev/null
+
+# From where this system has its own packages, by lists of their own: apt's choices for the system stay as they are.
+# shellcheck disable=SC2016 # apt's own
+site=$(apt-get indextargets --format '$(SITE) $(RELEASE)' 'Identifier: Packages' | sed -n '/-security$/!{s/ .*//p;q}')
+[[ -n $site ]] || { echo "shells: this system has no packages of Debian's" >&2; exit 1; }
+rm -rf "$dir"
+mkdir -p "$dir"/{apt/lists/partial,apt/cache,apt/parts,debs,root,bin}
+echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $site $suite main" >"$dir/apt/sources.list"
+apt=(apt-get -qq -o Acquire::Retries=3 -o APT::Sandbox::User=root -o Dir::State="$dir/apt" -o Dir::State::status=/dev/null
+  -o Dir::Cache="$dir/apt/cache" -o Dir::Etc::sourcelist="$dir/apt/sources.list" -o Dir::Etc::sourceparts="$dir/apt/parts")
+"${apt[@]}" update
+(cd "$dir/debs" && "${apt[@]}" download "${packages[@]}")
+for deb in "$dir"/debs/*.deb; do dpkg-deb -x "$deb" "$dir/root"; done
+rm -r "$dir"/{apt,debs}
+
+# Each with the C library it was built for, and nothing else so: what a shell starts is this system's.
+root=$dir/root
+loader=$(find "$root" -name 'ld-linux*.so.*' -print -quit)
+libraries=$(find "$root" -name '*.so.*' -printf '%h\n' | sort -u | paste -sd:)
+for shell in bash zsh fish; do
+  program=$(find "$root" -path "*/bin/$shell" -type f)
+  patchelf --force-rpath --set-interpreter "$loader" --set-rpath "$libraries" "$program"
+  ln -s "$program" "$dir/bin/$shell"
+done
+# fish looks for its functions beside itself, if there is an etc/, too.
+ln -s ../etc "$root/usr/etc"
+# zsh looks for its modules and functions where it was told to at its birth: it sees its own there, and no one else does.
+rm "$dir/bin/zsh"
+cat >"$dir/bin/zsh" <<ZSH
+#!/bin/sh
+exec unshare --mount --propagation private sh -c '
+  mount --bind $root/usr/lib/*-linux-gnu/zsh /usr/lib/*-linux-gnu/zsh && mount --bind $root/usr/share/zsh /usr/share/zsh && exec "\$0" "\$@"
+' $(find "$root" -path '*/bin/zsh' -type f) "\$@"
+ZSH
+chmod 755 "$dir/bin/zsh"
+for shell in bash zsh fish; do
+  echo "shells: $("$dir/bin/$shell" --version | head -n 1)"
+done
+touch "$dir/complete"
