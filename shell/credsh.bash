@@ -173,8 +173,22 @@ __credsh_draw() {
   fi
   # PS1 names the variables instead of holding the text: it may be copied, saved and put back (virtualenv does)
   # without the segment growing stale or growing twice. Whoever assigns PS1 outright is followed at the next prompt.
-  if [[ ${PS1-} != *"$__credsh_mark"* ]] && \builtin shopt -q promptvars; then PS1=$__credsh_ps1${PS1-}; fi
+  if [[ ${PS1-} != *"$__credsh_mark"* ]] && \builtin shopt -q promptvars; then
+    PS1=$__credsh_ps1${PS1-}
+    if ((__credsh_place)); then __credsh_last; fi
+  fi
   __credsh_gate_last
+}
+
+# A prompt tool that came later and sets PS1 anew each time goes first from now on.
+__credsh_last() {
+  \builtin local i last=0
+  for i in "${!PROMPT_COMMAND[@]}"; do last=$i; done
+  if ((last > __credsh_place)) && [[ ${PROMPT_COMMAND[__credsh_place]-} == __credsh_prompt ]]; then
+    \builtin unset -v "PROMPT_COMMAND[$__credsh_place]"
+    __credsh_place=$((last + 8))
+    PROMPT_COMMAND[__credsh_place]=__credsh_prompt
+  fi
 }
 
 # At the end of PS0, as a trap that is due while bash (5.2) parses a command substitution behind it makes both of them fail
@@ -382,7 +396,8 @@ __credsh_install() {
         PROMPT_COMMAND[0]=$__credsh_guarded
       fi
       for i in ${PROMPT_COMMAND[@]+"${!PROMPT_COMMAND[@]}"}; do place=$i; done
-      PROMPT_COMMAND[place + 8]=__credsh_prompt
+      __credsh_place=$((place + 8))
+      PROMPT_COMMAND[__credsh_place]=__credsh_prompt
     else
       # One string: whoever follows in it wants the last status. Under set -e a failed one would end the shell.
       __credsh_prompt() {
@@ -410,7 +425,7 @@ __credsh_start() {
   if [[ ${__credsh_installed[1]-} != 1 ]]; then
     __credsh_installed=([1]=1) __credsh_traced='' __credsh_asked=0 __credsh_said='' __credsh_profile='' __credsh_default='' __credsh_text='' __credsh_color='' __credsh_reset=''
     __credsh_lease='' __credsh_label='' __credsh_until='' __credsh_zone='' __credsh_low=0 __credsh_exp=$__credsh_never __credsh_window=$__credsh_never __credsh_must=$__credsh_never
-    __credsh_due=$__credsh_never __credsh_ps1='' __credsh_mark=''
+    __credsh_due=$__credsh_never __credsh_ps1='' __credsh_mark='' __credsh_place=0
     __credsh_install
   fi
   if [[ -n $__credsh_fixed ]]; then __credsh_side=off; fi

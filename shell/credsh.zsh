@@ -159,7 +159,10 @@ __credsh_draw() {
   # Through psvar, one place a colour: the prompt holds only %-escapes that name them. So it may be copied, saved and
   # put back (virtualenv does) without the segment growing stale or growing twice, and needs no PROMPT_SUBST.
   psvar[71]=$text[1] psvar[72]=$text[2] psvar[73]=$text[3] psvar[74]=credsh
-  [[ ${(P)__credsh_place} == *'%71v'* ]] || typeset -g "$__credsh_place=$__credsh_segment${(P)__credsh_place}"
+  [[ ${(P)__credsh_place} != *'%71v'* ]] || builtin return 0
+  typeset -g "$__credsh_place=$__credsh_segment${(P)__credsh_place}"
+  # A prompt tool that came later sets it anew each time: from now on it goes first.
+  [[ $precmd_functions[-1] == __credsh_precmd ]] || precmd_functions=(${precmd_functions:#__credsh_precmd} __credsh_precmd)
 }
 
 # The two checks. Nothing but the comparison while nothing is due.

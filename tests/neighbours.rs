@@ -61,6 +61,24 @@ fn tools(shell: Shell) -> Vec<Tool> {
             expected: "sh -c 'exit 7', 7",
         },
     ];
+    if shell == Shell::Zsh {
+        for (name, shows, expected) in [
+            (
+                "zsh-autosuggestions",
+                "echo ${+functions[_zsh_autosuggest_start]} ${+widgets[autosuggest-accept]}",
+                "1 1",
+            ),
+            ("zsh-syntax-highlighting", "echo ${+functions[_zsh_highlight]} $ZSH_HIGHLIGHT_HIGHLIGHTERS", "1 main"),
+        ] {
+            tools.push(Tool {
+                name,
+                load: format!("source /usr/share/{name}/{name}.zsh"),
+                work: "true",
+                shows: shows.into(),
+                expected,
+            });
+        }
+    }
     if shell == Shell::Bash {
         let functions =
             "heard() { heard=$1; }; asked() { asked=$?; }\npreexec_functions+=(heard); precmd_functions+=(asked)";

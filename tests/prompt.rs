@@ -16,6 +16,8 @@ in_every_shell! {
     no_colour_where_none_is_wanted
 }
 
+in_shells! { a_tool_that_came_later_and_sets_the_prompt_each_time_goes_first: bash Bash, zsh Zsh }
+
 const SEGMENT: &str = "[cloudshell 9m]";
 
 /// A shell that holds a lease and shows it. Of 599 s, as 10m would be over in a second.
@@ -134,6 +136,25 @@ fn not_doubled_by_a_tool_that_sets_the_prompt_each_time(shell: Shell) {
             assert_eq!(session.prompt(), format!("{SEGMENT} tool$ "));
         }
     }
+}
+
+/// As liquidprompt and powerlevel9k do.
+fn a_tool_that_came_later_and_sets_the_prompt_each_time_goes_first(shell: Shell) {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let (tool, hooks) = match shell {
+        Shell::Bash => ("tool() { PS1='tool$ '; }\nPROMPT_COMMAND+=(tool)", "echo ${PROMPT_COMMAND[@]}"),
+        _ => ("tool() { PROMPT='tool$ ' }\nprecmd_functions+=(tool)", "echo $precmd_functions"),
+    };
+    let mut session = shell.rc().after(tool).start(&sandbox);
+    session.key();
+    for _ in 0..3 {
+        session.enter();
+        assert_eq!(session.prompt(), format!("{SEGMENT} tool$ "));
+    }
+    assert_eq!(session.run("credsh_off"), "");
+    assert_eq!(session.prompt(), "tool$ ");
+    assert_eq!(session.run(hooks), "tool");
 }
 
 fn a_long_line_is_edited_beside_it(shell: Shell) {

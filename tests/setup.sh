@@ -20,6 +20,9 @@ done
 is_static() { [[ $(LC_ALL=C ldd "$1" 2>&1) == *'not a dynamic executable'* ]]; }
 { busybox=$(command -v busybox) && is_static "$busybox"; } || missing+=(busybox-static)
 [[ -x /usr/lib/podman/netavark || -x /usr/libexec/podman/netavark ]] || missing+=(netavark)
+for plugin in zsh-autosuggestions zsh-syntax-highlighting; do
+  [[ -f /usr/share/$plugin/$plugin.zsh ]] || missing+=("$plugin")
+done
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 if ((${#missing[@]})); then
   echo "setup: installing ${missing[*]}"
