@@ -175,16 +175,17 @@ __credsh_draw() {
   # without the segment growing stale or growing twice. Whoever assigns PS1 outright is followed at the next prompt.
   if [[ ${PS1-} != *"$__credsh_mark"* ]] && \builtin shopt -q promptvars; then
     PS1=$__credsh_ps1${PS1-}
-    if ((__credsh_place)); then __credsh_last; fi
+    if [[ -n $__credsh_shown ]]; then __credsh_last; fi
+    __credsh_shown=1
   fi
   __credsh_gate_last
 }
 
-# A prompt tool that came later and sets PS1 anew each time goes first from now on.
+# A prompt tool that came later and sets PS1 anew each time goes first from now on. bash-preexec bears nobody behind it.
 __credsh_last() {
   \builtin local i last=0
   for i in "${!PROMPT_COMMAND[@]}"; do last=$i; done
-  if ((last > __credsh_place)) && [[ ${PROMPT_COMMAND[__credsh_place]-} == __credsh_prompt ]]; then
+  if ((last > __credsh_place)) && [[ ${PROMPT_COMMAND[__credsh_place]-} == __credsh_prompt && -z ${bash_preexec_imported-}${__bp_imported-} ]]; then
     \builtin unset -v "PROMPT_COMMAND[$__credsh_place]"
     __credsh_place=$((last + 8))
     PROMPT_COMMAND[__credsh_place]=__credsh_prompt
@@ -425,7 +426,7 @@ __credsh_start() {
   if [[ ${__credsh_installed[1]-} != 1 ]]; then
     __credsh_installed=([1]=1) __credsh_traced='' __credsh_asked=0 __credsh_said='' __credsh_profile='' __credsh_default='' __credsh_text='' __credsh_color='' __credsh_reset=''
     __credsh_lease='' __credsh_label='' __credsh_until='' __credsh_zone='' __credsh_low=0 __credsh_exp=$__credsh_never __credsh_window=$__credsh_never __credsh_must=$__credsh_never
-    __credsh_due=$__credsh_never __credsh_ps1='' __credsh_mark='' __credsh_place=0
+    __credsh_due=$__credsh_never __credsh_ps1='' __credsh_mark='' __credsh_place=0 __credsh_shown=''
     __credsh_install
   fi
   if [[ -n $__credsh_fixed ]]; then __credsh_side=off; fi

@@ -162,7 +162,8 @@ __credsh_draw() {
   [[ ${(P)__credsh_place} != *'%71v'* ]] || builtin return 0
   typeset -g "$__credsh_place=$__credsh_segment${(P)__credsh_place}"
   # A prompt tool that came later sets it anew each time: from now on it goes first.
-  [[ $precmd_functions[-1] == __credsh_precmd ]] || precmd_functions=(${precmd_functions:#__credsh_precmd} __credsh_precmd)
+  [[ -z $__credsh_shown || $precmd_functions[-1] == __credsh_precmd ]] || precmd_functions=(${precmd_functions:#__credsh_precmd} __credsh_precmd)
+  __credsh_shown=1
 }
 
 # The two checks. Nothing but the comparison while nothing is due.
@@ -235,7 +236,7 @@ __credsh_start() {
   # An array, as no child inherits those: what a parent under ALL_EXPORT exports is not in place here.
   if [[ ${(t)__credsh_installed-} != array* ]]; then
     __credsh_installed=(1)
-    typeset -g __credsh_said= __credsh_profile= __credsh_default= __credsh_lease= __credsh_label= __credsh_key= __credsh_until= __credsh_zone=
+    typeset -g __credsh_said= __credsh_shown= __credsh_profile= __credsh_default= __credsh_lease= __credsh_label= __credsh_key= __credsh_until= __credsh_zone=
     typeset -gi __credsh_asked=0 __credsh_low=0 __credsh_tick __credsh_exp=__credsh_never __credsh_window=__credsh_never __credsh_must=__credsh_never __credsh_due=__credsh_never
     typeset -ga precmd_functions preexec_functions
     precmd_functions+=(__credsh_precmd)

@@ -120,6 +120,9 @@ impl Error {
             Error::Unreachable { source, .. } | Error::Deadline { what: source, .. } if source.starts_with("the container") => {
                 Some("check that AWS_CONTAINER_CREDENTIALS_FULL_URI is this environment's, and try again".into())
             }
+            Error::Unreachable { source, .. } | Error::Deadline { what: source, .. } if source == "AWS STS" => {
+                Some("check the network, HTTPS_PROXY and AWS_ENDPOINT_URL_STS, and try again".into())
+            }
             Error::Answer { source, status: 401 | 403, .. } if source.starts_with("the container") => {
                 Some("the endpoint did not take AWS_CONTAINER_AUTHORIZATION_TOKEN; open a new terminal to get this session's".into())
             }

@@ -145,8 +145,17 @@ fn calls(sandbox: &Sandbox, [command, mark]: [&str; 2], start: impl FnOnce(&[&st
     let threads: Vec<&str> = text.split("parent_tid=[").skip(1).filter_map(|rest| rest.split(']').next()).collect();
     let calls = lines[begin + 1..end].iter().filter(|line| {
         // Signals and ends; second halves; a look at what is open already, which touches no file; fish's at whether its
-        // universal variables have changed, which it does at every prompt for a while after they have.
-        let noise = ["+++ exited", "--- SIG", "<... ", ", \"\", ", "CLONE_THREAD", "/fish_variables\""];
+        // universal variables have changed, which it does at every prompt for a while after they have; a new thread's at
+        // how many processors there are.
+        let noise = [
+            "+++ exited",
+            "--- SIG",
+            "<... ",
+            ", \"\", ",
+            "CLONE_THREAD",
+            "/fish_variables\"",
+            "/sys/devices/system/cpu/online\"",
+        ];
         !noise.iter().any(|part| line.contains(part))
             && (go || !threads.iter().any(|id| line.starts_with(&format!("{id} "))))
     });

@@ -301,7 +301,10 @@ fn an_sts_that_is_not_there_or_not_sts() {
     let down = format!("http://{}", TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap());
     let sandbox = Sandbox::in_cloudshell(&endpoint).with("AWS_ENDPOINT_URL_STS", &down);
     let flags = ["export", "--role", ARN];
-    assert_eq!(sandbox.credsh(&flags).fails(5, &[]), "credsh: cannot reach AWS STS: connection refused\n");
+    assert_eq!(
+        sandbox.credsh(&flags).fails(5, &[]),
+        "credsh: cannot reach AWS STS: connection refused\nhint: check the network, HTTPS_PROXY and AWS_ENDPOINT_URL_STS, and try again\n"
+    );
     let sandbox = cloudshell(&endpoint, &sts);
     sts.answer(500, "<html>Internal Server Error</html>");
     sandbox.credsh(&flags).fails(5, &["credsh: AWS STS answered with status 500"]);

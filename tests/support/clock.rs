@@ -1,6 +1,6 @@
 //! A clock that can be set, for everything in a sandbox and nothing else: the machine's belongs to everybody.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::Sandbox;
@@ -18,6 +18,7 @@ impl Clock {
         // There is a C compiler where there is Rust, which links with it.
         let mut cc = Command::new("cc");
         cc.args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]).arg(&library).arg(source);
+        cc.arg(format!("-DOFFSET=\"{}\"", Clock::file(&library).display()));
         assert!(cc.status().unwrap().success());
         sandbox.set("LD_PRELOAD", library.to_str().unwrap());
         Clock { library }
@@ -26,8 +27,12 @@ impl Clock {
     /// Sets it apart from the machine's, by seconds.
     pub fn set(&self, offset: i64) {
         // As one step: a reader of a file that is being written would see no offset.
-        let (new, file) = (self.library.with_extension("new"), self.library.with_extension("so.offset"));
+        let (new, file) = (self.library.with_extension("new"), Clock::file(&self.library));
         std::fs::write(&new, offset.to_string()).unwrap();
         std::fs::rename(new, file).unwrap();
+    }
+
+    fn file(library: &Path) -> PathBuf {
+        library.with_extension("so.offset")
     }
 }
