@@ -151,7 +151,10 @@ fn it_outlives_a_hang_up(shell: Shell) {
 
 fn ctrl_c_at_the_prompt_does_not_reach_it(shell: Shell) {
     let mut at = under_way(shell, "");
-    at.session.send(b"half a line\x03");
+    at.session.send(b"half a line");
+    // Or fish 4 may still be waiting for the terminal to say what it is, and after a Ctrl-C then waits ten seconds.
+    at.session.wait_for("the line", |session| session.prompt().ends_with("half a line"));
+    at.session.send(b"\x03");
     at.session.enter();
     assert!(at.still());
     at.finish();

@@ -182,6 +182,8 @@ pub struct Session {
     incoming: Receiver<Vec<u8>>,
     screen: vt100::Parser,
     raw: Vec<u8>,
+    /// How much of `raw` has been looked through for questions.
+    answered: usize,
     marks: u32,
 }
 
@@ -207,7 +209,7 @@ impl Session {
             }
         });
         let screen = vt100::Parser::new(rows, columns, 0);
-        let mut session = Session { name, child, keyboard, incoming, screen, raw: Vec::new(), marks: 0 };
+        let mut session = Session { name, child, keyboard, incoming, screen, raw: Vec::new(), answered: 0, marks: 0 };
         session.wait_for("the first prompt", Session::at_prompt);
         session
     }
@@ -378,15 +380,27 @@ impl Session {
     fn take(&mut self, bytes: &[u8]) {
         self.screen.process(bytes);
         self.raw.extend_from_slice(bytes);
-        // fish 4, nu and xonsh ask what terminal this is, and where its cursor is, and wait for the answers.
-        let text = String::from_utf8_lossy(bytes);
-        if text.contains("\x1b[c") || text.contains("\x1b[0c") {
-            self.send(b"\x1b[?62;c");
+        // fish 4, nu and xonsh ask what terminal this is, and where its cursor is, and wait for the answers: one each, also
+        // where a question comes in two pieces.
+        while let Some(place) = self.raw[self.answered..].iter().position(|byte| *byte == 0x1b) {
+            let question = &self.raw[self.answered + place..];
+            // Up to the letter behind `ESC [`.
+            let end = question.iter().skip(2).position(|byte| (0x40..0x7f).contains(byte));
+            match end.map(|end| &question[..end + 3]) {
+                None => {
+                    self.answered += place;
+                    return;
+                }
+                Some(b"\x1b[c" | b"\x1b[0c") => self.send(b"\x1b[?62;c"),
+                Some(b"\x1b[6n") => {
+                    let (row, column) = self.screen.screen().cursor_position();
+                    self.send(format!("\x1b[{};{}R", row + 1, column + 1).as_bytes());
+                }
+                Some(_) => {}
+            }
+            self.answered += place + 1;
         }
-        if text.contains("\x1b[6n") {
-            let (row, column) = self.screen.screen().cursor_position();
-            self.send(format!("\x1b[{};{}R", row + 1, column + 1).as_bytes());
-        }
+        self.answered = self.raw.len();
     }
 }
 
