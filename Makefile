@@ -35,6 +35,8 @@ lint: setup
 	! target/npm/nu --no-config-file --ide-check 10 shell/credsh.nu | grep '"severity"'
 	{ echo 'var edit: = (ns [&])'; cat shell/credsh.elv; } >target/lint.elv && elvish -compileonly target/lint.elv
 	sed 's/@CREDSH@//' shell/credsh.xsh | python3 -c 'import sys; compile(sys.stdin.read(), "shell/credsh.xsh", "exec")'
+	@# No PowerShell is to be had; whether it is PowerShell's grammar, a parser tells.
+	sed 's/@CREDSH@/words/' shell/credsh.ps1 | target/venv/bin/python3 -c 'import sys, tree_sitter as t, tree_sitter_powershell as p; sys.exit(t.Parser(t.Language(p.language())).parse(sys.stdin.buffer.read()).root_node.has_error)'
 	for sh in bash zsh dash ksh93 mksh 'busybox ash' yash; do $$sh -n shell/publish_temporary_credentials.sh || exit 1; done
 	fish -n shell/publish_temporary_credentials.fish
 

@@ -67,7 +67,8 @@ fn history_is_what_was_typed(shell: Shell) {
         session.wait_end();
         let file = sandbox.home().join(shell.pick("history", ".local/share/fish/fish_history"));
         let file = std::fs::read_to_string(file).unwrap();
-        let mut file: Vec<&str> = file.lines().filter(|line| !line.starts_with("  when:")).collect();
+        let time = |line: &str| line.starts_with("  when:") || line.starts_with("  added_when:");
+        let mut file: Vec<&str> = file.lines().filter(|line| !time(line)).collect();
         if shell == Shell::Fish {
             // It takes out what is there twice, now and then, at random.
             file.sort_unstable();

