@@ -276,5 +276,5 @@ function Start-Hook([string]$exe, [string]$prefix, [string]$side, [string]$when,
 }
 
 Start-Hook @CREDSH@
-Export-ModuleMember -Function credsh, credsh_off
+Export-ModuleMember -Function @('credsh', 'credsh_off')
 } | Import-Module -Global -PassThru
