@@ -9,7 +9,7 @@ SECONDS ?= 600
 # Of Debian. Whose shells `make shells` tests with: forky's, or bullseye's.
 SUITE ?= forky
 # What is of a shell, and of its version: no more, as each is run again.
-SHELL_TESTS := background fault_shells forms gone guest hooks inherited injection install manners neighbours prompt prompt_tools quiet \
+SHELL_TESTS := background fault_shells forms gone guest hooks inherited injection install manners more_shells neighbours prompt prompt_tools quiet \
   script script_arguments script_guest shadows standard_names switch until
 
 .PHONY: all test lint fuzz deny audit setup shells soak bench install clean
@@ -40,7 +40,7 @@ lint: setup
 	for sh in bash zsh dash ksh93 mksh 'busybox ash' yash; do $$sh -n shell/publish_temporary_credentials.sh || exit 1; done
 	fish -n shell/publish_temporary_credentials.fish
 
-# The same with other shells than this system's: from testing Debian bash 5.3, zsh 5.9.2, fish 4 and ble.sh, or from what
+# The same with other shells than this system's: from testing Debian bash 5.3, zsh 5.9.2, fish 4, elvish 0.21 and ble.sh, or from what
 # was (SUITE=bullseye) bash 5.1 and zsh 5.8. Not a part of `make test`, as those of testing are others every month; CI does it.
 shells: setup
 	@# ble.sh is forky's in any case.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the bash, zsh and fish of another Debian suite into target/shells/SUITE, beside the system's own and out of their
+# Installs the bash, zsh and fish (and elvish) of another Debian suite into target/shells/SUITE, beside the system's own and out of their
 # way; whoever has target/shells/SUITE/bin first in PATH has those. For `make shells`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,8 +8,8 @@ suite=${1:?the suite of Debian to take them from}
 dir=$PWD/target/shells/$suite
 [[ ! -f $dir/complete ]] || exit 0
 packages=(bash zsh zsh-common fish fish-common libc6 libtinfo6 libncursesw6 libpcre2-32-0 libpcre2-8-0 libgcc-s1 libstdc++6 libcap2)
-# No older suite has it.
-[[ $suite != @(forky|sid) ]] || packages+=(ble.sh)
+# No older suite has the one, and the other as credsh wants it.
+[[ $suite != @(forky|sid) ]] || packages+=(ble.sh elvish)
 
 as_root=()
 ((EUID == 0)) || as_root=(sudo)
@@ -50,9 +50,12 @@ exec unshare --mount --propagation private sh -c '
 ' $(find "$root" -path '*/bin/zsh' -type f) "\$@"
 ZSH
 chmod 755 "$dir/bin/zsh"
+# All in one piece.
+[[ ! -f $root/usr/bin/elvish ]] || ln -s "$root/usr/bin/elvish" "$dir/bin/elvish"
 # Bullseye's fish is older than credsh works in.
 [[ $suite != bullseye ]] || rm "$dir/bin/fish"
 for shell in "$dir"/bin/*; do
-  echo "shells: $("$shell" --version | head -n 1)"
+  # elvish has it without a name.
+  echo "shells: ${shell##*/}: $("$shell" --version 2>/dev/null | head -n 1 || "$shell" -version)"
 done
 touch "$dir/complete"
