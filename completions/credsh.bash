@@ -83,7 +83,7 @@ _credsh() {
 
     case "${cmd}" in
         credsh)
-            opts="-h -V --hooked --help --version init refresh export exec docker whoami doctor profile status prompt clear completions demo template script hook publish"
+            opts="-h -V --hooked --store --help --version init refresh export exec docker whoami doctor profile status prompt clear completions demo template script hook publish"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -91,6 +91,10 @@ _credsh() {
             case "${prev}" in
                 --hooked)
                     COMPREPLY=($(compgen -W "bash zsh fish nu elvish xonsh powershell" -- "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -351,7 +355,7 @@ _credsh() {
             return 0
             ;;
         credsh__subcmd__hook)
-            opts="-h --shell --lease --wait --detached --store --no-store --source --profile --role --duration --session-name --external-id --mfa-serial --region --help"
+            opts="-h --shell --lease --wait --detached --no-store --source --profile --role --duration --session-name --external-id --mfa-serial --region --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -362,10 +366,6 @@ _credsh() {
                     return 0
                     ;;
                 --lease)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --store)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

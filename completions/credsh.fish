@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_credsh_global_optspecs
-    string join \n hooked= h/help V/version
+    string join \n hooked= store= h/help V/version
 end
 
 function __fish_credsh_needs_command
@@ -31,6 +31,7 @@ nu\t''
 elvish\t''
 xonsh\t''
 powershell\t''"
+complete -c credsh -n "__fish_credsh_needs_command" -l store -d 'Set by a shell with the hook: the store it looks into' -r -F
 complete -c credsh -n "__fish_credsh_needs_command" -s h -l help -d 'Print help'
 complete -c credsh -n "__fish_credsh_needs_command" -s V -l version -d 'Print version'
 complete -c credsh -n "__fish_credsh_needs_command" -f -a "init" -d 'Print the hook for a shell\'s start-up file'
@@ -238,7 +239,6 @@ elvish\t''
 xonsh\t''
 powershell\t''"
 complete -c credsh -n "__fish_credsh_using_subcommand hook" -l lease -d 'The lease it holds; empty when none' -r
-complete -c credsh -n "__fish_credsh_using_subcommand hook" -l store -d 'The store that the shell adopts from' -r -F
 complete -c credsh -n "__fish_credsh_using_subcommand hook" -l source -d 'Take them from here, instead of the container endpoint or the SDK\'s default chain' -r -f -a "container\t'The container endpoint: CloudShell, ECS, EKS Pod Identity'
 profile\t'A profile, by its own rules'
 sso\t'A profile\'s IAM Identity Center session'

@@ -67,6 +67,9 @@ __credsh_defer() {
   if [[ $1 != *[!0-9]* ]]; then __credsh_due=$1 __credsh_low=$(($1 - 15)); fi
 }
 
+# The store's directory is gone, and this is where it is now.
+__credsh_move() { __credsh_store=$1; }
+
 # What is not stored is asked for again in the same words.
 __credsh_repeat() { __credsh_args=("$@"); }
 
@@ -94,22 +97,22 @@ __credsh_load() {
   if [[ -n $__credsh_lease && -f $file && -O $file && ! -L $file ]]; then \builtin . "$file"; fi
 }
 
-# The program. With the standard names it sees the surroundings as they were before the lease: this shell's own output
+# The program, for the store that this shell looks into. With the standard names it sees the surroundings as they were before the lease: this shell's own output
 # would else be a source like any other once the store has lost the lease, and a role's base not the profile it was.
 __credsh_run() {
   if [[ -n $__credsh_prefix || -z $__credsh_label || ${AWS_ACCESS_KEY_ID-} != "$__credsh_key" ]]; then
-    "$__credsh_exe" "$@"
+    "$__credsh_exe" --store="$__credsh_store" "$@"
   else
     (
       \builtin unset -v AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_CREDENTIAL_EXPIRATION
       __credsh_restore
-      \builtin exec "$__credsh_exe" "$@"
+      \builtin exec "$__credsh_exe" --store="$__credsh_store" "$@"
     )
   fi
 }
 
 __credsh_program() {
-  __credsh_run hook --shell=bash --lease="$__credsh_lease" --store="$__credsh_store" "$@" ${__credsh_args[@]+"${__credsh_args[@]}"} </dev/null
+  __credsh_run hook --shell=bash --lease="$__credsh_lease" "$@" ${__credsh_args[@]+"${__credsh_args[@]}"} </dev/null
 }
 
 # Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C. That ends this function too, hence the
@@ -124,7 +127,7 @@ __credsh_wait() {
 # Something is due, or the indicator's text has changed; or the clock was set back behind __credsh_low, and what is due is
 # not known. $1: prompt or exec.
 __credsh_cold() {
-  \builtin local now="$((__credsh_clock))"
+  \builtin local now="$((__credsh_clock))" code=''
   if ((now >= __credsh_due || now < __credsh_low)); then
     __credsh_load
     if ((now < __credsh_due && now >= __credsh_low)); then
@@ -135,7 +138,8 @@ __credsh_cold() {
       # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes. In a
       # substitution, as what a trap runs for PS0 would be a job that is done to a `jobs` typed then.
       __credsh_asked=$now
-      \builtin : "$(__credsh_program 2>/dev/null)"
+      code=$(__credsh_program 2>/dev/null) || \builtin :
+      if [[ $code == __credsh_* ]]; then \builtin eval "$code"; fi
     fi
   fi
   __credsh_draw "$((__credsh_clock))"
@@ -419,7 +423,9 @@ __credsh_install() {
 # EXE PREFIX SIDE TIME STORE LEASE [SELECTOR...]: from `credsh init`.
 __credsh_start() {
   \builtin local inherited="${CREDSH_LEASE-}"
-  __credsh_exe=$1 __credsh_prefix=$2 __credsh_side=$3 __credsh_time=$4 __credsh_store=$5 __credsh_tick=0
+  __credsh_exe=$1 __credsh_prefix=$2 __credsh_side=$3 __credsh_time=$4 __credsh_tick=0
+  # What is held stays where it is.
+  if [[ -z ${__credsh_label-} || ${__credsh_installed[1]-} != 1 ]]; then __credsh_store=$5; fi
   # Where a dumb terminal has its cursor cannot be told.
   if [[ $__credsh_side == right && ${TERM-dumb} == dumb ]]; then __credsh_side=left; fi
   # An array, as no child inherits those: what a parent under `set -a` exports, functions too, is not in place here.

@@ -98,6 +98,9 @@ fn obey {|answer|
       adopt (all $words[1..])
     } elif (eq $name __credsh_defer) {
       defer $words[1]
+    } elif (eq $name __credsh_move) {
+      # The store's directory is gone, and this is where it is now.
+      set store = $words[1]
     } elif (eq $name __credsh_repeat) {
       # What is not stored is asked for again in the same words.
       set args = $words[1..]
@@ -114,18 +117,18 @@ fn load {
   if (and (not-eq $lease '') (path:is-regular $file)) { obey (slurp < $file) }
 }
 
-# The program. With the standard names it sees the surroundings as they were before the lease: this shell's own output
+# The program, for the store that this shell looks into. With the standard names it sees the surroundings as they were before the lease: this shell's own output
 # would else be a source like any other once the store has lost the lease, and a role's base not the profile it was.
 fn run {|@words|
   if (or (not-eq $prefix '') (eq $label '') (not (has-env AWS_ACCESS_KEY_ID)) (not-eq (get-env AWS_ACCESS_KEY_ID) $key)) {
-    (external $exe) $@words
+    (external $exe) --store=$store $@words
     return
   }
   var with = [(for name [(keys $aside)] { if (not (has-env $name)) { put $name'='$aside[$name] } })]
-  e:env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u AWS_SESSION_TOKEN -u AWS_CREDENTIAL_EXPIRATION $@with $exe $@words
+  e:env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u AWS_SESSION_TOKEN -u AWS_CREDENTIAL_EXPIRATION $@with $exe --store=$store $@words
 }
 
-fn program {|@words| run hook --shell=elvish --lease=$lease --store=$store $@words $@args < /dev/null }
+fn program {|@words| run hook --shell=elvish --lease=$lease $@words $@args < /dev/null }
 
 # Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C. Hence the pause is set beforehand: or each
 # further command would be held up again.
@@ -181,7 +184,7 @@ fn cold {|at|
         } elif (>= $now (+ $asked 5)) {
           # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes.
           set asked = $now
-          try { program > /dev/null 2>&1 } catch _ { nop }
+          obey ({ try { program 2>/dev/null } catch _ { nop } } | slurp)
         }
       }
     }

@@ -76,6 +76,12 @@ function __credsh_defer
     set -g __credsh_low (builtin math $argv[1] - 15)
 end
 
+# The store's directory is gone, and this is where it is now.
+function __credsh_move
+    set -g __credsh_store $argv[1]
+    set -g __credsh_clock $argv[1]/clock
+end
+
 # What is not stored is asked for again in the same words.
 function __credsh_repeat
     set -g __credsh_args $argv
@@ -110,21 +116,21 @@ function __credsh_load
     test -n "$__credsh_lease" -a -f $file -a -O $file -a ! -L $file; and builtin source $file
 end
 
-# The program. With the standard names it sees the surroundings as they were before the lease: this shell's own output
+# The program, for the store that this shell looks into. With the standard names it sees the surroundings as they were before the lease: this shell's own output
 # would else be a source like any other once the store has lost the lease, and a role's base not the profile it was.
 function __credsh_run
     if test -n "$__credsh_prefix" -o -z "$__credsh_label" -o "$AWS_ACCESS_KEY_ID" != "$__credsh_key"
-        $__credsh_exe $argv
+        $__credsh_exe --store=$__credsh_store $argv
         return
     end
     set -l without -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u AWS_SESSION_TOKEN -u AWS_CREDENTIAL_EXPIRATION
     test -n "$__credsh_profile"; and not set -q AWS_PROFILE; and set -a without AWS_PROFILE=$__credsh_profile
     test -n "$__credsh_default"; and not set -q AWS_DEFAULT_PROFILE; and set -a without AWS_DEFAULT_PROFILE=$__credsh_default
-    command env $without $__credsh_exe $argv
+    command env $without $__credsh_exe --store=$__credsh_store $argv
 end
 
 function __credsh_program
-    __credsh_run hook --shell=fish --lease=$__credsh_lease --store=$__credsh_store $argv $__credsh_args </dev/null
+    __credsh_run hook --shell=fish --lease=$__credsh_lease $argv $__credsh_args </dev/null
 end
 
 # Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C. That ends this function too, hence the
@@ -136,16 +142,25 @@ function __credsh_wait
         builtin printf 'credsh: cannot run %s\n' $__credsh_exe >&2
         return 0
     end
-    set -l code (CREDSH_WAIT="$CREDSH_WAIT" __credsh_program --wait | string collect)
-    if string match -q '__credsh_*' -- $code
-        builtin eval $code
+    __credsh_obey (CREDSH_WAIT="$CREDSH_WAIT" __credsh_program --wait | string collect)
+end
+
+function __credsh_obey
+    if string match -q '__credsh_*' -- $argv[1]
+        builtin eval $argv[1]
     end
 end
 
 # Now, for the cold path: never empty.
 function __credsh_now
-    # No clock: somebody has emptied the store. The program makes it anew; until then this costs a fork.
-    builtin path mtime -R -- $__credsh_clock; or command date +%s
+    builtin path mtime -R -- $__credsh_clock; and return
+    # No clock: somebody has emptied the store, or its directory is gone. The program makes it anew, or says where it is now.
+    set -l now (command date +%s)
+    if test $now -ge (builtin math $__credsh_missed + 5) -o $now -lt $__credsh_missed
+        set -g __credsh_missed $now
+        __credsh_obey (__credsh_run hook --shell=fish </dev/null 2>/dev/null | string collect)
+    end
+    builtin echo $now
 end
 
 # Runs $argv untraced: fish_trace would show the secrets. Exported, as only such a local is seen by what it calls.
@@ -168,7 +183,7 @@ function __credsh_cold
         else if test $now -ge (builtin math $__credsh_asked + 5) -o $now -lt $__credsh_asked
             # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes.
             set -g __credsh_asked $now
-            __credsh_program &>/dev/null
+            __credsh_obey (__credsh_program 2>/dev/null | string collect)
         end
     end
     __credsh_draw $now
@@ -338,12 +353,12 @@ function __credsh_start
     # A dumb terminal has no right prompt.
     test $__credsh_side = right -a "$TERM" = dumb; and set -g __credsh_side left
     set -g __credsh_time $argv[4]
-    set -g __credsh_store $argv[5]
-    set -g __credsh_clock $argv[5]/clock
     set -g __credsh_tick 0
+    # What is held stays where it is.
+    set -q __credsh_installed; and test -n "$__credsh_label"; or __credsh_move $argv[5]
     if not set -q __credsh_installed
         set -g __credsh_installed 1
-        for name in asked low wraps
+        for name in asked missed low wraps
             set -g __credsh_$name 0
         end
         for name in lease label key profile default said

@@ -82,6 +82,8 @@ def --env __credsh_obey [answer: string] {
     match $words.0 {
       "__credsh_adopt" => { __credsh_adopt ($words | skip 1) }
       "__credsh_defer" => { __credsh_defer $words.1 }
+      # The store's directory is gone, and this is where it is now.
+      "__credsh_move" => { __credsh_keep { store: $words.1 } }
       # What is not stored is asked for again in the same words.
       "__credsh_repeat" => { __credsh_keep { args: ($words | skip 1) } }
       "__credsh_drop" => { __credsh_drop }
@@ -111,17 +113,18 @@ def --env __credsh_before [] {
   }
 }
 
-# What is piped to a function is not the programs' in it, but its $in.
+# For the store that this shell looks into. What is piped to a function is not the programs' in it, but its $in.
 def --wrapped __credsh_run [...words] {
   let piped = $in
   __credsh_before
+  let words = [$"--store=($env.__credsh.store)" ...$words]
   if $piped == null { ^$env.__credsh.exe ...$words } else { $piped | ^$env.__credsh.exe ...$words }
 }
 
 def __credsh_program [...words: string] {
   __credsh_before
-  let words = [$"--lease=($env.__credsh.lease)" $"--store=($env.__credsh.store)" ...$words ...$env.__credsh.args]
-  "" | ^$env.__credsh.exe hook --shell=nu ...$words | complete
+  let words = [$"--lease=($env.__credsh.lease)" ...$words ...$env.__credsh.args]
+  "" | ^$env.__credsh.exe $"--store=($env.__credsh.store)" hook --shell=nu ...$words | complete
 }
 
 # Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C. That ends this function too, hence the
@@ -147,7 +150,7 @@ def --env __credsh_cold [at: string] {
     } else if $now >= $env.__credsh.asked + 5 {
       # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes.
       __credsh_keep { asked: $now }
-      try { __credsh_program }
+      try { __credsh_obey (__credsh_program).stdout }
     }
   }
   __credsh_draw
@@ -213,7 +216,7 @@ def __credsh_report [] {
 }
 
 def --env __credsh_command [words: list<string>] {
-  let done = do { __credsh_before; ^$env.__credsh.exe --hooked=nu ...$words | complete }
+  let done = do { __credsh_before; ^$env.__credsh.exe $"--store=($env.__credsh.store)" --hooked=nu ...$words | complete }
   print --stderr --no-newline $done.stderr
   if (__credsh_obey $done.stdout) { __credsh_draw } else { print --no-newline $done.stdout }
   # nu takes a status from programs only.

@@ -91,6 +91,8 @@ function Invoke-Answer([string]$answer) {
         switch ($words[0]) {
             '__credsh_adopt' { Invoke-Adopt $words[1..13] }
             '__credsh_defer' { Invoke-Defer $words[1] }
+            # The store's directory is gone, and this is where it is now.
+            '__credsh_move' { $script:store = $words[1] }
             # What is not stored is asked for again in the same words.
             '__credsh_repeat' { $script:words = @($words | Select-Object -Skip 1) }
             '__credsh_drop' { Invoke-Drop }
@@ -110,7 +112,7 @@ function Import-Lease {
     }
 }
 
-# The program. With the standard names it sees the surroundings as they were before the lease: this shell's own output
+# The program, for the store that this shell looks into. With the standard names it sees the surroundings as they were before the lease: this shell's own output
 # would else be a source like any other once the store has lost the lease, and a role's base not the profile it was.
 function Invoke-Program([string[]]$words) {
     $own = $script:prefix -eq '' -and $script:label -ne '' -and $Env:AWS_ACCESS_KEY_ID -ceq $script:key
@@ -121,13 +123,13 @@ function Invoke-Program([string[]]$words) {
             foreach ($name in $script:keys) { Set-Env $name '' }
             Restore-Profile
         }
-        & $script:exe @words
+        & $script:exe "--store=$($script:store)" @words
     } finally {
         foreach ($name in @($held.Keys)) { Set-Env $name $held[$name] }
     }
 }
 
-function Invoke-Hook([string[]]$more = @()) { Invoke-Program (@('hook', '--shell=powershell', "--lease=$($script:lease)", "--store=$($script:store)") + $more + $script:words) }
+function Invoke-Hook([string[]]$more = @()) { Invoke-Program (@('hook', '--shell=powershell', "--lease=$($script:lease)") + $more + $script:words) }
 
 # Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C. That ends this function too, hence the
 # pause is set beforehand: or each further command would be held up again.
@@ -154,7 +156,7 @@ function Invoke-Cold([string]$at) {
             } elseif ($now -ge $script:asked + 5) {
                 # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes.
                 $script:asked = $now
-                $null = Invoke-Hook 2>$null
+                $null = Invoke-Answer (@(Invoke-Hook 2>$null) -join "`n")
             }
         }
         Show-Left

@@ -83,6 +83,10 @@ def __credsh_start(*words):
             if re.fullmatch("[0-9]{1,11}", until):
                 self.due = int(until)
 
+        def move(self, store):
+            """The store's directory is gone, and this is where it is now."""
+            self.store = store
+
         def repeat(self, *args):
             """What is not stored is asked for again in the same words."""
             self.args = list(args)
@@ -101,7 +105,7 @@ def __credsh_start(*words):
             """Does what the lines of an answer say; whether they are one."""
             if not answer.startswith('["__credsh_'):
                 return False
-            known = {"adopt": self.adopt, "defer": self.defer, "repeat": self.repeat, "drop": self.drop}
+            known = {"adopt": self.adopt, "defer": self.defer, "move": self.move, "repeat": self.repeat, "drop": self.drop}
             for name, *args in map(json.loads, answer.splitlines()):
                 known[name[len("__credsh_") :]](*args)
             return True
@@ -119,6 +123,11 @@ def __credsh_start(*words):
             except (OSError, ValueError):
                 pass
 
+        @property
+        def run(self):
+            """The program, for the store that this shell looks into."""
+            return [self.exe, f"--store={self.store}"]
+
         def surroundings(self):
             """The program's. With the standard names as they were before the lease: this shell's own output would else
             be a source like any other once the store has lost the lease, and a role's base not the profile it was."""
@@ -131,12 +140,11 @@ def __credsh_start(*words):
 
         def program(self, *words, **streams):
             streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "encoding": "utf-8", **streams}
-            words = [self.exe, *words]
+            words = [*self.run, *words]
             return subprocess.run(words, env=self.surroundings(), **streams)
 
         def hook(self, *words, **streams):
-            held = [f"--lease={self.lease}", f"--store={self.store}"]
-            return self.program("hook", "--shell=xonsh", *held, *words, *self.args, **streams)
+            return self.program("hook", "--shell=xonsh", f"--lease={self.lease}", *words, *self.args, **streams)
 
         def wait(self, now):
             """Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C. Hence the pause is set
@@ -162,7 +170,7 @@ def __credsh_start(*words):
                     # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes.
                     self.asked = now
                     try:
-                        self.hook(stderr=subprocess.DEVNULL)
+                        self.obey(self.hook(stderr=subprocess.DEVNULL).stdout)
                     except OSError:
                         pass
             self.draw()
@@ -224,7 +232,7 @@ def __credsh_start(*words):
                 vars["CREDSH_HOOK"] = "xonsh" + self.report()
             gone = [f"--unset={name}" for name in here if name not in vars]
             new = [f"{name}={value}" for name, value in vars.items() if here.get(name) != value]
-            return ["env", *gone, *new, self.exe, *args] if gone or new else [self.exe, *args]
+            return ["env", *gone, *new, *self.run, *args] if gone or new else [*self.run, *args]
 
         def report(self):
             """Which checks are in place, for `credsh doctor`."""

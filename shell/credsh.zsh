@@ -54,6 +54,9 @@ __credsh_defer() {
   [[ $1 == <-> ]] && __credsh_due=$1 __credsh_low=$(($1 - 15))
 }
 
+# The store's directory is gone, and this is where it is now.
+__credsh_move() { __credsh_store=$1 }
+
 # What is not stored is asked for again in the same words.
 __credsh_repeat() { __credsh_args=("$@"); }
 
@@ -81,22 +84,22 @@ __credsh_load() {
   [[ -n $__credsh_lease && -f $file && -O $file && ! -L $file ]] && builtin source $file
 }
 
-# The program. With the standard names it sees the surroundings as they were before the lease: this shell's own output
+# The program, for the store that this shell looks into. With the standard names it sees the surroundings as they were before the lease: this shell's own output
 # would else be a source like any other once the store has lost the lease, and a role's base not the profile it was.
 __credsh_run() {
   if [[ -n $__credsh_prefix || -z $__credsh_label || ${AWS_ACCESS_KEY_ID-} != "$__credsh_key" ]]; then
-    $__credsh_exe "$@"
+    $__credsh_exe --store=$__credsh_store "$@"
   else
     (
       builtin unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_CREDENTIAL_EXPIRATION
       __credsh_restore
-      builtin exec $__credsh_exe "$@"
+      builtin exec $__credsh_exe --store=$__credsh_store "$@"
     )
   fi
 }
 
 __credsh_program() {
-  __credsh_run hook --shell=zsh --lease=$__credsh_lease --store=$__credsh_store "$@" "${__credsh_args[@]}" </dev/null
+  __credsh_run hook --shell=zsh --lease=$__credsh_lease "$@" "${__credsh_args[@]}" </dev/null
 }
 
 # Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C. That ends this function too, hence the
@@ -111,7 +114,7 @@ __credsh_wait() {
 # Something is due, or the indicator's text has changed; or the clock was set back behind __credsh_low, and what is due is
 # not known. $1: prompt or exec.
 __credsh_cold() {
-  local now=$EPOCHSECONDS
+  local now=$EPOCHSECONDS code
   if (( now >= __credsh_due || now < __credsh_low )); then
     __credsh_load
     if (( now < __credsh_due && now >= __credsh_low )); then
@@ -121,7 +124,8 @@ __credsh_cold() {
     elif (( now >= __credsh_asked + 5 || now < __credsh_asked )); then
       # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes.
       __credsh_asked=$now
-      __credsh_program &>/dev/null
+      code=$(__credsh_program 2>/dev/null)
+      if [[ $code == __credsh_* ]]; then builtin eval "$code"; fi
     fi
   fi
   __credsh_draw $EPOCHSECONDS
@@ -223,7 +227,9 @@ function credsh_off {
 # EXE PREFIX SIDE TIME STORE LEASE [SELECTOR...]: from `credsh init`.
 __credsh_start() {
   local inherited=${CREDSH_LEASE-}
-  typeset -g __credsh_exe=$1 __credsh_prefix=$2 __credsh_time=$4 __credsh_store=$5 __credsh_tick=0 __credsh_place= __credsh_segment= __credsh_mark= __credsh_named=
+  # What is held stays where it is.
+  [[ ${(t)__credsh_installed-} == array* && -n $__credsh_label ]] || typeset -g __credsh_store=$5
+  typeset -g __credsh_exe=$1 __credsh_prefix=$2 __credsh_time=$4 __credsh_tick=0 __credsh_place= __credsh_segment= __credsh_mark= __credsh_named=
   if [[ $3 != off ]]; then
     local gap=' ' green='%F{green}' yellow='%F{yellow}' red='%F{red}' end='%f'
     [[ -n ${NO_COLOR-} || ${TERM-dumb} == dumb ]] && green= yellow= red= end=

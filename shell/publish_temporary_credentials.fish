@@ -20,7 +20,7 @@ begin
         set exe credsh
     end
     set -l hook
-    functions -q __credsh_adopt; and set hook --hooked=fish
+    functions -q __credsh_adopt; and set hook --hooked=fish --store=$__credsh_store
     # The function that a hook puts before the program is no use here: command.
     if set -l code (command $exe $hook publish --given=own --print=fish --role="$CREDSH_ROLE" --quiet="$CREDSH_QUIET" -- $argv)
         printf '%s\n' $code | source

@@ -88,7 +88,8 @@ eval "false || $(
   if ! command -v __credsh_adopt >/dev/null; then hook=''; fi
   if [ -n "${CREDSH_EXE-}" ]; then exe=$CREDSH_EXE; elif [ "${exe#/}" = "$exe" ] || [ ! -x "$exe" ]; then exe=credsh; fi
   # The function that a hook puts before the program is no use here: command.
-  command "$exe" ${hook:+"--hooked=$hook"} publish \
+  # shellcheck disable=SC2154 # it has it
+  command "$exe" ${hook:+"--hooked=$hook"} ${hook:+"--store=$__credsh_store"} publish \
     "--given=$given" "--print=$print" "--role=${CREDSH_ROLE-}" "--quiet=${CREDSH_QUIET-}" -- "$@" || { code=$?; echo "(exit $code) && :"; }
   if [ "$code" = 127 ]; then echo "credsh: the program credsh was not found: put it into PATH, or its path into CREDSH_EXE" >&2; fi
   case $flags in (*v*x* | *x*v*) flags=vx ;; (*x*) flags=x ;; (*v*) flags=v ;; esac

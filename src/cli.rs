@@ -17,6 +17,9 @@ pub struct Cli {
     /// Set by the shell's own `credsh` function: print code for that shell to evaluate.
     #[arg(long, hide = true, value_enum)]
     pub hooked: Option<Shell>,
+    /// Set by a shell with the hook: the store it looks into
+    #[arg(long = "store", hide = true, value_name = "PATH")]
+    pub place: Option<std::path::PathBuf>,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -393,9 +396,6 @@ pub struct Hook {
     /// Already in the background
     #[arg(long)]
     pub detached: bool,
-    /// The store that the shell adopts from
-    #[arg(long = "store", value_name = "PATH")]
-    pub place: Option<std::path::PathBuf>,
     #[command(flatten)]
     pub store: StoreUse,
     #[command(flatten)]

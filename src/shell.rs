@@ -1,6 +1,8 @@
 //! Shells: each one's script, and the grammars they are written in: quoting, setting. Nothing else knows a shell's grammar, and nothing
 //! else quotes.
 
+use std::path::Path;
+
 use clap::ValueEnum;
 
 use crate::credentials::Secret;
@@ -222,6 +224,14 @@ pub enum Grammar {
     PowerShell,
     /// `cmd.exe`, which has no quoting to speak of
     Cmd,
+}
+
+/// A path as it can be a word.
+///
+/// # Errors
+/// It is not UTF-8.
+pub fn text(path: &Path) -> Result<&str> {
+    path.to_str().ok_or_else(|| Error::Value { what: format!("the path {}", path.display()), reason: "is not UTF-8" })
 }
 
 /// Single quotes that nothing inside ends but the quote itself.

@@ -54,6 +54,17 @@ pub fn place(env: &Env) -> Result<PathBuf> {
     })
 }
 
+/// The surroundings of a shell that keeps its leases at `own`, and the place it has to look at from now on if that is
+/// another. It belongs to the shell: whatever XDG_RUNTIME_DIR becomes while it runs, what is typed and what is renewed go
+/// where the shell looks. Only a place whose directory is gone, as a session's is when it ends and tmux stays, is given up.
+pub fn of_shell(own: Option<&Path>, env: &Env) -> (Env, Option<PathBuf>) {
+    let Some((own, parent)) = own.and_then(|own| Some((own, own.parent()?))) else { return (env.clone(), None) };
+    match parent.to_str().filter(|_| parent.exists()) {
+        Some(parent) => (env.clone().with(env::RUNTIME_DIR, parent), None),
+        None => (env.clone(), place(env).ok().filter(|place| place != own)),
+    }
+}
+
 /// The file whose age is fish's clock: its time is the epoch, so `path mtime -R` prints now.
 pub const CLOCK: &str = "clock";
 

@@ -23,6 +23,7 @@ in_every_shell! {
     a_clock_set_forward
     a_program_that_is_replaced_or_back_is_used
     a_runtime_directory_that_is_set_anew
+    a_runtime_directory_that_is_gone
 }
 
 const NAME: &str = "the container endpoint (cloudshell)";
@@ -41,7 +42,7 @@ fn noting(sandbox: &Sandbox, path: &str) -> PathBuf {
 /// How the hook started it, since the shell was.
 fn started(sandbox: &Sandbox) -> Vec<String> {
     let text = std::fs::read_to_string(sandbox.home().join("started")).unwrap_or_default();
-    text.lines().filter(|line| line.starts_with("hook ")).map(str::to_owned).collect()
+    text.lines().filter(|line| line.contains("hook ")).map(str::to_owned).collect()
 }
 
 /// How often a command was held up.
@@ -278,42 +279,116 @@ fn a_program_that_is_replaced_or_back_is_used(shell: Shell) {
     assert_eq!(session.key(), endpoint.key());
 }
 
-/// The shell goes on looking where it looked, so that is where its renewals go.
-fn a_runtime_directory_that_is_set_anew(shell: Shell) {
-    let endpoint = Endpoint::start(20);
-    let sandbox = Sandbox::in_cloudshell(&endpoint);
-    let (other, third) = (sandbox.home().join("other"), sandbox.home().join("third"));
-    std::fs::create_dir(&other).unwrap();
-    std::fs::create_dir(&third).unwrap();
-    let set = |place: &Path| {
-        format!("{}{}", shell.pick("export XDG_RUNTIME_DIR=", "set -gx XDG_RUNTIME_DIR "), place.display())
-    };
-    let mut session = shell.start(&sandbox);
-    let (first, lease) = (session.key(), session.var("CREDSH_LEASE"));
-    session.run(&set(&other));
-    let left = |session: &mut Session| {
-        session.enter();
-        let prompt = session.prompt();
-        let left = prompt.strip_prefix("[cloudshell ").and_then(|rest| rest.strip_suffix("s] $ "));
-        left.and_then(|left| left.parse::<u32>().ok()).unwrap_or_else(|| panic!("no seconds in {prompt}"))
-    };
-    // Prompts alone: a command that waits would be told the outcome wherever it went.
-    session.until("the window to come near", |session| left(session) <= 12);
-    session.until("the adoption at a prompt", |session| left(session) > 12);
+/// Sets a variable that the shell's programs see.
+fn export(shell: Shell, name: &str, value: &Path) -> String {
+    format!("{} {name}{}{}", shell.pick("export", "set -gx"), shell.pick("=", " "), value.display())
+}
+
+/// The seconds left that a prompt shows.
+fn left(session: &mut Session) -> u32 {
+    // Or the screen would be full of them.
+    thread::sleep(Duration::from_millis(300));
+    session.enter();
+    let prompt = session.prompt();
+    let left = prompt.split_once(' ').and_then(|(_, rest)| rest.strip_suffix("s] $ "));
+    left.and_then(|left| left.parse::<u32>().ok()).unwrap_or_else(|| panic!("no seconds in {prompt}"))
+}
+
+/// Of what is renewed in the scenarios that follow, seconds: half of it is fresh.
+const LIFE: u32 = 28;
+
+/// Prompts alone: a command that waits would be told the outcome wherever it went.
+fn renewed_at_a_prompt(session: &mut Session, sandbox: &Sandbox) {
+    let before = waits(sandbox);
+    session.until("the window to come near", |session| left(session) <= LIFE / 2);
+    session.until("the adoption at a prompt", |session| left(session) > LIFE / 2);
     assert!(!session.raw().contains("expired"));
-    assert_ne!(session.run("echo $TEMPORARY_AWS_ACCESS_KEY_ID"), first);
-    assert!(!other.join("credsh").exists());
-    // What is typed now goes to the new place, and is found there.
+    assert_eq!(waits(sandbox), before, "nobody has waited");
+}
+
+/// A profile `p` whose credentials live so long.
+fn short_profile(sandbox: &Sandbox) {
     let process = sandbox.file(
         "process",
-        "echo '{\"Version\":1,\"AccessKeyId\":\"ASIA'$(date +%s)'\",\"SecretAccessKey\":\"s\",\"SessionToken\":\"t\",\"Expiration\":\"'$(date -u -d '+6 sec' +%Y-%m-%dT%H:%M:%SZ)'\"}'\n",
+        &"echo '{\"Version\":1,\"AccessKeyId\":\"ASIA'$(date +%s)'\",\"SecretAccessKey\":\"s\",\"SessionToken\":\"t\",\"Expiration\":\"'$(date -u -d '+LIFE sec' +%Y-%m-%dT%H:%M:%SZ)'\"}'\n"
+            .replace("LIFE", &LIFE.to_string()),
     );
     sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = sh {}\n", process.display()));
-    session.run(&set(&third));
+}
+
+/// The shell goes on looking where it looked, so that is where its renewals go, and what is typed.
+fn a_runtime_directory_that_is_set_anew(shell: Shell) {
+    let endpoint = Endpoint::start(LIFE.into());
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    short_profile(&sandbox);
+    let other = sandbox.home().join("other");
+    std::fs::create_dir(&other).unwrap();
+    let mut session = running(shell, &noting(&sandbox, "noting")).start(&sandbox);
+    let (first, lease) = (session.key(), session.var("CREDSH_LEASE"));
+    session.run(&export(shell, "XDG_RUNTIME_DIR", &other));
+    renewed_at_a_prompt(&mut session, &sandbox);
+    assert_ne!(session.key(), first);
     session.run("credsh refresh --profile p");
-    let (second, elsewhere) = (session.key(), session.var("CREDSH_LEASE"));
-    assert!(elsewhere != lease && third.join(format!("credsh/{elsewhere}.json")).exists());
-    thread::sleep(Duration::from_secs(7));
+    let (second, typed) = (session.key(), session.var("CREDSH_LEASE"));
+    assert!(typed != lease && sandbox.store().join(format!("{typed}.json")).exists());
+    assert!(session.run("credsh status").contains(&format!("  {typed}")));
+    renewed_at_a_prompt(&mut session, &sandbox);
     assert_ne!(session.key(), second);
-    assert!(!session.raw().contains("cleared"), "{}", session.text());
+    session.run("credsh clear");
+    assert!(!sandbox.ids().contains(&typed), "nor does `clear` look elsewhere");
+    // Nor does the script that is sourced, which calls the program itself.
+    session.run(shell.pick("credsh script sh >script; . ./script -q", "credsh script fish >script; . ./script -q"));
+    assert!(session.key().starts_with("ASIATEST"), "{}", session.text());
+    assert!(!other.join("credsh").exists());
+    assert_eq!(sandbox.command("sh").args(["-c", "cd other && ls -A"]).output().unwrap().stdout, b"");
+}
+
+/// A session's runtime directory goes with it, and tmux stays.
+fn a_runtime_directory_that_is_gone(shell: Shell) {
+    let endpoint = Endpoint::start(LIFE.into());
+    let mut sandbox = Sandbox::in_cloudshell(&endpoint);
+    short_profile(&sandbox);
+    let program = noting(&sandbox, "noting");
+    let date = sandbox.file("bin/date", "#!/bin/sh\necho hook date >>\"$HOME/started\"\nexec /bin/date \"$@\"\n");
+    std::fs::set_permissions(&date, std::fs::Permissions::from_mode(0o755)).unwrap();
+    sandbox.set("XDG_RUNTIME_DIR", sandbox.home().join("mine").to_str().unwrap());
+    std::fs::create_dir(sandbox.home().join("mine")).unwrap();
+    let path = format!("{}:{}", sandbox.home().join("bin").display(), std::env::var("PATH").unwrap());
+    let mut session = running(shell, &program).before(&export(shell, "PATH", Path::new(&path))).start(&sandbox);
+    let first = session.key();
+    std::fs::remove_dir_all(sandbox.home().join("mine")).unwrap();
+    let fresh = |session: &mut Session, case: &str| {
+        let before = started(&sandbox);
+        for _ in 0..4 {
+            session.enter();
+            session.run("true");
+        }
+        assert_eq!(started(&sandbox), before, "while fresh: {case}");
+    };
+    // Who looks at the clock, which has gone with it, is told where there is one.
+    let before = started(&sandbox).len();
+    session.enter();
+    let told = started(&sandbox).split_off(before);
+    assert_eq!(told.len(), shell.pick(0, 2), "{told:?}");
+    fresh(&mut session, "at the new place");
+    let new = sandbox.home().join(".cache/credsh");
+    assert_eq!(new.exists(), shell.pick(false, true));
+    renewed_at_a_prompt(&mut session, &sandbox);
+    assert_ne!(session.key(), first);
+    assert!(new.join(format!("{}.json", session.var("CREDSH_LEASE"))).exists());
+    fresh(&mut session, "after the renewal");
+    // And back it belongs to others.
+    std::fs::create_dir(sandbox.home().join("mine")).unwrap();
+    session.run("credsh refresh --profile p");
+    let (second, typed) = (session.key(), session.var("CREDSH_LEASE"));
+    assert!(new.join(format!("{typed}.json")).exists());
+    renewed_at_a_prompt(&mut session, &sandbox);
+    assert_ne!(session.key(), second);
+    // What is typed is the first to see it.
+    std::fs::remove_dir_all(sandbox.home().join(".cache")).unwrap();
+    let said = session.run("credsh refresh --profile p");
+    assert!(said.starts_with("credsh: renewed: profile:p "), "{said}");
+    assert!(sandbox.home().join(format!("mine/credsh/{typed}.json")).exists());
+    assert!(session.run("credsh status").contains("* profile:p  "), "and so it follows");
+    assert_eq!(session.raw().matches("credsh: ").count(), 2, "{}", session.text());
 }

@@ -27,6 +27,7 @@ in_every_other_shell! {
     failure_shows_no_secret
     nested_shell_goes_on_with_the_lease
     without_a_store_it_is_renewed_all_the_same
+    a_runtime_directory_that_is_set_anew_or_gone
     a_lease_cleared_elsewhere_is_told_and_dropped
     what_somebody_else_could_have_put_there_is_not_taken
     standard_names
@@ -373,6 +374,53 @@ fn without_a_store_it_is_renewed_all_the_same(shell: Other) {
     let second = session.key();
     assert!(second.starts_with("ASIATEST") && second != first, "from what `refresh` was told: {second}");
     assert_eq!(sandbox.stored(), ["clock"]);
+}
+
+fn a_runtime_directory_that_is_set_anew_or_gone(shell: Other) {
+    let endpoint = Endpoint::start(24);
+    let mut sandbox = Sandbox::in_cloudshell(&endpoint);
+    profile(&sandbox, PROFILE);
+    let (mine, other) = (sandbox.home().join("own"), sandbox.home().join("other"));
+    fs::create_dir(&mine).unwrap();
+    fs::create_dir(&other).unwrap();
+    sandbox.set("XDG_RUNTIME_DIR", mine.to_str().unwrap());
+    let mut session = shell.start_with(&noting(shell, &sandbox), &sandbox);
+    let first = session.key();
+    let waited = noted(&sandbox, "--wait");
+    let other = other.display();
+    session.run(&shell.pick(
+        format!("$env.XDG_RUNTIME_DIR = '{other}'"),
+        format!("set E:XDG_RUNTIME_DIR = {other}"),
+        format!("$XDG_RUNTIME_DIR = '{other}'"),
+    ));
+    // What is typed goes where the shell looks.
+    session.run("credsh refresh --profile p");
+    let lease = session.var("CREDSH_LEASE");
+    assert!(mine.join(format!("credsh/{lease}.json")).exists());
+    session.run("credsh refresh --source container");
+    fs::remove_dir_all(&mine).unwrap();
+    // Prompts alone: a command that waits would be told the outcome wherever it went.
+    let renewed = |session: &mut Typed| {
+        for (near, what) in [(true, "the window to come near"), (false, "the adoption at a prompt")] {
+            let end = Instant::now() + Duration::from_secs(20);
+            while (left(session) <= 12) != near {
+                assert!(Instant::now() < end, "{what}: {}", session.text());
+                thread::sleep(Duration::from_millis(500));
+                session.enter();
+            }
+        }
+    };
+    renewed(&mut session);
+    let second = session.key();
+    assert_ne!(second, first);
+    let lease = session.var("CREDSH_LEASE");
+    assert!(sandbox.home().join(format!("other/credsh/{lease}.json")).exists());
+    // Back again it belongs to others.
+    fs::create_dir(&mine).unwrap();
+    renewed(&mut session);
+    assert_ne!(session.key(), second);
+    assert!(!mine.join("credsh").exists());
+    assert_eq!(noted(&sandbox, "--wait"), waited, "nobody has waited");
 }
 
 fn a_lease_cleared_elsewhere_is_told_and_dropped(shell: Other) {

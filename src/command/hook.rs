@@ -11,7 +11,7 @@ use crate::env::{self, Env};
 use crate::error::{Error, Result};
 use crate::renew::{self, Terms, When};
 use crate::request::Request;
-use crate::store::{self, Store, is_id};
+use crate::store::{Store, is_id};
 use crate::ui;
 
 /// What a renewal in the background may take; nobody waits for it.
@@ -21,19 +21,22 @@ const WAIT: u64 = 3;
 /// How long the hook leaves a source alone that gave nothing at all, seconds.
 const PAUSE: i64 = 10;
 
-/// Renews the shell's lease.
-pub fn run(args: &Hook, env: &Env) -> Result<u8> {
-    let env = &in_store(args, env);
+/// Renews the shell's lease, whose store is at `place`.
+pub fn run(args: &Hook, place: Option<&Path>, env: &Env) -> Result<u8> {
     if args.wait {
         let wait = env.get(env::WAIT).and_then(|text| text.parse().ok()).unwrap_or(WAIT).clamp(1, 60);
         return wait_for(args, env, Duration::from_secs(wait));
     }
-    if args.store.no_store {
-        // A background renewal could leave its outcome nowhere.
+    if !args.detached {
+        // Makes fish's clock, if that is what is missing. What the store has to complain of is said to who waits.
+        let _ = Store::open(env);
+    }
+    // A background renewal could leave its outcome nowhere; and without a lease the store was all that this is about.
+    if args.store.no_store || (args.lease.is_empty() && args.selectors.is_empty()) {
         return Ok(0);
     }
     if !args.detached {
-        return start(args, env);
+        return start(args, place, env);
     }
     detach::leave_session();
     let store = Store::open(env)?;
@@ -47,31 +50,19 @@ pub fn run(args: &Hook, env: &Env) -> Result<u8> {
     Ok(0)
 }
 
-/// The surroundings with the store that the shell looks into. It goes on looking there when somebody sets XDG_RUNTIME_DIR;
-/// but what was typed since then went to the new place.
-fn in_store(args: &Hook, env: &Env) -> Env {
-    let has_lease = |place: &Path| is_id(&args.lease) && place.join(format!("{}.json", args.lease)).exists();
-    let moved = |own: &Path| !has_lease(own) && store::place(env).is_ok_and(|place| has_lease(&place));
-    let own = args.place.as_deref().filter(|own| !moved(own));
-    match own.and_then(|own| own.parent()?.to_str()) {
-        Some(parent) => env.clone().with(env::RUNTIME_DIR, parent),
-        None => env.clone(),
-    }
-}
-
 /// Starts the background process, and returns when it is out of reach of the shell's terminal and job control: not
 /// before, as the shell may end right after. Its stdout is the sign: it closes it when it is.
-fn start(args: &Hook, env: &Env) -> Result<u8> {
+fn start(args: &Hook, place: Option<&Path>, env: &Env) -> Result<u8> {
     detach::keep_files_back();
     let exe = env.exe();
     // It leaves the working directory, which nothing in the background may hold; what is named from there is named anew.
     let files = env::FILES.iter().filter_map(|name| Some((*name, env.path(name)?)));
     let mut child = Command::new(&exe)
+        .args(place.map(|place| format!("--store={}", place.display())))
         .args(["hook", "--detached"])
         .envs(files)
         .arg(format!("--shell={:?}", args.shell).to_lowercase())
         .arg(format!("--lease={}", args.lease))
-        .args(args.place.iter().map(|place| format!("--store={}", place.display())))
         .args(args.selectors.words())
         .current_dir("/")
         .stdin(Stdio::null())

@@ -4,11 +4,11 @@ use std::io::IsTerminal;
 
 use crate::cli::{Init, Side};
 use crate::env::Env;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::prompt::Time;
 use crate::request::Request;
 use crate::store::{self, Store};
-use crate::ui;
+use crate::{shell, ui};
 
 /// Prints the script.
 pub fn run(args: &Init, env: &Env) -> Result<u8> {
@@ -38,13 +38,8 @@ pub fn run(args: &Init, env: &Env) -> Result<u8> {
         Time::Until => "until",
     };
     let (exe, selectors) = (env.exe(), args.store.words(&args.selectors));
-    let utf8 = |path: &std::path::Path| {
-        path.to_str()
-            .map(str::to_owned)
-            .ok_or(Error::Value { what: format!("the path {}", path.display()), reason: "is not UTF-8" })
-    };
-    let (exe, place) = (utf8(&exe)?, utf8(&place)?);
-    let mut words = vec![exe.as_str(), &args.prefix, side, time, &place, &lease];
+    let (exe, place) = (shell::text(&exe)?, shell::text(&place)?);
+    let mut words = vec![exe, &args.prefix, side, time, place, &lease];
     words.extend(selectors.iter().map(String::as_str));
     ui::print(&args.shell.init(&words)?)?;
     Ok(0)

@@ -27,7 +27,8 @@ use crate::lease::Lease;
 use crate::renew;
 use crate::request::Request;
 use crate::selectors::Selectors;
-use crate::store::Store;
+use crate::store::{self, Store};
+use crate::{shell, ui};
 
 /// How long a person waits for a source: an SSO or STS endpoint far away, a slow `credential_process`.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -37,6 +38,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// # Errors
 /// What the command failed with.
 pub fn run(cli: Cli, env: &Env) -> Result<u8> {
+    let (env, moved) = &store::of_shell(cli.place.as_deref(), env);
+    let told = match &cli.command {
+        Command::Hook(args) if !args.detached => Some(args.shell),
+        _ => cli.hooked,
+    };
+    if let (Some(shell), Some(place)) = (told, moved) {
+        // First of all, and whatever else comes of it: that the old place is gone is true.
+        ui::print(&shell.call("__credsh_move", &[shell::text(place)?])?)?;
+    }
     match cli.command {
         Command::Init(args) => init::run(&args, env),
         Command::Refresh(args) => refresh::run(&args, cli.hooked, env),
@@ -54,7 +64,7 @@ pub fn run(cli: Cli, env: &Env) -> Result<u8> {
         Command::Template => template::run(),
         Command::Script { shell } => script::run(shell, env),
         Command::Publish(args) => publish::run(&args, cli.hooked, env),
-        Command::Hook(args) => hook::run(&args, env),
+        Command::Hook(args) => hook::run(&args, cli.place.as_deref(), env),
     }
 }
 
