@@ -7,7 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 use std::path::Path;
 
-use rustix::process::Signal;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, raise};
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 
 use crate::env::{self, Env};
@@ -100,6 +100,7 @@ pub fn ask(question: &str) -> Result<String> {
 struct Unseen<'a> {
     tty: &'a File,
     before: Termios,
+    mask: SigSet,
 }
 
 impl<'a> Unseen<'a> {
@@ -111,9 +112,25 @@ impl<'a> Unseen<'a> {
         // One key, however long it takes: these count without ICANON, and are whatever the last program left.
         quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
         quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
+        // Who is ended from outside may stand in a `$( )`, where no shell puts the terminal right. Blocked, and taken by a
+        // thread that can do more than a handler may: nothing of how the process takes its signals is changed. SIGKILL
+        // leaves no time for any of it.
+        let ends: SigSet = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT].into_iter().collect();
+        let mask = ends.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        let unseen = Unseen { tty, before: before.clone(), mask };
         // What was typed ahead is part of the answer.
         tcsetattr(tty, OptionalActions::Now, &quiet)?;
-        Ok(Unseen { tty, before })
+        let watched = tty.try_clone()?;
+        std::thread::Builder::new().spawn(move || {
+            while let Ok(signal) = ends.wait() {
+                let _ = tcsetattr(&watched, OptionalActions::Now, &before);
+                let _ = ends.thread_unblock().and_then(|()| raise(signal));
+                // Still there, so it is ignored (nohup).
+                let _ = ends.thread_block();
+                let _ = tcsetattr(&watched, OptionalActions::Now, &quiet);
+            }
+        })?;
+        Ok(unseen)
     }
 
     fn line(self) -> io::Result<String> {
@@ -125,7 +142,7 @@ impl<'a> Unseen<'a> {
                 // Ctrl-C and Ctrl-\, for all who would have got the signal.
                 b'\x03' | b'\x1c' => {
                     drop(self);
-                    rustix::process::kill_current_process_group(Signal::INT)?;
+                    rustix::process::kill_current_process_group(rustix::process::Signal::INT)?;
                     return Err(ErrorKind::Interrupted.into());
                 }
                 b'\x04' if line.is_empty() => return Err(ErrorKind::UnexpectedEof.into()),
@@ -142,6 +159,7 @@ impl<'a> Unseen<'a> {
 impl Drop for Unseen<'_> {
     fn drop(&mut self) {
         let _ = tcsetattr(self.tty, OptionalActions::Now, &self.before);
+        let _ = self.mask.thread_set_mask();
     }
 }
 

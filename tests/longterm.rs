@@ -5,7 +5,7 @@ mod support;
 use std::io::Write;
 use std::process::Stdio;
 
-use support::pty::Shell;
+use support::pty::{Session, Shell};
 use support::sts::Sts;
 use support::{CREDSH, Run, Sandbox};
 
@@ -107,6 +107,40 @@ fn the_code_is_not_shown() {
         assert_eq!(session.run("stty -a"), before);
         assert_eq!(sts.calls().len(), calls, "nobody was asked");
     }
+}
+
+/// In `$( )`, where no shell puts it right.
+#[test]
+fn a_signal_at_the_question_leaves_the_terminal_as_it_was() {
+    let sts = Sts::start();
+    let sandbox = sandbox(&sts);
+    let mut session = Shell::Bash.rc().unhooked().start(&sandbox);
+    let before = session.run("stty -a");
+    let ask = "sh -c 'echo $$ >pid; exec credsh export --no-store --profile user'";
+    let at_the_question = |session: &mut Session, line: &str, signal: &str| {
+        session.type_line(line);
+        session.wait_for("the question", |session| session.prompt() == QUESTION);
+        let pid = std::fs::read_to_string(sandbox.home().join("pid")).unwrap();
+        support::process::signal(pid.trim().parse().unwrap(), signal);
+    };
+    for (signal, status) in [("TERM", "143"), ("HUP", "129"), ("INT", "130"), ("QUIT", "131")] {
+        at_the_question(&mut session, &format!("x=$({ask})"), signal);
+        session.wait_for("the prompt", Session::at_prompt);
+        assert_eq!(session.run("echo $?"), status, "{signal}");
+        assert_eq!(session.run("stty -a"), before, "{signal}");
+    }
+    // What was ignored stays so, and nothing is seen of what is typed after it either.
+    at_the_question(&mut session, &format!("x=$(trap '' HUP; {ask})"), "HUP");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    session.send(b"808182\r");
+    session.wait_for("the prompt", Session::at_prompt);
+    assert_eq!(sts.calls().last().unwrap().get("TokenCode"), "808182");
+    assert!(!session.raw().contains("8081"), "{}", session.raw());
+    assert_eq!(session.run("stty -a"), before);
+    at_the_question(&mut session, &format!("x=$({ask})"), "KILL");
+    session.wait_for("the prompt", Session::at_prompt);
+    session.type_line("stty -a");
+    session.wait_for("the control, and what cannot be helped", |session| session.text().contains(" -echo "));
 }
 
 #[test]
