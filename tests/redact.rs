@@ -4,7 +4,7 @@
 mod support;
 
 use support::Sandbox;
-use support::endpoint::{Endpoint, TOKEN};
+use support::endpoint::{BASE64, Endpoint, TOKEN};
 
 #[test]
 fn no_part_of_the_token_where_a_message_is_cut_short() {
@@ -42,6 +42,56 @@ fn no_token_however_json_writes_it() {
         assert!(run.stderr.contains("it was **"), "{run:?}");
         assert!(!run.stderr.contains(TOKEN), "{run:?}");
     }
+}
+
+/// Pages of HTML, URLs, JSON in a string: in such a spelling it is not looked for, and nothing of the message is shown.
+#[test]
+fn no_token_in_any_other_spelling() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("AWS_CONTAINER_AUTHORIZATION_TOKEN", BASE64);
+    let each = |write: &dyn Fn(char) -> String| BASE64.chars().map(write).collect::<String>();
+    let symbols = |write: &dyn Fn(u32) -> String| {
+        each(&|c| if c.is_ascii_alphanumeric() { c.to_string() } else { write(c.into()) })
+    };
+    let named = |c| ["&sol;", "&plus;", "&equals;", "&hyphen;"]["/+=-".find(c).unwrap()].to_owned();
+    let written = [
+        symbols(&|c| format!("%{c:02X}")),
+        symbols(&|c| format!("%{c:02x}")),
+        symbols(&|c| format!("%25{c:02X}")),
+        symbols(&|c| format!("&#x{c:X};")),
+        symbols(&|c| format!("&#X{c:x};")),
+        symbols(&|c| format!("&#{c};")),
+        symbols(&|c| format!("&amp;#{c};")),
+        symbols(&|c| format!("&#{c:07}")),
+        symbols(&|c| format!("\\u{c:04x}")),
+        symbols(&|c| format!("\\x{c:02x}")),
+        symbols(&|c| format!("\\{}", char::from_u32(c).unwrap())),
+        each(&|c| if c.is_ascii_alphanumeric() { c.to_string() } else { named(c) }),
+        each(&|c| format!("%{:02X}", u32::from(c))),
+        each(&|c| format!("&#{};", u32::from(c))),
+        BASE64.replace('/', "<wbr>/"),
+        BASE64.replace('F', "<b>F</b>"),
+        BASE64.replace('+', "\n+"),
+    ];
+    let json = |text: &str| serde_json::to_string(text).unwrap();
+    for token in written {
+        let told = format!("it was {token} and more");
+        for (status, body) in [
+            (403, told.clone()),
+            (404, format!("<html><h1>404</h1><p>{told}</p></html>")),
+            (403, format!("{{\"message\":{}}}", json(&told))),
+            (200, format!("{{\"Code\":\"Failed\",\"Message\":{}}}", json(&told))),
+            (200, format!("{{\"AccessKeyId\":\"A\",\"Expiration\":{}}}", json(&told))),
+        ] {
+            endpoint.answer(status, &body);
+            let run = sandbox.credsh(&["export"]);
+            assert!(run.stderr.contains(": **\n") && !run.stderr.contains("it was"), "{body}: {run:?}");
+        }
+    }
+    // The control: what has escapes and no token is shown.
+    endpoint.answer(403, "100% of &quot;it&quot; was %2F &#47; <b>not</b> test/F1x+base64");
+    let run = sandbox.credsh(&["export"]);
+    assert!(run.stderr.contains(": 100% of &quot;it&quot; was %2F &#47; not test/F1x+base64\n"), "{run:?}");
 }
 
 #[test]

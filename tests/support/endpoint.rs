@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What the endpoint wants in `Authorization`.
 pub const TOKEN: &str = "test-authorization-token";
+/// Another that it takes, with all that a real one may have in it.
+pub const BASE64: &str = "test/F1x+base64=to-ken==";
 pub const PATH: &str = "/latest/meta-data/container/security-credentials";
 
 /// What it does with a request that has the right path and token.
@@ -222,7 +224,7 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
     if request.path != PATH {
         return answer(404, "", r#"{"code":"NotFound","message":"no such path"}"#);
     }
-    let allowed = request.header("authorization") == Some(TOKEN)
+    let allowed = request.header("authorization").is_some_and(|token| [TOKEN, BASE64].contains(&token))
         || request.header("x-aws-ec2-metadata-token") == Some("session-token-of-put");
     if !allowed {
         return answer(403, "", r#"{"message":"Forbidden"}"#);
