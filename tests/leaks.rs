@@ -430,6 +430,60 @@ fn no_address_shows_its_password() {
     check(&sandbox, 5, "cannot reach AWS STS: connection refused\n");
 }
 
+/// Sent as it is, as the SDKs do, and kept with the request, which is to be repeated: in the one file that no shell reads.
+#[test]
+fn no_query_of_the_endpoint_is_shown() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let mut sandbox = surroundings(&endpoint, &sts);
+    let query = format!("v=1&key={PASSWORD}");
+    sandbox.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", &format!("{}?{query}", endpoint.uri()));
+    sandbox.credsh(&["refresh"]).ok();
+    assert!(endpoint.requests()[0].path.ends_with(&format!("?{query}")), "{:?}", endpoint.requests());
+    let kept: Vec<String> = sandbox
+        .stored()
+        .into_iter()
+        .filter(|name| fs::read_to_string(sandbox.store().join(name)).unwrap().contains(PASSWORD))
+        .collect();
+    assert!(matches!(&kept[..], [name] if name.ends_with(".json")), "{kept:?}");
+    sandbox.set("CREDSH_LEASE", &sandbox.ids().remove(0));
+    let check = |sandbox: &Sandbox| {
+        // `demo` asks nobody but itself, for half a minute.
+        for (line, _) in COMMANDS.iter().filter(|(line, _)| *line != "demo") {
+            let line = line.replace("LEASE", &sandbox.ids().pop().unwrap_or_default());
+            let run = sandbox.credsh(&line.split(' ').collect::<Vec<_>>());
+            assert!(!format!("{run:?}").contains(PASSWORD), "{line}: {run:?}");
+        }
+    };
+    check(&sandbox);
+    // What the endpoint echoes, as a page and as a path, and whatever else may be wrong with it.
+    for body in [format!("no such path: {query}"), format!("<p>/x?v=1&amp;key={}</p>", PASSWORD.replace('-', "%2D"))] {
+        endpoint.behave(Behaviour::Answer { status: 404, headers: String::new(), body });
+        let run = sandbox.credsh(&["refresh", "--force"]);
+        assert!(run.stderr.contains("404: ") && run.stderr.contains("**"), "{run:?}");
+        check(&sandbox);
+    }
+    sandbox.credsh(&["clear", "--all"]).ok();
+    let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    for uri in [
+        format!("http://127.0.0.1:{port}/x?{query}"),
+        format!("http://192.0.2.1/x?{query}"),
+        format!("ftp://127.0.0.1/x?{query}"),
+        format!("http://me@127.0.0.1/x?{query}"),
+        format!("http://127.1?{query}"),
+        format!("http://[?{query}"),
+        format!("http://127.0.0.1:{port}#{query}"),
+        query.clone(),
+    ] {
+        sandbox.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", &uri);
+        sandbox.set("HTTP_PROXY", "http://127.0.0.1:9");
+        for line in ["refresh", "export --no-store", "hook --shell bash --wait", "doctor", "doctor --json"] {
+            let run = sandbox.credsh(&line.split(' ').collect::<Vec<_>>());
+            assert!(run.status != 0, "{uri}: {run:?}");
+            assert!(!format!("{run:?}").contains(PASSWORD), "{uri}: {line}: {run:?}");
+        }
+    }
+}
+
 in_every_shell! { no_session_shows_or_keeps_a_secret }
 
 /// Where each keeps its history, and what makes it keep one here.

@@ -198,7 +198,7 @@ fn conflicts(own: Option<&Lease>, env: &Env) -> Vec<Finding> {
 fn goes_round_proxies(env: &Env) -> bool {
     let uri = env.get(env::CONTAINER_FULL).filter(|_| env.get(env::CONTAINER_RELATIVE).is_none());
     let uri = uri.unwrap_or("http://169.254.170.2/").split("//").nth(1).unwrap_or_default();
-    let host = uri.split(['/', '?']).next().unwrap_or_default();
+    let host = uri.split(['/', '?', '#']).next().unwrap_or_default();
     let host = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(host, _)| host);
     let listed = env.first(&["no_proxy", "NO_PROXY"]).unwrap_or_default();
     listed.split(',').map(str::trim).any(|name| name == "*" || name == host)

@@ -45,6 +45,7 @@ struct Endpoint<'a> {
     url: Url,
     client: Client,
     token: Option<Secret>,
+    query: Vec<Secret>,
     /// What the other dialect gave instead of a token.
     session: OnceCell<Secret>,
     source: &'a str,
@@ -66,7 +67,8 @@ impl<'a> Endpoint<'a> {
             http::Http::pinned(url.host_str().unwrap_or_default(), &addresses)
         };
         let client = client.map_err(|reason| Error::Unreachable { source: source.into(), reason })?;
-        Ok(Endpoint { url, client, token: token(asking.env)?, session: OnceCell::new(), source, http: &asking.http })
+        let (token, query, session) = (token(asking.env)?, in_query(&url), OnceCell::new());
+        Ok(Endpoint { url, client, token, query, session, source, http: &asking.http })
     }
 
     /// The answer's body, trying again while it is worth it, and before `until`: nothing answers, 429, 5xx.
@@ -152,8 +154,21 @@ impl<'a> Endpoint<'a> {
 
     /// An endpoint that echoes the request must not put its tokens on the screen.
     fn hidden(&self) -> Vec<&Secret> {
-        self.token.iter().chain(self.session.get()).filter(|token| !token.expose().is_empty()).collect()
+        self.token
+            .iter()
+            .chain(self.session.get())
+            .chain(&self.query)
+            .filter(|token| !token.expose().is_empty())
+            .collect()
     }
+}
+
+/// The parts of a query that may be a secret: it is sent as it is, as the SDKs do. A short one is none, and would be found
+/// in any message.
+fn in_query(url: &Url) -> Vec<Secret> {
+    let query = url.query().unwrap_or_default();
+    let values = query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
+    values.filter(|value| value.len() >= 8).map(Secret::new).collect()
 }
 
 /// An attempt that failed, whether another may do better, and when the endpoint said to come back.

@@ -221,7 +221,7 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
     if request.method == "PUT" && request.path == "/latest/api/token" {
         return answer(200, "", "session-token-of-put");
     }
-    if request.path != PATH {
+    if request.path.split('?').next() != Some(PATH) {
         return answer(404, "", r#"{"code":"NotFound","message":"no such path"}"#);
     }
     let allowed = request.header("authorization").is_some_and(|token| [TOKEN, BASE64].contains(&token))
