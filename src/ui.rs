@@ -38,7 +38,8 @@ pub fn usage(error: &clap::Error) -> u8 {
     let first = paragraphs.next().unwrap_or_default();
     let (values, first): (Vec<&str>, Vec<&str>) =
         first.lines().map(str::trim).partition(|line| line.starts_with(VALUES));
-    say(first.join(" ").trim_start_matches("error: "));
+    // With what was typed in it, however long that is.
+    say(clean(first.join(" ").trim_start_matches("error: ")));
     for line in values {
         hint(&format!("one of {}", line.trim_start_matches(VALUES).trim_end_matches(']')));
     }
@@ -55,12 +56,17 @@ const VALUES: &str = "[possible values: ";
 /// Tells the person something.
 pub fn say(text: impl Display) {
     // Nobody reads stderr any more: nothing left to tell, and nobody to tell it to.
-    let _ = writeln!(io::stderr(), "credsh: {text}");
+    let _ = writeln!(io::stderr(), "credsh: {}", unobeyed(&text.to_string()));
 }
 
 /// Tells the person what to type.
 pub fn hint(text: &str) {
-    let _ = writeln!(io::stderr(), "hint: {text}");
+    let _ = writeln!(io::stderr(), "hint: {}", unobeyed(text));
+}
+
+/// Names and paths come from arguments, variables and files, and may hold anything: here is where all of them pass.
+fn unobeyed(text: &str) -> String {
+    text.replace(|c: char| c.is_control() && c != '\n', "")
 }
 
 /// Writes to stdout. A reader that has seen enough (`| head -1`) is not a failure.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use support::Sandbox;
 use support::endpoint::{Behaviour, Endpoint, Rotation};
-use support::pty::Shell;
+use support::pty::{Session, Shell};
 use support::sts::Sts;
 
 in_every_shell! {
@@ -16,6 +16,7 @@ in_every_shell! {
     credentials_are_only_values
     what_an_endpoint_says_is_only_shown
     names_of_profiles_and_roles
+    names_that_aws_would_not_give
     what_is_stored_breaks_no_prompt
 }
 
@@ -159,6 +160,68 @@ fn names_of_profiles_and_roles(shell: Shell) {
         shown(&mut session, "[role:");
         session.run("credsh status; credsh prompt; credsh doctor; credsh clear");
         assert!(!ran(&sandbox).exists(), "{text}");
+    }
+}
+
+/// Of a session, a role and a profile: from the environment, as a CI's runner hands them on, and as arguments. Those with
+/// control characters, too, or of 10 kB. A session's name reaches STS to the letter; nothing else of them gets anywhere.
+fn names_that_aws_would_not_give(shell: Shell) {
+    let sts = Sts::start();
+    let long = "long ".repeat(2000);
+    let controls = ["a\nb;touch ran\n\n", "a\r\u{7}b", "\u{1b}]0;owned\u{7}\u{1b}[31mred\u{9b}2J\u{8}", &long];
+    for text in TEXTS.into_iter().chain(controls) {
+        let mut sandbox = Sandbox::new()
+            .with("AWS_ENDPOINT_URL_STS", &sts.url())
+            .with("CREDSH_WAIT", "20")
+            .with("AWS_REGION", "eu-1");
+        let token = sandbox.file("token", "web-identity-token");
+        sandbox.set("AWS_WEB_IDENTITY_TOKEN_FILE", token.to_str().unwrap());
+        sandbox.set("AWS_ROLE_ARN", &format!("arn:aws:iam::123456789012:role/{text}"));
+        sandbox.set("AWS_ROLE_SESSION_NAME", text);
+        sandbox.file("name", text);
+        sandbox.file("role", &format!("arn:aws:iam::123456789012:role/{text}"));
+        sandbox.file(".aws/config", "[profile other]\ncredential_process = false\n");
+        let mut session = shell.rc().init("--source web-identity").start(&sandbox);
+        let first = session.key();
+        assert!(first.starts_with("ASIASTS"), "{text:?}: {}", session.text());
+        assert_eq!(sts.calls().last().unwrap().get("RoleSessionName"), text, "to the letter");
+        let from =
+            |file: &str| shell.pick(format!("\"$(cat ~/{file})\""), format!("(cat ~/{file} | string collect -N)"));
+        let calls = sts.calls().len();
+        let print = sandbox.file("script", &sandbox.credsh(&["script", shell.pick("sh", "fish")]).ok());
+        for line in [
+            format!("credsh refresh --profile {}", from("name")),
+            format!("credsh export --profile {}", from("name")),
+            format!("credsh refresh --source web-identity --session-name {}", from("name")),
+            format!("credsh refresh --profile other --role {}", from("name")),
+            format!("credsh refresh --profile other --session-name me --role {}", from("role")),
+            format!("credsh profile add {} --role arn:aws:iam::123456789012:role/x", from("name")),
+            format!("credsh init {} --profile {}", shell.name(), from("name")),
+            format!("source {} {}", print.display(), from("name")),
+            format!("credsh {}", from("name")),
+            format!("AWS_WEB_IDENTITY_TOKEN_FILE={} credsh refresh --source web-identity", from("name")),
+        ] {
+            let shown = session.run(&format!("{line} >out"));
+            assert!(shown.starts_with("credsh: ") || line.contains(" init "), "{text:?}: {line}: {shown}");
+            assert!(shown.len() < 1500 || line.contains("TOKEN_FILE"), "{line}: {shown}");
+        }
+        assert_eq!(sts.calls().len(), calls, "{text:?}");
+        assert_eq!(session.key(), first, "and the shell keeps what it had");
+        session.enter();
+        assert!(
+            session.prompt().starts_with("[web-identity ") && session.at_prompt(),
+            "{text:?}: {}",
+            session.prompt()
+        );
+        assert!(!ran(&sandbox).exists(), "{text:?}");
+        let obeyed =
+            |session: &Session| ["\u{1b}]0;owned", "\u{1b}[31mred"].iter().any(|code| session.raw().contains(code));
+        assert!(!obeyed(&session), "{text:?}: {:?}", session.raw());
+        // A new shell that takes it from the store.
+        let mut session = shell.rc().init("--source web-identity").start(&sandbox);
+        assert_eq!(session.key(), first);
+        session.run("credsh status; credsh prompt; credsh doctor; credsh clear");
+        assert!(!ran(&sandbox).exists() && !obeyed(&session), "{text:?}: {:?}", session.raw());
     }
 }
 
