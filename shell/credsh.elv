@@ -98,6 +98,9 @@ fn obey {|answer|
       adopt (all $words[1..])
     } elif (eq $name __credsh_defer) {
       defer $words[1]
+    } elif (eq $name __credsh_heard) {
+      # What was said already, by the program.
+      set said = $words[1]
     } elif (eq $name __credsh_move) {
       # The store's directory is gone, and this is where it is now.
       set store = $words[1]

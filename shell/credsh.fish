@@ -76,6 +76,11 @@ function __credsh_defer
     set -g __credsh_low (builtin math $argv[1] - 15)
 end
 
+# What was said already, by the program.
+function __credsh_heard
+    set -g __credsh_said $argv[1]
+end
+
 # The store's directory is gone, and this is where it is now.
 function __credsh_move
     set -g __credsh_store $argv[1]

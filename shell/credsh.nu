@@ -82,6 +82,8 @@ def --env __credsh_obey [answer: string] {
     match $words.0 {
       "__credsh_adopt" => { __credsh_adopt ($words | skip 1) }
       "__credsh_defer" => { __credsh_defer $words.1 }
+      # What was said already, by the program.
+      "__credsh_heard" => { __credsh_keep { said: $words.1 } }
       # The store's directory is gone, and this is where it is now.
       "__credsh_move" => { __credsh_keep { store: $words.1 } }
       # What is not stored is asked for again in the same words.

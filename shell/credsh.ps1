@@ -91,6 +91,8 @@ function Invoke-Answer([string]$answer) {
         switch ($words[0]) {
             '__credsh_adopt' { Invoke-Adopt $words[1..13] }
             '__credsh_defer' { Invoke-Defer $words[1] }
+            # What was said already, by the program.
+            '__credsh_heard' { $script:said = $words[1] }
             # The store's directory is gone, and this is where it is now.
             '__credsh_move' { $script:store = $words[1] }
             # What is not stored is asked for again in the same words.

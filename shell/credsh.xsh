@@ -83,6 +83,10 @@ def __credsh_start(*words):
             if re.fullmatch("[0-9]{1,11}", until):
                 self.due = int(until)
 
+        def heard(self, message):
+            """What was said already, by the program."""
+            self.said = message
+
         def move(self, store):
             """The store's directory is gone, and this is where it is now."""
             self.store = store
@@ -105,9 +109,9 @@ def __credsh_start(*words):
             """Does what the lines of an answer say; whether they are one."""
             if not answer.startswith('["__credsh_'):
                 return False
-            known = {"adopt": self.adopt, "defer": self.defer, "move": self.move, "repeat": self.repeat, "drop": self.drop}
+            known = [self.adopt, self.defer, self.drop, self.heard, self.move, self.repeat]
             for name, *args in map(json.loads, answer.splitlines()):
-                known[name[len("__credsh_") :]](*args)
+                {f"__credsh_{method.__name__}": method for method in known}[name](*args)
             return True
 
         def load(self):

@@ -54,6 +54,9 @@ __credsh_defer() {
   [[ $1 == <-> ]] && __credsh_due=$1 __credsh_low=$(($1 - 15))
 }
 
+# What was said already, by the program.
+__credsh_heard() { __credsh_said=$1 }
+
 # The store's directory is gone, and this is where it is now.
 __credsh_move() { __credsh_store=$1 }
 

@@ -29,6 +29,9 @@ in_every_shell! {
 const NAME: &str = "the container endpoint (cloudshell)";
 const UNREACHED: &str = "; check that AWS_CONTAINER_CREDENTIALS_FULL_URI is this environment's, and try again";
 
+const REFUSED: &str =
+    "; the endpoint did not take AWS_CONTAINER_AUTHORIZATION_TOKEN; open a new terminal to get this session's";
+
 /// A program that notes how it was started, and becomes credsh.
 fn noting(sandbox: &Sandbox, path: &str) -> PathBuf {
     let text = format!("#!/bin/sh\necho \"$*\" >>\"$HOME/started\"\nexec '{}' \"$@\"\n", support::CREDSH);
@@ -87,6 +90,10 @@ fn each_fault_is_one_line_and_passes(shell: Shell) {
         (answer(503, "Content-Type: text/html\r\n", html), format!("{NAME} answered with status 503: 503 try later")),
         (odd("s", past), unusable(&format!("they ended at {}", rfc3339(past)))),
         (odd("a\\u001b]0;title\\u0007b", now() + 600), unusable("SecretAccessKey holds a control character")),
+        (answer(400, "", "Bad Request"), format!("{NAME} answered with status 400: Bad Request")),
+        (answer(401, "", ""), format!("{NAME} answered with status 401{REFUSED}")),
+        (answer(403, "", r#"{"message":"no"}"#), format!("{NAME} answered with status 403: no{REFUSED}")),
+        (answer(404, "", ""), format!("{NAME} answered with status 404")),
         // The same end for ever: it still answers, with what is over.
         (Behaviour::Good, unusable("they ended at {first}")),
     ];

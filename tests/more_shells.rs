@@ -19,6 +19,7 @@ in_every_other_shell! {
     idle_past_expiry_and_the_very_next_command_sees_fresh_values
     endpoint_down_keeps_the_old_and_recovers_by_itself
     endpoint_hanging_stops_neither_prompt_nor_command
+    a_refusal_is_told_once_and_passes
     ctrl_c_ends_the_wait
     a_program_that_is_gone_is_one_line
     refresh_switches_and_clear_forgets
@@ -201,6 +202,24 @@ fn endpoint_hanging_stops_neither_prompt_nor_command(shell: Other) {
     assert_eq!(session.key(), first);
     endpoint.behave(Behaviour::Good);
     recovers(session, &endpoint, &first);
+}
+
+/// By the program to who waits, and not once more by the shell that finds it with the lease.
+fn a_refusal_is_told_once_and_passes(shell: Other) {
+    let endpoint = Endpoint::start(4);
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "20");
+    let mut session = shell.start(&sandbox);
+    let first = session.key();
+    endpoint.behave(Behaviour::Answer { status: 403, headers: String::new(), body: "refused".into() });
+    one_line(&idle_past_expiry(&mut session, "echo ran"));
+    endpoint.behave(Behaviour::Good);
+    session.until("recovery", |session| {
+        session.enter();
+        session.prompt().starts_with("[cloudshell ") && !session.prompt().contains("expired")
+    });
+    assert_ne!(session.key(), first);
+    let told = session.raw().matches("status 403: refused").count();
+    assert_eq!(told, 1, "{}", session.text());
 }
 
 fn ctrl_c_ends_the_wait(shell: Other) {

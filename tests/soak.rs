@@ -27,6 +27,9 @@ const TOGETHER: usize = 7;
 ///  3 s  as all these are whole seconds by three clocks: the endpoint's, the program's and the shell's
 /// After that a command may find the variables expired only if the hook did not do its work.
 const HEALTHY_AFTER: i64 = 5 + 10 + 3;
+/// The same after a refusal (400, 401, 403, 404), where a person may have to act: an ended lease is left alone for up to
+/// 64 s then, and a fifth of that as jitter. Nobody here types `credsh refresh`.
+const HEALTHY_AFTER_REFUSAL: i64 = 5 + 77 + 3;
 /// What a shell may have grown by since it was warm, KiB: its history, and what its allocator keeps. In half an hour of some
 /// 400 commands bash and zsh were seen to take 60, and fish, whose history has more to each command, 730.
 const GROWTH: fn(Shell) -> u64 = |shell| shell.pick(256, 1024);
@@ -59,11 +62,12 @@ impl Seen {
     }
 }
 
-/// From when to when the endpoint did what.
+/// From when to when the endpoint did what, and how long after that it does not count as healthy.
 struct Fault {
     from: i64,
     until: i64,
     what: String,
+    after: i64,
 }
 
 /// What a shell held while it was at its prompt.
@@ -171,23 +175,25 @@ fn trouble(endpoint: &Endpoint, mut random: Random, calm: u64, end: Instant, ove
             return faults;
         }
         let from = now();
-        let what = fault(endpoint, &mut random);
+        let (what, after) = fault(endpoint, &mut random);
         thread::sleep(Duration::from_millis(4_000 + random.below(28_000)).min(left()));
         endpoint.rotate(Rotation::HalfLife);
         endpoint.behave(Behaviour::Good);
-        faults.push(Fault { from, until: now(), what });
+        faults.push(Fault { from, until: now(), what, after });
     }
 }
 
-/// Every kind that passes by itself. A refusal is not among them: that is left alone for a minute, as a person has to act.
-fn fault(endpoint: &Endpoint, random: &mut Random) -> String {
+/// Every kind that passes by itself; refusals do too, but later.
+fn fault(endpoint: &Endpoint, random: &mut Random) -> (String, i64) {
     let answer =
         |status, headers: &str, body: &str| Behaviour::Answer { status, headers: headers.into(), body: body.into() };
     let ended = format!(
         r#"{{"Code":"Success","AccessKeyId":"ASIAENDED","SecretAccessKey":"s","Token":"t","Expiration":"{}"}}"#,
         rfc3339(now() - 60)
     );
+    let refusal = [400, 401, 403, 404][usize::try_from(random.below(4)).unwrap()];
     let faults = [
+        answer(refusal, "", "refused"),
         Behaviour::Close,
         Behaviour::Hang(Duration::from_secs(60)),
         Behaviour::Slow(Duration::from_secs(4)),
@@ -205,13 +211,14 @@ fn fault(endpoint: &Endpoint, random: &mut Random) -> String {
     if matches!(chosen, Behaviour::Good) {
         endpoint.rotate(Rotation::Never);
     }
+    let refused = matches!(chosen, Behaviour::Answer { status: 400..=404, .. });
     endpoint.behave(chosen);
-    what
+    (what, if refused { HEALTHY_AFTER_REFUSAL } else { HEALTHY_AFTER })
 }
 
 /// No command ran with expired variables while the endpoint was healthy.
 fn judge(seen: &[Seen], faults: &[Fault], endpoint: &Endpoint) {
-    let at = |clock: i64| faults.iter().find(|fault| (fault.from..=fault.until + HEALTHY_AFTER).contains(&clock));
+    let at = |clock: i64| faults.iter().find(|fault| (fault.from..=fault.until + fault.after).contains(&clock));
     let healthy = seen.iter().filter(|seen| at(seen.clock).is_none()).count();
     let expired = seen.iter().filter(|seen| seen.expired()).count();
     eprintln!(

@@ -487,7 +487,12 @@ fn a_lock_whose_holder_is_stopped() {
     signal(holder.id(), "STOP");
     let run = Run::of(hook(&sandbox, 1).output().unwrap());
     assert_eq!(run.stderr, "credsh: another credsh that is renewing this lease did not answer within 1 s\n");
-    assert!(run.stdout.starts_with("__credsh_defer ") && run.status == 5, "{run:?}");
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert!(
+        matches!(lines[..], [heard, defer] if heard.starts_with("__credsh_heard ") && defer.starts_with("__credsh_defer ")),
+        "{run:?}"
+    );
+    assert_eq!(run.status, 5);
     // In the background nobody waits at all, and nobody is told.
     let mut background = sandbox.command(CREDSH);
     background.args(["hook", "--detached", "--shell=bash", &format!("--lease={}", id(&sandbox))]);

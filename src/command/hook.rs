@@ -99,7 +99,7 @@ fn wait_for(args: &Hook, env: &Env, deadline: Duration) -> Result<u8> {
     match renew::lease(&request, store, env, &terms) {
         Ok(mut outcome) => {
             if let Some(failure) = &outcome.failure {
-                ui::say(renew::one_line(failure));
+                tell(args, failure)?;
                 outcome.lease.note = None;
             }
             ui::print(args.shell.adopt(&outcome.lease, env)?.expose())?;
@@ -114,8 +114,15 @@ fn wait_for(args: &Hook, env: &Env, deadline: Duration) -> Result<u8> {
     }
 }
 
-fn defer(args: &Hook, env: &Env, error: &Error) -> Result<u8> {
+/// Says it here, as the shell may have nothing to adopt, and lets the shell know: the lease's file has the same to say.
+fn tell(args: &Hook, error: &Error) -> Result<()> {
     ui::say(renew::one_line(error));
+    let note = if let Error::Shared { note, .. } = error { note.clone() } else { renew::one_line(error) };
+    ui::print(&args.shell.call("__credsh_heard", &[&note])?)
+}
+
+fn defer(args: &Hook, env: &Env, error: &Error) -> Result<u8> {
+    tell(args, error)?;
     pause(args, env)?;
     Ok(error.kind().status())
 }
