@@ -10,7 +10,7 @@ use std::time::Duration;
 use support::Sandbox;
 use support::endpoint::Endpoint;
 use support::others::Other;
-use support::pty::{Rc, Session, Shell};
+use support::pty::{Hooked, Rc, Session, Shell};
 
 in_every_shell! {
     fresh_prompts_and_builtins_start_nothing_and_open_nothing
@@ -57,8 +57,7 @@ fn nor_do_they_elsewhere(shell: Other) {
         ["None", "__import__('os').path.exists('MARK')"],
     );
     let before = shell.pick("", "use path\n", "");
-    let start =
-        |lines: &str, wrapper: &[&str]| shell.start_under(wrapper, &format!("{before}{lines}"), &sandbox).session;
+    let start = |lines: &str, wrapper: &[&str]| shell.start_under(wrapper, &format!("{before}{lines}"), &sandbox);
     let hooked = calls(&sandbox, typed, |wrapper| start(&shell.init(""), wrapper));
     assert_eq!(processes(&hooked), 0, "{hooked:#?}");
     // What is opened, and all of ours: elvish looks for programs while their names are typed, as far as it comes, and nu
@@ -79,7 +78,7 @@ fn nor_do_they_elsewhere(shell: Other) {
     let endpoint = Endpoint::start(6);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     let due = calls(&sandbox, ["sh -c 'sleep 1'", typed[1]], |wrapper| {
-        shell.start_under(wrapper, &format!("{before}{}", shell.init("")), &sandbox).session
+        shell.start_under(wrapper, &format!("{before}{}", shell.init("")), &sandbox)
     });
     started_and_read(&due, "words");
 }

@@ -38,6 +38,87 @@ macro_rules! in_shells {
     };
 }
 
+/// And in all six: each scenario is a `fn(impl Hooked)`.
+#[macro_export]
+macro_rules! in_all_six_shells {
+    ($($scenario:ident)*) => {
+        $(mod $scenario {
+            use $crate::support::others::Other;
+            use $crate::support::pty::Shell;
+
+            #[test]
+            fn bash() {
+                super::$scenario(Shell::Bash);
+            }
+            #[test]
+            fn zsh() {
+                super::$scenario(Shell::Zsh);
+            }
+            #[test]
+            fn fish() {
+                super::$scenario(Shell::Fish);
+            }
+            #[test]
+            fn nu() {
+                super::$scenario(Other::Nu);
+            }
+            #[test]
+            fn elvish() {
+                super::$scenario(Other::Elvish);
+            }
+            #[test]
+            fn xonsh() {
+                super::$scenario(Other::Xonsh);
+            }
+        })*
+    };
+}
+
+/// A shell with the hook, whichever it is: what a scenario for all of them may ask for. In it a program and its words are
+/// typed, which mean the same everywhere; a scenario for `Shell`s alone may use what they have in common besides.
+pub trait Hooked: Copy + Send + 'static {
+    fn name(self) -> &'static str;
+
+    /// The line a person puts into the start-up file.
+    fn init(self, args: &str) -> String;
+
+    /// Starts it with a start-up file of the plain prompt and `lines`.
+    fn start_with(self, lines: &str, sandbox: &Sandbox) -> Session;
+
+    /// Starts it with the hook and nothing else.
+    fn start(self, sandbox: &Sandbox) -> Session {
+        self.start_with(&self.init(""), sandbox)
+    }
+
+    /// The words that start another of it from within.
+    fn program(self) -> String;
+
+    /// What prints the clock that the hook looks at.
+    fn clock(self) -> &'static str;
+}
+
+impl Hooked for Shell {
+    fn name(self) -> &'static str {
+        Shell::name(self)
+    }
+
+    fn init(self, args: &str) -> String {
+        Shell::init(self, args)
+    }
+
+    fn start_with(self, lines: &str, sandbox: &Sandbox) -> Session {
+        self.rc().unhooked().after(lines).start(sandbox)
+    }
+
+    fn program(self) -> String {
+        self.name().into()
+    }
+
+    fn clock(self) -> &'static str {
+        Shell::clock(self)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shell {
     Bash,
@@ -208,6 +289,9 @@ impl Session {
                 }
             }
         });
+        // What is a variable is for a program to say, where the shell has no word for it, and without failing.
+        sandbox.file("var", "printenv \"$1\" || :\n");
+        sandbox.file("mine", "env | grep -E '^(TEMPORARY_AWS|CREDSH)' || :\n");
         let screen = vt100::Parser::new(rows, columns, 0);
         let mut session = Session { name, child, keyboard, incoming, screen, raw: Vec::new(), answered: 0, marks: 0 };
         session.wait_for("the first prompt", Session::at_prompt);
@@ -219,10 +303,14 @@ impl Session {
         self.child.id()
     }
 
+    /// Which of the three it is, if it is one of them.
+    fn common(&self) -> Option<Shell> {
+        [Shell::Bash, Shell::Zsh, Shell::Fish].into_iter().find(|shell| shell.name() == self.name)
+    }
+
     /// Which of the three it is.
     pub fn shell(&self) -> Shell {
-        let all = [Shell::Bash, Shell::Zsh, Shell::Fish];
-        all.into_iter().find(|shell| shell.name() == self.name).expect("one of these")
+        self.common().expect("one of these")
     }
 
     pub fn send(&mut self, bytes: &[u8]) {
@@ -247,8 +335,15 @@ impl Session {
     }
 
     /// Runs `command` and gives what appears below it until it is done: its output, and what the hook says before it
-    /// starts. The mark that ends it is typed in two halves, so that its echo is not taken for it.
+    /// starts. The mark that ends it is typed in two halves, so that its echo is not taken for it. Where that means
+    /// something else, the next prompt is the end.
     pub fn run(&mut self, command: &str) -> String {
+        if self.common().is_none() {
+            let row = self.row();
+            self.line(command);
+            let (rows, end) = (self.rows(), self.row());
+            return rows[row + 1..end].iter().map(|row| row.trim_end()).collect::<Vec<_>>().join("\n");
+        }
         self.marks += 1;
         let (typed, mark) = (format!("EN''D{}", self.marks), format!("END{}", self.marks));
         self.type_line(&format!("{command}; echo {typed}"));
@@ -264,12 +359,28 @@ impl Session {
 
     /// A variable, as a program sees it: "" when it is not exported.
     pub fn var(&mut self, name: &str) -> String {
-        self.run(&format!("printenv {name}"))
+        let program = if self.common().is_some() { "printenv" } else { "sh ~/var" };
+        self.run(&format!("{program} {name}"))
     }
 
     /// The access key id, as a program sees it.
     pub fn key(&mut self) -> String {
         self.var("TEMPORARY_AWS_ACCESS_KEY_ID")
+    }
+
+    /// What a program sees of credsh's.
+    pub fn mine(&mut self) -> String {
+        self.run("sh ~/mine")
+    }
+
+    /// Waits for this prompt, or one that begins so and then has `...`: elvish shows the one of before until the new one is
+    /// made.
+    #[track_caller]
+    pub fn wait_for_prompt(&mut self, wanted: &str) {
+        self.wait_for(wanted, |session| match wanted.strip_suffix("...") {
+            Some(begin) => session.prompt().starts_with(begin) && session.at_prompt(),
+            None => session.prompt() == wanted,
+        });
     }
 
     /// The line the cursor is on, up to the cursor.
