@@ -17,7 +17,7 @@ var args = []
 var lease label key said = '' '' '' ''
 var aside = [&]
 var exp window must due = $never $never $never $never
-var tick asked base = (num 0) (num 0) (num 0)
+var tick asked low base = (num 0) (num 0) (num 0) (num 0)
 var text color until = '' '' ''
 var on = $false
 var place = $nil
@@ -28,7 +28,8 @@ fn uptime {
 }
 var has-uptime = (path:is-regular /proc/uptime)
 
-# Anew whenever a program is run anyway: the clock may have been set.
+# Anew whenever a program is run anyway: the clock may have been set. Until then it is told as it was, so nothing comes late
+# that was due by that one.
 fn sync { if $has-uptime { set base = (- (e:date +%s) (uptime)) } }
 fn now { if $has-uptime { + $base (uptime) } else { num (e:date +%s) } }
 
@@ -36,14 +37,15 @@ fn now { if $has-uptime { + $base (uptime) } else { num (e:date +%s) } }
 fn put-env {|name value| if (eq $value '') { unset-env $name } else { set-env $name $value } }
 
 # The program's answer: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE
-# UNTIL ZONE.
+# UNTIL ZONE EARLIEST.
 # Times are epoch seconds, and only ever digits.
 fn adopt {|id new-label new-key secret token expiration @rest|
-  if (not (re:match '^([0-9]{1,11} ){4}' (str:join ' ' $rest)' ')) { return }
+  var times = [(all $rest[..4]) (if (> (count $rest) 7) { put $rest[7] } else { put 0 })]
+  if (not (re:match '^([0-9]{1,11} ){5}$' (str:join ' ' $times)' ')) { return }
   set lease label key = $id $new-label $new-key
   # What has been read before is no answer to what was asked since.
   if (not (== $due $rest[3])) { set asked = (num 0) }
-  set exp window must due = (each $num~ $rest[..4])
+  set exp window must due low = (each $num~ $times)
   # UNTIL is EXPIRES's time of day where TZ is ZONE's.
   var zone = ''
   if (has-env TZ) { set zone = '='$E:TZ }
@@ -69,10 +71,10 @@ fn adopt {|id new-label new-key secret token expiration @rest|
   }
 }
 
-# Nothing came; ask again at $until.
+# Nothing came; ask again at $until, which is ten seconds from now: below that, and five for noise, the clock was set back.
 fn defer {|until|
   set tick = (num 0)
-  if (re:match '^[0-9]{1,11}$' $until) { set due = (num $until) }
+  if (re:match '^[0-9]{1,11}$' $until) { set due low = (num $until) (- $until 15) }
 }
 
 # The profile that the standard names have set aside, unless there is another by now.
@@ -85,7 +87,7 @@ fn drop-lease {
   restore
   set lease label key said aside = '' '' '' '' [&]
   set exp window must due = $never $never $never $never
-  set tick = (num 0)
+  set tick low = (num 0) (num 0)
 }
 
 # Does what the lines of an answer say, if it is one.
@@ -172,19 +174,22 @@ fn draw {
   set text = '['$label$time']'
 }
 
+# Whether it is $time; or the clock was set back behind $low, and what is due is not known.
+fn over {|time| var now = (now); or (>= $now $time) (< $now $low) }
+
 # Something is due, or the indicator's text has changed. $at: prompt or exec.
 fn cold {|at|
   try {
-    if (>= (now) $due) {
+    if (over $due) {
       load
-      if (>= (now) $due) {
+      if (over $due) {
         sync
         var now = (now)
-        if (< $now $due) {
+        if (not (over $due)) {
           nop
-        } elif (and (eq $at exec) (>= $now $must)) {
+        } elif (and (eq $at exec) (over $must)) {
           wait
-        } elif (>= $now (+ $asked 5)) {
+        } elif (or (>= $now (+ $asked 5)) (< $now $asked)) {
           # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes.
           set asked = $now
           obey ({ try { program 2>/dev/null } catch _ { nop } } | slurp)
@@ -200,8 +205,8 @@ fn paint { if (eq $text '') { return } elif (and (eq $E:NO_COLOR '') (not (has-v
 # The two checks. Nothing but the comparison while nothing is due. Told `off`, the first takes all of it out again: that is
 # how another evaluation of this, perhaps of another version, reaches into this one.
 var off~ = $nop~
-fn prompt-check {|&__credsh=''| if (eq $__credsh off) { off } elif (and $on (>= (now) $tick)) { cold prompt } }
-fn exec-check {|_ &__credsh=''| if (and $on (>= (now) $due)) { cold exec } }
+fn prompt-check {|&__credsh=''| if (eq $__credsh off) { off } elif (and $on (over $tick)) { cold prompt } }
+fn exec-check {|_ &__credsh=''| if (and $on (over $due)) { cold exec } }
 
 # A hook of credsh's, of this evaluation or another.
 fn ours {|hook| try { has-value $hook[opt-names] __credsh } catch _ { put $false } }

@@ -11,7 +11,7 @@
 const __credsh_never = 99999999999
 const __credsh_nothing = {
   lease: "", label: "", key: "", profile: "", default: "", said: "", text: "", until: ""
-  exp: $__credsh_never, window: $__credsh_never, must: $__credsh_never, due: $__credsh_never, tick: 0, asked: 0
+  exp: $__credsh_never, window: $__credsh_never, must: $__credsh_never, due: $__credsh_never, tick: 0, asked: 0, low: 0
 }
 
 # Of the state, these fields.
@@ -23,17 +23,18 @@ def --env __credsh_put [name: string, value: string] {
 }
 
 # The program's answer: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE
-# UNTIL ZONE.
+# UNTIL ZONE EARLIEST.
 # Times are epoch seconds, and only ever digits.
 def --env __credsh_adopt [words: list<string>] {
-  if not ($words | slice 6..9 | all {|time| $time =~ '^[0-9]{1,11}$' }) { return }
+  let low = $words | get --optional 13 | default "0"
+  if not ($words | slice 6..9 | append $low | all {|time| $time =~ '^[0-9]{1,11}$' }) { return }
   let p = $env.__credsh.prefix
   let due = $words.9 | into int
   # What has been read before is no answer to what was asked since.
   let asked = if $due == $env.__credsh.due { $env.__credsh.asked } else { 0 }
   __credsh_keep {
     lease: $words.0, label: $words.1, key: $words.2, exp: ($words.6 | into int), window: ($words.7 | into int)
-    must: ($words.8 | into int), due: $due, asked: $asked, tick: 0
+    must: ($words.8 | into int), due: $due, asked: $asked, low: ($low | into int), tick: 0
     # UNTIL is EXPIRES's time of day where TZ is ZONE's.
     until: (if (if "TZ" in $env { $"=($env.TZ)" } else { "" }) == $words.12 { $words.11 } else { "" })
   }
@@ -51,9 +52,9 @@ def --env __credsh_adopt [words: list<string>] {
   }
 }
 
-# Nothing came; ask again at $until.
+# Nothing came; ask again at $until, which is ten seconds from now: below that, and five for noise, the clock was set back.
 def --env __credsh_defer [until: string] {
-  if $until =~ '^[0-9]{1,11}$' { __credsh_keep { tick: 0, due: ($until | into int) } }
+  if $until =~ '^[0-9]{1,11}$' { __credsh_keep { tick: 0, due: ($until | into int), low: (($until | into int) - 15) } }
 }
 
 # The profile that the standard names have set aside, unless there is another by now.
@@ -140,16 +141,22 @@ def --env __credsh_wait [] {
 
 def __credsh_now [] { (date now | into int) // 1_000_000_000 }
 
+# Whether it is that time; or the clock was set back behind `low`, and what is due is not known.
+def __credsh_over [when: string] {
+  let now = __credsh_now
+  $now >= ($env.__credsh | get $when) or $now < $env.__credsh.low
+}
+
 # Something is due, or the indicator's text has changed. $at: prompt or exec. What ends in `complete` leaves the last status
 # alone.
 def --env __credsh_cold [at: string] {
-  if (__credsh_now) >= $env.__credsh.due {
+  if (__credsh_over due) {
     __credsh_load
     let now = __credsh_now
-    if $now < $env.__credsh.due {
-    } else if $at == "exec" and $now >= $env.__credsh.must {
+    if not (__credsh_over due) {
+    } else if $at == "exec" and (__credsh_over must) {
       __credsh_wait
-    } else if $now >= $env.__credsh.asked + 5 {
+    } else if $now >= $env.__credsh.asked + 5 or $now < $env.__credsh.asked {
       # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes.
       __credsh_keep { asked: $now }
       try { __credsh_obey (__credsh_program).stdout }
@@ -193,7 +200,7 @@ def --env __credsh_draw [] {
 
 # The two checks. Nothing but the comparison while nothing is due.
 def --env __credsh_at [at: string, when: string] {
-  if "__credsh" in $env and (__credsh_now) >= ($env.__credsh | get $when) { __credsh_cold $at }
+  if "__credsh" in $env and (__credsh_over $when) { __credsh_cold $at }
 }
 
 # The program, but a refresh or clear changes this shell.

@@ -19,7 +19,7 @@ function Clear-Held {
     $script:lease = $script:label = $script:key = $script:said = $script:text = $script:until = ''
     $script:aside = @{}
     $script:exp = $script:window = $script:must = $script:due = $script:never
-    $script:tick = $script:asked = 0
+    $script:tick = $script:asked = $script:low = 0
 }
 
 function Get-Now { [DateTimeOffset]::UtcNow.ToUnixTimeSeconds() }
@@ -30,14 +30,16 @@ function Set-Env([string]$name, [string]$value) {
 }
 
 # The program's answer: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE
-# UNTIL ZONE.
+# UNTIL ZONE EARLIEST.
 # Times are epoch seconds, and only ever digits.
 function Invoke-Adopt([string[]]$words) {
-    foreach ($time in $words[6..9]) { if ($time -notmatch '\A[0-9]{1,11}\z') { return } }
+    $earliest = if ($words.Count -gt 13) { $words[13] } else { '0' }
+    foreach ($time in @($words[6..9]) + $earliest) { if ($time -notmatch '\A[0-9]{1,11}\z') { return } }
     $script:lease, $script:label, $script:key = $words[0..2]
     # What has been read before is no answer to what was asked since.
     if ([long]$words[9] -ne $script:due) { $script:asked = 0 }
     $script:exp, $script:window, $script:must, $script:due = $words[6..9] | ForEach-Object { [long]$_ }
+    $script:low = [long]$earliest
     $script:tick = 0
     # UNTIL is EXPIRES's time of day where TZ is ZONE's.
     $zone = if (Test-Path -LiteralPath Env:TZ) { "=$Env:TZ" } else { '' }
@@ -62,10 +64,13 @@ function Invoke-Adopt([string[]]$words) {
     }
 }
 
-# Nothing came; ask again at $until.
+# Nothing came; ask again at $until, which is ten seconds from now: below that, and five for noise, the clock was set back.
 function Invoke-Defer([string]$until) {
     $script:tick = 0
-    if ($until -match '\A[0-9]{1,11}\z') { $script:due = [long]$until }
+    if ($until -match '\A[0-9]{1,11}\z') {
+        $script:due = [long]$until
+        $script:low = $script:due - 15
+    }
 }
 
 # The profile that the standard names have set aside, unless there is another by now.
@@ -89,7 +94,7 @@ function Invoke-Answer([string]$answer) {
     foreach ($line in $answer.Trim().Split("`n")) {
         $words = [System.Text.Json.JsonSerializer]::Deserialize($line, [string[]], [System.Text.Json.JsonSerializerOptions]::new())
         switch ($words[0]) {
-            '__credsh_adopt' { Invoke-Adopt $words[1..13] }
+            '__credsh_adopt' { Invoke-Adopt $words[1..($words.Count - 1)] }
             '__credsh_defer' { Invoke-Defer $words[1] }
             # What was said already, by the program.
             '__credsh_heard' { $script:said = $words[1] }
@@ -144,18 +149,24 @@ function Invoke-Wait([long]$now) {
     }
 }
 
+# Whether it is that time; or the clock was set back behind $low, and what is due is not known.
+function Test-Over([long]$time) {
+    $now = Get-Now
+    $now -ge $time -or $now -lt $script:low
+}
+
 # Something is due, or the indicator's text has changed. $at: prompt or exec.
 function Invoke-Cold([string]$at) {
     $last = $global:LASTEXITCODE
     try {
         $now = Get-Now
-        if ($now -ge $script:due) {
+        if (Test-Over $script:due) {
             Import-Lease
-            if ($now -lt $script:due) {
+            if (-not (Test-Over $script:due)) {
                 # Another renewal was there first.
-            } elseif ($at -eq 'exec' -and $now -ge $script:must) {
+            } elseif ($at -eq 'exec' -and (Test-Over $script:must)) {
                 Invoke-Wait $now
-            } elseif ($now -ge $script:asked + 5) {
+            } elseif ($now -ge $script:asked + 5 -or $now -lt $script:asked) {
                 # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes.
                 $script:asked = $now
                 $null = Invoke-Answer (@(Invoke-Hook 2>$null) -join "`n")
@@ -210,7 +221,7 @@ function Show-Left {
 # The two checks. Nothing but the comparison while nothing is due. `$?` first and last: the prompt of before may show it.
 $script:ourPrompt = {
     $worked = $?
-    if ((Get-Now) -ge $script:tick) { Invoke-Cold 'prompt' }
+    if (Test-Over $script:tick) { Invoke-Cold 'prompt' }
     $shown = if ($script:side -eq 'off') { '' } else { $script:text }
     if (-not $worked) { Write-Error '' -ErrorAction Ignore }
     $theirs = & $script:theirPrompt
@@ -218,7 +229,7 @@ $script:ourPrompt = {
 }
 $script:ourReadLine = {
     $line = & $script:theirReadLine
-    if ((Get-Now) -ge $script:due) { Invoke-Cold 'exec' }
+    if (Test-Over $script:due) { Invoke-Cold 'exec' }
     $line
 }
 

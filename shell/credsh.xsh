@@ -40,8 +40,8 @@ def __credsh_start(*words):
     class Hook:
         def __init__(self):
             # The two checks. Nothing but the comparison while nothing is due.
-            self.at_prompt = lambda **_: (time.time() >= self.tick and self.cold("prompt"), self.place())
-            self.at_command = lambda **_: time.time() >= self.due and self.cold("exec")
+            self.at_prompt = lambda **_: (self.over(self.tick) and self.cold("prompt"), self.place())
+            self.at_command = lambda **_: self.over(self.due) and self.cold("exec")
             self.args = []
             self.hold_nothing()
 
@@ -49,18 +49,18 @@ def __credsh_start(*words):
             self.lease = self.label = self.key = self.said = self.text = self.until = ""
             self.aside = {}
             self.exp = self.window = self.must = self.due = never
-            self.tick = self.asked = 0
+            self.tick = self.asked = self.low = 0
 
-        def adopt(self, lease, label, key, secret, token, expiration, exp, window, must, due, message, until, zone, *_):
+        def adopt(self, lease, label, key, secret, token, expiration, exp, window, must, due, message, until, zone, low="0", *_):
             """The program's answer. Times are epoch seconds, and only ever digits."""
-            if not all(re.fullmatch("[0-9]{1,11}", time) for time in (exp, window, must, due)):
+            if not all(re.fullmatch("[0-9]{1,11}", time) for time in (exp, window, must, due, low)):
                 return
             self.lease, self.label, self.key = lease, label, key
             # What has been read before is no answer to what was asked since.
             if int(due) != self.due:
                 self.asked = 0
             self.exp, self.window, self.must, self.due = int(exp), int(window), int(must), int(due)
-            self.tick = 0
+            self.tick, self.low = 0, int(low)
             # `until` is the time of day of `exp` where TZ is the zone's.
             self.until = until if zone == (f"={env['TZ']}" if "TZ" in env else "") else ""
             for name, value in zip(keys, (key, secret, token, expiration)):
@@ -78,10 +78,11 @@ def __credsh_start(*words):
                 say(message)
 
         def defer(self, until):
-            """Nothing came; ask again at `until`."""
+            """Nothing came; ask again at `until`, which is ten seconds from now: below that, and five for noise, the clock
+            was set back."""
             self.tick = 0
             if re.fullmatch("[0-9]{1,11}", until):
-                self.due = int(until)
+                self.due, self.low = int(until), int(until) - 15
 
         def heard(self, message):
             """What was said already, by the program."""
@@ -161,16 +162,20 @@ def __credsh_start(*words):
             except OSError:
                 say(f"cannot run {self.exe}")
 
+        def over(self, when):
+            """Whether it is that time; or the clock was set back behind `low`, and what is due is not known."""
+            return not self.low <= time.time() < when
+
         def cold(self, at):
             """Something is due, or the indicator's text has changed."""
             now = int(time.time())
-            if now >= self.due:
+            if self.over(self.due):
                 self.load()
-                if now < self.due:
+                if not self.over(self.due):
                     pass
-                elif at == "exec" and now >= self.must:
+                elif at == "exec" and self.over(self.must):
                     self.wait(now)
-                elif now >= self.asked + 5:
+                elif not self.asked <= now < self.asked + 5:
                     # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes.
                     self.asked = now
                     try:

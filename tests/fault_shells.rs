@@ -11,19 +11,23 @@ use std::time::Duration;
 use support::Sandbox;
 use support::clock::Clock;
 use support::endpoint::{Behaviour, Endpoint, Rotation, now, rfc3339};
-use support::pty::{Rc, Session, Shell};
+use support::pty::{Hooked, Rc, Session, Shell};
 
 in_every_shell! {
     each_fault_is_one_line_and_passes
     fresh_starts_nothing_and_due_waits_for_nothing
     an_endpoint_whose_clock_is_wrong
-    a_clock_set_back_while_nobody_types
-    a_clock_set_back_between_prompts
-    a_clock_set_back_while_the_endpoint_is_away
     a_clock_set_forward
     a_program_that_is_replaced_or_back_is_used
     a_runtime_directory_that_is_set_anew
     a_runtime_directory_that_is_gone
+}
+
+in_all_six_shells! {
+    a_clock_set_back_while_nobody_types
+    a_clock_set_back_between_prompts
+    a_clock_set_back_while_the_endpoint_is_away
+    a_clock_set_back_while_nothing_is_held
 }
 
 const NAME: &str = "the container endpoint (cloudshell)";
@@ -186,20 +190,30 @@ fn an_endpoint_whose_clock_is_wrong(shell: Shell) {
 }
 
 /// A shell in a sandbox with a clock of its own, and its first key.
-fn with_clock(shell: Shell, endpoint: &Endpoint) -> (Sandbox, Clock, Session, String) {
+fn with_clock(shell: impl Hooked, endpoint: &Endpoint) -> (Sandbox, Clock, Session, String) {
     let mut sandbox = Sandbox::in_cloudshell(endpoint);
     let clock = Clock::of(&mut sandbox);
-    let mut session = shell.start(&sandbox);
+    let mut session = shell.start_with(&by_the_sandboxs_clock(shell), &sandbox);
     let first = session.key();
     clock.set(-100_000);
     let told: i64 = session.run(shell.clock()).parse().unwrap();
     assert!(told < now() - 90_000, "the control: {told}");
     clock.set(0);
-    session.until("fresh again", |session| endpoint.count() > 1 && session.key() == first);
+    // Whoever has looked at it meanwhile has asked. elvish counts on from what it has read, until it has run a program.
+    let asks = shell.name() != "elvish";
+    session.until("fresh again", |session| session.key() == first && (!asks || endpoint.count() > 1));
     (sandbox, clock, session, first)
 }
 
-fn a_clock_set_back_while_nobody_types(shell: Shell) {
+/// The start-up line. nu has its library within, so nothing can be put before it: there it is the script that looks where the
+/// clock does.
+fn by_the_sandboxs_clock(shell: impl Hooked) -> String {
+    let machine = "(date now | into int) // 1_000_000_000";
+    let told = format!("| str replace '{machine}' '({machine}) + (open ~/clock.so.offset | into int)' | save");
+    shell.init("").replace("| save", &told)
+}
+
+fn a_clock_set_back_while_nobody_types(shell: impl Hooked) {
     let endpoint = Endpoint::start(12);
     let (_sandbox, clock, mut session, first) = with_clock(shell, &endpoint);
     clock.set(-1200);
@@ -215,18 +229,22 @@ fn a_clock_set_back_while_nobody_types(shell: Shell) {
     assert!(!session.raw().contains("credsh: "), "{}", session.text());
 }
 
-fn a_clock_set_back_between_prompts(shell: Shell) {
+fn a_clock_set_back_between_prompts(shell: impl Hooked) {
     let endpoint = Endpoint::start(600);
     let (_sandbox, clock, mut session, first) = with_clock(shell, &endpoint);
+    // A start-up file that is sourced again forgets nothing. nu has no word for that.
+    if shell.name() != "nu" {
+        session.run(&shell.init(""));
+    }
     let asked = endpoint.count();
-    // A start-up file that is sourced again forgets nothing.
-    session.run(&shell.init(""));
     clock.set(-1200);
+    if shell.name() == "elvish" {
+        session.run("credsh refresh --help");
+    }
     session.until("the truth at a prompt", |session| {
         session.enter();
-        ["[cloudshell 9m] $ ", "[cloudshell 10m] $ "].contains(&session.prompt().as_str())
+        endpoint.count() > asked && ["[cloudshell 9m] $ ", "[cloudshell 10m] $ "].contains(&session.prompt().as_str())
     });
-    assert_eq!(endpoint.count(), asked + 1);
     for _ in 0..3 {
         session.enter();
         assert_eq!(session.key(), first);
@@ -234,7 +252,11 @@ fn a_clock_set_back_between_prompts(shell: Shell) {
     assert_eq!(endpoint.count(), asked + 1, "once is enough");
 }
 
-fn a_clock_set_back_while_the_endpoint_is_away(shell: Shell) {
+fn a_clock_set_back_while_the_endpoint_is_away(shell: impl Hooked) {
+    // After it has read the clock elvish has a prompt before any command, and that asks without a word.
+    if shell.name() == "elvish" {
+        return;
+    }
     let endpoint = Endpoint::start(600);
     let (_sandbox, clock, mut session, first) = with_clock(shell, &endpoint);
     endpoint.behave(Behaviour::Close);
@@ -246,9 +268,29 @@ fn a_clock_set_back_while_the_endpoint_is_away(shell: Shell) {
         "nobody knows whether they are over"
     );
     session.enter();
-    assert!(["[cloudshell 9m] $ ", "[cloudshell 10m] $ "].contains(&session.prompt().as_str()), "{}", session.prompt());
+    session.wait_for("the time that was left", |session| {
+        ["[cloudshell 9m] $ ", "[cloudshell 10m] $ "].contains(&session.prompt().as_str())
+    });
     assert_eq!(session.run("echo ran"), "ran", "and it is left at that");
     assert_eq!(session.key(), first);
+}
+
+/// The pause after a failure, and the one between two questions in the background, are told by the clock too.
+fn a_clock_set_back_while_nothing_is_held(shell: impl Hooked) {
+    let endpoint = Endpoint::start(600);
+    endpoint.behave(Behaviour::Close);
+    let mut sandbox = Sandbox::in_cloudshell(&endpoint);
+    let clock = Clock::of(&mut sandbox);
+    let mut session = shell.start_with(&by_the_sandboxs_clock(shell), &sandbox);
+    let said = session.run("echo ran");
+    assert!(said.starts_with("credsh: cannot reach ") && said.ends_with("\nran"), "the control: {said}");
+    clock.set(-1200);
+    endpoint.behave(Behaviour::Good);
+    // No command: that would wait, and not be told when the background was last asked.
+    session.until("credentials, and not in 20 minutes", |session| {
+        session.enter();
+        session.prompt().starts_with("[cloudshell ")
+    });
 }
 
 fn a_clock_set_forward(shell: Shell) {

@@ -478,6 +478,7 @@ fn powershells_script_is_whole_and_its_words_are_quoted() {
         "Restore-Profile",
         "Import-Lease",
         "Show-Left",
+        "Test-Over",
         "Get-Checks",
         "Start-Hook",
     ];

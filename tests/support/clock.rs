@@ -21,7 +21,9 @@ impl Clock {
         cc.arg(format!("-DOFFSET=\"{}\"", Clock::file(&library).display()));
         assert!(cc.status().unwrap().success());
         sandbox.set("LD_PRELOAD", library.to_str().unwrap());
-        Clock { library }
+        let clock = Clock { library };
+        clock.set(0);
+        clock
     }
 
     /// Sets it apart from the machine's, by seconds.
