@@ -6,7 +6,7 @@ mod support;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use support::endpoint::{Behaviour, Endpoint, Rotation};
 use support::others::Other;
@@ -19,6 +19,8 @@ in_every_other_shell! {
     refresh_switches_and_a_failure_changes_nothing
     everything_else_is_the_programs
     nothing_a_value_or_a_word_holds_is_lost_or_run
+    a_refusal_is_told_once_and_passes
+    a_runtime_directory_that_is_set_anew_or_gone
     what_somebody_else_could_have_put_there_is_not_taken
     standard_names
     where_nobody_types_it_does_nothing
@@ -173,6 +175,80 @@ fn nothing_a_value_or_a_word_holds_is_lost_or_run(shell: Other) {
     session.run("credsh refresh --no-store --source container");
     assert_eq!(session.key(), endpoint.key(), "{}", session.text());
     assert!(!sandbox.home().join("ran").exists());
+}
+
+/// By the program to who waits, and not once more by the shell that finds it with the lease.
+fn a_refusal_is_told_once_and_passes(shell: Other) {
+    let endpoint = Endpoint::start(4);
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "20");
+    let mut session = shell.start(&sandbox);
+    let first = session.key();
+    endpoint.behave(Behaviour::Answer { status: 403, headers: String::new(), body: "refused".into() });
+    let seen = idle_past_expiry(&mut session, "echo ran");
+    assert!(seen.starts_with("credsh: ") && seen.ends_with("\nran") && seen.lines().count() == 2, "{seen}");
+    endpoint.behave(Behaviour::Good);
+    session.until("recovery", |session| {
+        session.enter();
+        session.prompt().starts_with("[cloudshell ") && !session.prompt().contains("expired")
+    });
+    assert_ne!(session.key(), first);
+    let told = session.raw().matches("status 403: refused").count();
+    assert_eq!(told, 1, "{}", session.text());
+}
+
+/// The seconds left that the indicator shows.
+fn left(session: &mut Session) -> u32 {
+    session.wait_for_prompt("[cloudshell ...");
+    let prompt = session.prompt();
+    let left = prompt.strip_prefix("[cloudshell ").and_then(|rest| rest.strip_suffix("s] $ "));
+    left.and_then(|left| left.parse().ok()).unwrap_or_else(|| panic!("no seconds in {prompt}"))
+}
+
+fn a_runtime_directory_that_is_set_anew_or_gone(shell: Other) {
+    let endpoint = Endpoint::start(24);
+    let mut sandbox = Sandbox::in_cloudshell(&endpoint);
+    profile(&sandbox, PROFILE);
+    let (mine, other) = (sandbox.home().join("own"), sandbox.home().join("other"));
+    fs::create_dir(&mine).unwrap();
+    fs::create_dir(&other).unwrap();
+    sandbox.set("XDG_RUNTIME_DIR", mine.to_str().unwrap());
+    let mut session = shell.start_with(&noting(shell, &sandbox), &sandbox);
+    let first = session.key();
+    let waited = noted(&sandbox, "--wait");
+    let other = other.display();
+    session.run(&shell.pick(
+        format!("$env.XDG_RUNTIME_DIR = '{other}'"),
+        format!("set E:XDG_RUNTIME_DIR = {other}"),
+        format!("$XDG_RUNTIME_DIR = '{other}'"),
+    ));
+    // What is typed goes where the shell looks.
+    session.run("credsh refresh --profile p");
+    let lease = session.var("CREDSH_LEASE");
+    assert!(mine.join(format!("credsh/{lease}.json")).exists());
+    session.run("credsh refresh --source container");
+    fs::remove_dir_all(&mine).unwrap();
+    // Prompts alone: a command that waits would be told the outcome wherever it went.
+    let renewed = |session: &mut Session| {
+        for (near, what) in [(true, "the window to come near"), (false, "the adoption at a prompt")] {
+            let end = Instant::now() + Duration::from_secs(20);
+            while (left(session) <= 12) != near {
+                assert!(Instant::now() < end, "{what}: {}", session.text());
+                thread::sleep(Duration::from_millis(500));
+                session.enter();
+            }
+        }
+    };
+    renewed(&mut session);
+    let second = session.key();
+    assert_ne!(second, first);
+    let lease = session.var("CREDSH_LEASE");
+    assert!(sandbox.home().join(format!("other/credsh/{lease}.json")).exists());
+    // Back again it belongs to others.
+    fs::create_dir(&mine).unwrap();
+    renewed(&mut session);
+    assert_ne!(session.key(), second);
+    assert!(!mine.join("credsh").exists());
+    assert_eq!(noted(&sandbox, "--wait"), waited, "nobody has waited");
 }
 
 fn what_somebody_else_could_have_put_there_is_not_taken(shell: Other) {
