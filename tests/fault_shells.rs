@@ -12,9 +12,11 @@ use support::Sandbox;
 use support::clock::Clock;
 use support::endpoint::{Behaviour, Endpoint, Rotation, now, rfc3339};
 use support::pty::{Hooked, Rc, Session, Shell};
+use support::sts::{self, Sts};
 
 in_every_shell! {
     each_fault_is_one_line_and_passes
+    each_fault_of_sts_is_one_line_and_passes
     fresh_starts_nothing_and_due_waits_for_nothing
     an_endpoint_whose_clock_is_wrong
     a_clock_set_forward
@@ -58,8 +60,8 @@ fn waits(sandbox: &Sandbox) -> usize {
 }
 
 /// A shell whose hook runs `program`.
-fn running(shell: Shell, program: &Path) -> Rc {
-    let init = shell.init("").replace("credsh init", &format!("{} init", program.display()));
+fn running(shell: Shell, program: &Path, init: &str) -> Rc {
+    let init = shell.init(init).replace("credsh init", &format!("{} init", program.display()));
     let program = program.display();
     let set = shell.pick(format!("__credsh_exe={program}"), format!("set -g __credsh_exe {program}"));
     shell.rc().unhooked().after(&format!("{init}\n{set}"))
@@ -101,23 +103,98 @@ fn each_fault_is_one_line_and_passes(shell: Shell) {
         // The same end for ever: it still answers, with what is over.
         (Behaviour::Good, unusable("they ended at {first}")),
     ];
+    all_pass(shell, faults.into(), || Double::Container(Endpoint::start(6)));
+}
+
+fn each_fault_of_sts_is_one_line_and_passes(shell: Shell) {
+    let html = "<html><head><title>503</title></head><body>try <b>later</b></body></html>";
+    let past = now() - 60;
+    let unusable = |reason: &str| format!("AWS STS gave no usable credentials: {reason}");
+    let yes = |secret: &str, end: &str| answer(200, "", &sts::credentials("AssumeRole", "ASIAODD", secret, 1, end));
+    let faults = [
+        (Behaviour::Close, "cannot reach AWS STS: connection closed before message completed".into()),
+        (Behaviour::Hang(Duration::from_secs(60)), "AWS STS did not answer within 3 s".into()),
+        (answer(429, "", "Too Many Requests"), "AWS STS answered with status 429".into()),
+        (answer(429, "Retry-After: 3600\r\n", ""), "AWS STS answered with status 429".into()),
+        (answer(429, "Retry-After: 1\r\n", "wait"), "AWS STS answered with status 429".into()),
+        (answer(503, "Content-Type: text/html\r\n", html), "AWS STS answered with status 503".into()),
+        (yes("s", &rfc3339(past)), unusable(&format!("they ended at {}", rfc3339(past)))),
+        (yes("a&#27;]0;title&#7;b", &rfc3339(now() + 600)), unusable("SecretAccessKey holds a control character")),
+        (yes("a&#x9b;]0;title&#x9c;b", &rfc3339(now() + 600)), unusable("SecretAccessKey holds a control character")),
+        // The same end for ever.
+        (yes("s", "{first}"), unusable("they ended at {first}")),
+    ];
+    all_pass(shell, faults.into(), || {
+        let sts = Sts::start();
+        sts.live(6);
+        Double::Role(sts)
+    });
+}
+
+/// What a shell's lease comes from.
+enum Double {
+    Container(Endpoint),
+    Role(Sts),
+}
+
+impl Double {
+    /// The surroundings, the arguments of `init`, and the lease's label.
+    fn surroundings(&self) -> (Sandbox, &'static str, &'static str) {
+        match self {
+            Double::Container(endpoint) => (Sandbox::in_cloudshell(endpoint), "", "cloudshell"),
+            Double::Role(sts) => {
+                let sandbox = Sandbox::new().with("AWS_ENDPOINT_URL_STS", &sts.url());
+                sandbox.file(
+                    ".aws/config",
+                    "[profile user]\naws_access_key_id = AKIAUSER\naws_secret_access_key = long-term-secret\n",
+                );
+                (sandbox, "--profile user --role arn:aws:iam::123456789012:role/deploy", "role:deploy")
+            }
+        }
+    }
+
+    /// From now on, with what was given first as it is.
+    fn behave(&self, behaviour: Behaviour, end: &str) {
+        match (self, behaviour) {
+            (Double::Container(endpoint), behaviour) => {
+                endpoint.rotate(Rotation::Never);
+                endpoint.behave(behaviour);
+            }
+            (Double::Role(sts), Behaviour::Answer { status, headers, body }) => {
+                sts.behave(Behaviour::Answer { status, headers, body: body.replace("{first}", end) });
+            }
+            (Double::Role(sts), behaviour) => sts.behave(behaviour),
+        }
+    }
+
+    fn recover(&self) {
+        match self {
+            Double::Container(endpoint) => {
+                endpoint.rotate(Rotation::HalfLife);
+                endpoint.behave(Behaviour::Good);
+            }
+            Double::Role(sts) => sts.yes(),
+        }
+    }
+}
+
+fn all_pass(shell: Shell, faults: Vec<(Behaviour, String)>, double: impl Fn() -> Double) {
     thread::scope(|scope| {
         for (behaviour, message) in faults {
-            scope.spawn(move || one_fault(shell, behaviour, &message));
+            let double = double();
+            scope.spawn(move || one_fault(shell, &double, behaviour, &message));
         }
     });
 }
 
-fn one_fault(shell: Shell, behaviour: Behaviour, message: &str) {
+fn one_fault(shell: Shell, double: &Double, behaviour: Behaviour, message: &str) {
     let case = format!("{shell:?} {behaviour:.60?}");
-    let endpoint = Endpoint::start(6);
-    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let (sandbox, init, label) = double.surroundings();
     let program = noting(&sandbox, "noting");
-    let mut session = running(shell, &program).start(&sandbox);
+    let mut session = running(shell, &program, init).start(&sandbox);
     let (first, end) = (session.key(), session.var("TEMPORARY_AWS_CREDENTIAL_EXPIRATION"));
     let (held_up, secret) = (waits(&sandbox), session.var("TEMPORARY_AWS_SECRET_ACCESS_KEY"));
-    endpoint.rotate(Rotation::Never);
-    endpoint.behave(behaviour);
+    double.behave(behaviour, &end);
     thread::sleep(Duration::from_secs(7));
     let message = message.replace("{first}", &end);
     assert_eq!(session.run("echo ran"), format!("credsh: {message}\nran"), "{case}");
@@ -125,10 +202,9 @@ fn one_fault(shell: Shell, behaviour: Behaviour, message: &str) {
     assert_eq!(session.run("echo ran"), "ran", "{case}: it does not say so again");
     assert_eq!(waits(&sandbox), held_up + 1, "{case}: nor is the next command held up");
     assert_eq!((session.key(), session.var("TEMPORARY_AWS_SECRET_ACCESS_KEY")), (first.clone(), secret), "{case}");
-    assert_eq!(session.prompt(), "[cloudshell expired] $ ", "{case}");
-    endpoint.rotate(Rotation::HalfLife);
-    endpoint.behave(Behaviour::Good);
-    session.until(&format!("recovery: {case}"), |session| session.key() == endpoint.key() && endpoint.key() != first);
+    assert_eq!(session.prompt(), format!("[{label} expired] $ "), "{case}");
+    double.recover();
+    session.until(&format!("recovery: {case}"), |session| session.key() != first);
     assert!(!session.prompt().contains("expired"), "{case}: {}", session.prompt());
     let said = session.raw().matches("credsh: ").count();
     assert_eq!(said, 1, "{case}: {}", session.text());
@@ -141,7 +217,7 @@ fn fresh_starts_nothing_and_due_waits_for_nothing(shell: Shell) {
     let endpoint = Endpoint::start(40);
     let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "60");
     let program = noting(&sandbox, "noting");
-    let mut session = running(shell, &program).start(&sandbox);
+    let mut session = running(shell, &program, "").start(&sandbox);
     let first = session.key();
     // The first prompt's may have been quicker than the first command's, which then does not wait.
     let (before, held_up) = (started(&sandbox), waits(&sandbox));
@@ -310,7 +386,7 @@ fn a_program_that_is_replaced_or_back_is_used(shell: Shell) {
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     let program = sandbox.home().join("credsh");
     std::fs::copy(support::CREDSH, &program).unwrap();
-    let mut session = running(shell, &program).start(&sandbox);
+    let mut session = running(shell, &program, "").start(&sandbox);
     let first = session.key();
     // By another that tells of itself, as an upgrade does it: in one step, while the shell has run the old one.
     noting(&sandbox, "credsh");
@@ -372,7 +448,7 @@ fn a_runtime_directory_that_is_set_anew(shell: Shell) {
     short_profile(&sandbox);
     let other = sandbox.home().join("other");
     std::fs::create_dir(&other).unwrap();
-    let mut session = running(shell, &noting(&sandbox, "noting")).start(&sandbox);
+    let mut session = running(shell, &noting(&sandbox, "noting"), "").start(&sandbox);
     let (first, lease) = (session.key(), session.var("CREDSH_LEASE"));
     session.run(&export(shell, "XDG_RUNTIME_DIR", &other));
     renewed_at_a_prompt(&mut session, &sandbox);
@@ -403,7 +479,7 @@ fn a_runtime_directory_that_is_gone(shell: Shell) {
     sandbox.set("XDG_RUNTIME_DIR", sandbox.home().join("mine").to_str().unwrap());
     std::fs::create_dir(sandbox.home().join("mine")).unwrap();
     let path = format!("{}:{}", sandbox.home().join("bin").display(), std::env::var("PATH").unwrap());
-    let mut session = running(shell, &program).before(&export(shell, "PATH", Path::new(&path))).start(&sandbox);
+    let mut session = running(shell, &program, "").before(&export(shell, "PATH", Path::new(&path))).start(&sandbox);
     let first = session.key();
     std::fs::remove_dir_all(sandbox.home().join("mine")).unwrap();
     let fresh = |session: &mut Session, case: &str| {

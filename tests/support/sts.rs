@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-use super::endpoint::{http_date, now, rfc3339};
+use super::endpoint::{Behaviour, http_date, now, rfc3339};
 
 /// One request: its form, and who signed it for where.
 #[derive(Clone, Debug)]
@@ -55,6 +55,8 @@ struct State {
     number: u32,
     /// Added to the clock in `Date`.
     clock: i64,
+    /// Instead of any answer: see [`Sts::behave`].
+    behaviour: Option<Behaviour>,
 }
 
 pub struct Sts {
@@ -103,6 +105,12 @@ impl Sts {
 
     pub fn yes(&self) {
         self.lock().fault = None;
+        self.lock().behaviour = None;
+    }
+
+    /// Answers as a container endpoint does that does so: `Answer`, `Close` or `Hang`, but nothing else.
+    pub fn behave(&self, behaviour: Behaviour) {
+        self.lock().behaviour = Some(behaviour);
     }
 
     /// What it gives lives this many seconds, whatever was asked for.
@@ -168,10 +176,24 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
         authorization: header("authorization").unwrap_or_default(),
         token: header("x-amz-security-token"),
     };
-    let (status, body) = answer(&mut state.lock().unwrap(), call);
+    let behaviour = state.lock().unwrap().behaviour.clone();
+    let (status, headers, body) = match behaviour {
+        None => {
+            let (status, body) = answer(&mut state.lock().unwrap(), call);
+            (status, "Content-Type: text/xml\r\n".into(), body)
+        }
+        Some(Behaviour::Answer { status, headers, body }) => (status, headers, body),
+        Some(Behaviour::Close) => return Some(()),
+        Some(Behaviour::Hang(time)) => {
+            stream.set_read_timeout(Some(time)).ok()?;
+            let _ = stream.read(&mut [0]);
+            return Some(());
+        }
+        Some(other) => panic!("STS does not do this: {other:?}"),
+    };
     let date = http_date(now() + state.lock().unwrap().clock);
     let head = format!(
-        "HTTP/1.1 {status} X\r\nDate: {date}\r\nContent-Type: text/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 {status} X\r\nDate: {date}\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n",
         body.len()
     );
     stream.write_all(format!("{head}{body}").as_bytes()).ok()
@@ -202,10 +224,14 @@ fn answer(state: &mut State, call: Call) -> (u16, String) {
     }
     state.number += 1;
     let (number, end) = (state.number, rfc3339(now() + state.life.unwrap_or(asked)));
-    let body = format!(
-        "<{action}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{action}Result><Credentials><AccessKeyId>ASIASTS{number:04}</AccessKeyId><SecretAccessKey>sts-secret-{number}</SecretAccessKey><SessionToken>sts-token-{number}</SessionToken><Expiration>{end}</Expiration></Credentials></{action}Result><ResponseMetadata><RequestId>0</RequestId></ResponseMetadata></{action}Response>"
-    );
-    (200, body)
+    (200, credentials(&action, &format!("ASIASTS{number:04}"), &format!("sts-secret-{number}"), number, &end))
+}
+
+/// A yes to `action`.
+pub fn credentials(action: &str, key: &str, secret: &str, number: u32, end: &str) -> String {
+    format!(
+        "<{action}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{action}Result><Credentials><AccessKeyId>{key}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey><SessionToken>sts-token-{number}</SessionToken><Expiration>{end}</Expiration></Credentials></{action}Result><ResponseMetadata><RequestId>0</RequestId></ResponseMetadata></{action}Response>"
+    )
 }
 
 /// `application/x-www-form-urlencoded`.
