@@ -77,7 +77,18 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
     if let Some(lease) = before.clone().filter(|lease| !wanted(lease, terms.when, started)) {
         return Ok(Outcome { lease, renewed: false, unchanged: false, failure: None });
     }
-    let lock = store.lock(&id, until)?;
+    let lock = match store.lock(&id, until) {
+        // As in `open_store`. In the background nobody would get to see what came of it.
+        Err(error) if terms.when != When::Due => {
+            unshared(&error);
+            return match (fresh(request, Some(store), env, terms), before) {
+                (Ok(lease), _) => Ok(Outcome { lease, renewed: true, unchanged: false, failure: None }),
+                (Err(error), Some(before)) => outcome(before, false, Some(error), env),
+                (Err(error), None) => Err(error),
+            };
+        }
+        lock => lock?,
+    };
     let stored = load(store, &id)?;
     // Whoever had the lock has asked for us, successfully or not. Seen by the change, as seconds cannot tell an answer
     // that came while we waited from one that came before.
@@ -151,7 +162,11 @@ fn wanted(lease: &Lease, when: When, now: i64) -> bool {
     }
 }
 
-fn load(store: &Store, id: &str) -> Result<Option<Lease>> {
+/// The stored lease; one that cannot be read is told of by whoever comes upon it first, as it is not there for the next.
+///
+/// # Errors
+/// As [`Store::load`].
+pub fn load(store: &Store, id: &str) -> Result<Option<Lease>> {
     let (lease, warning) = store.load(id)?;
     if let Some(warning) = warning {
         ui::say(warning);
@@ -162,8 +177,12 @@ fn load(store: &Store, id: &str) -> Result<Option<Lease>> {
 /// The credentials are in hand: a disk that does not take them is a pity, not a failure.
 fn save(store: &Store, lease: &Lease, env: &Env) {
     if let Err(error) = store.save(lease, env) {
-        ui::say(format_args!("{error}; other shells will not see this renewal"));
+        unshared(&error);
     }
+}
+
+fn unshared(error: &Error) {
+    ui::say(format_args!("{error}; other shells will not see this renewal"));
 }
 
 fn fresh(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms) -> Result<Lease> {

@@ -17,6 +17,7 @@ use support::sts::{self, Sts};
 in_every_shell! {
     each_fault_is_one_line_and_passes
     each_fault_of_sts_is_one_line_and_passes
+    each_fault_of_the_store_is_one_line_and_passes
     fresh_starts_nothing_and_due_waits_for_nothing
     an_endpoint_whose_clock_is_wrong
     a_clock_set_forward
@@ -209,6 +210,84 @@ fn one_fault(shell: Shell, double: &Double, behaviour: Behaviour, message: &str)
     let said = session.raw().matches("credsh: ").count();
     assert_eq!(said, 1, "{case}: {}", session.text());
     assert!(!session.raw().contains("title"), "{case}");
+}
+
+/// What may become of the store while a shell runs: what breaks and mends it, in `sh` and in the store's directory, what is
+/// said of it, and whether there are new credentials all the same. On a disk of its own, which only the shell sees.
+fn each_fault_of_the_store_is_one_line_and_passes(shell: Shell) {
+    let faults = [
+        (
+            "cat /dev/zero >../ballast 2>/dev/null",
+            "rm ../ballast",
+            "cannot write {store}/{id}.sh: no space left on device{UNSHARED}",
+            true,
+        ),
+        (
+            "mount -o remount,ro ..",
+            "mount -o remount,rw ..",
+            "cannot create {store}/{id}.lock: read-only file system{UNSHARED}",
+            true,
+        ),
+        ("chmod 770 .", "chmod 700 .", "the store {store} is open to other users; chmod 700 {store}{OTHER}", false),
+        (
+            "mv ../credsh ../real; ln -s real ../credsh",
+            "rm ../credsh; mv ../real ../credsh",
+            "the store {store} is a symbolic link; remove the link{OTHER}",
+            false,
+        ),
+        (
+            "echo garbage >$(echo *.json)",
+            ":",
+            "the stored lease {id} could not be read; it was set aside as {store}/{id}.broken",
+            true,
+        ),
+        ("rm *", ":", "", true),
+    ];
+    thread::scope(|scope| {
+        for fault in faults {
+            scope.spawn(move || one_fault_of_the_store(shell, fault));
+        }
+    });
+}
+
+fn one_fault_of_the_store(shell: Shell, (breaks, mends, message, renewed): (&str, &str, &str, bool)) {
+    let endpoint = Endpoint::start(6);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let disk = "mount -t tmpfs -o mode=700,size=128k none \"$XDG_RUNTIME_DIR\" || exit 99; exec \"$@\"";
+    let namespace: &[&str] = if rustix::process::geteuid().is_root() { &["-m"] } else { &["-rm"] };
+    let wrapper = [&["unshare"], namespace, &["sh", "-c", disk, "sh"]].concat();
+    let program = noting(&sandbox, "noting");
+    let mut session = running(shell, &program, "").start_under(&wrapper, &sandbox);
+    let first = session.key();
+    let (id, held_up) = (session.var("CREDSH_LEASE"), waits(&sandbox));
+    let in_store = |command: &str| format!("sh -c 'cd $XDG_RUNTIME_DIR/credsh; {command}'");
+    session.run(&in_store(breaks));
+    thread::sleep(Duration::from_secs(7));
+    let store = sandbox.store().display().to_string();
+    let message = message.replace("{UNSHARED}", "; other shells will not see this renewal");
+    let message = message.replace("{OTHER}", ", or set XDG_RUNTIME_DIR to a private directory");
+    let message = message.replace("{store}", &store).replace("{id}", &id);
+    let said = session.run("echo ran");
+    assert_eq!(
+        said,
+        format!("{}ran", if message.is_empty() { message } else { format!("credsh: {message}\n") }),
+        "{breaks}"
+    );
+    assert_eq!(waits(&sandbox), held_up + 1, "{breaks}");
+    let key = session.key();
+    assert_eq!(key, if renewed { endpoint.key() } else { first.clone() }, "{breaks}");
+    assert_eq!(key != first, renewed, "{breaks}: the control");
+    assert_eq!(session.run("echo ran"), "ran", "{breaks}: it does not say so again");
+    assert!(session.at_prompt() && session.prompt().contains("expired") != renewed, "{breaks}: {}", session.prompt());
+    session.run(&in_store(mends));
+    session.until(&format!("recovery: {breaks}"), |session| {
+        session.key() == endpoint.key()
+            && endpoint.key() != key
+            && session.run(&in_store("ls")).contains(&format!("{id}.json"))
+    });
+    assert!(!session.prompt().contains("expired"), "{breaks}: {}", session.prompt());
+    let said = session.raw().matches("credsh: ").count();
+    assert!(said <= 1, "{breaks}: {}", session.text());
 }
 
 /// Counted by what the hook starts: without `--wait` the program is back before it has asked anybody. (That one is

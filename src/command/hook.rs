@@ -134,7 +134,7 @@ fn pause(args: &Hook, env: &Env) -> Result<()> {
 /// The stored lease's own request, or the one the shell was started for. A lease that is gone was cleared, or its
 /// store was: then nothing is left that could be repeated.
 fn request(args: &Hook, store: &Store, env: &Env) -> Result<Request> {
-    if let (Some(lease), _) = store.load(&args.lease)? {
+    if let Some(lease) = renew::load(store, &args.lease)? {
         return Ok(lease.request);
     }
     let repeats_nothing = args.lease.is_empty() || !is_id(&args.lease);

@@ -71,7 +71,7 @@ pub fn run(cli: Cli, env: &Env) -> Result<u8> {
 /// This shell's lease, if the store has it.
 fn own_lease(store: Option<&Store>, env: &Env) -> Result<Option<Lease>> {
     match (store, env.get(env::LEASE)) {
-        (Some(store), Some(id)) => Ok(store.load(id)?.0),
+        (Some(store), Some(id)) => renew::load(store, id),
         _ => Ok(None),
     }
 }
