@@ -319,3 +319,30 @@ fn a_web_identity() {
     sandbox.with("CREDSH_LEASE", id).credsh(&["refresh", "--force"]).ok();
     assert_eq!(sts.calls().last().unwrap().get("WebIdentityToken"), "header.payload.signature");
 }
+
+/// As with the AWS CLI: its stderr is the reason when it fails, but on one line, without what a terminal obeys; and nobody's
+/// business when it does not. Its stdout, where the secrets are, is never shown.
+#[test]
+fn what_a_process_says() {
+    let sandbox = Sandbox::new();
+    let json = r#"{"Version":1,"AccessKeyId":"ASIAP","SecretAccessKey":"process-secret","SessionToken":"t","Expiration":"2099-01-01T00:00:00Z"}"#;
+    let said = r#"printf '\033]0;owned\007\033[31msign in\nat \302\233x\n' >&2"#;
+    let long = "head -c 9000 /dev/zero | tr '\\0' x >&2";
+    for (name, lines) in [
+        ("good", format!("{said}\necho '{json}'\n")),
+        ("bad", format!("{said}\necho '{json}'\nexit 3\n")),
+        ("long", format!("{said}\n{long}\nexit 3\n")),
+        ("half", format!("{said}\necho '{}'\n", &json[..70])),
+        ("mixed", format!("echo '{json} and more'\n")),
+        ("old", format!("echo '{}'\n", json.replace("\"Version\":1", "\"Version\":\"process-secret\""))),
+    ] {
+        let process = sandbox.file(name, &lines);
+        let config = format!("[profile {name}]\ncredential_process = sh {}\n", process.display());
+        sandbox.file(".aws/config", &config);
+        let run = sandbox.credsh(&["export", "--profile", name]);
+        assert!(!run.stderr.contains("process-secret"), "{name}: {run:?}");
+        assert!(!run.stderr.trim_end().contains(char::is_control) && run.stderr.len() < 600, "{name}: {run:?}");
+        assert_eq!(run.stderr.contains("sign in at"), ["bad", "long"].contains(&name), "{name}: {run:?}");
+        assert_eq!((run.status == 0, run.stderr.is_empty()), (name == "good", name == "good"), "{name}: {run:?}");
+    }
+}
