@@ -44,6 +44,8 @@ __credsh_adopt() {
   \builtin local p="$__credsh_prefix"
   # What is adopted again while a renewal is under way is no reason to start another.
   if [[ ${10} != "$__credsh_due" ]]; then __credsh_asked=0; fi
+  # With new credentials what went wrong before is over, and is told of again.
+  if [[ $3 != "${__credsh_key-}" ]]; then __credsh_said=''; fi
   __credsh_lease=$1 __credsh_label=$2 __credsh_key=$3 __credsh_exp=$7 __credsh_window=$8 __credsh_must=$9 __credsh_due=${10} __credsh_low=${14:-0}
   \builtin export "${p}AWS_ACCESS_KEY_ID=$3" "${p}AWS_SECRET_ACCESS_KEY=$4" "CREDSH_SOURCE=$2" "CREDSH_LEASE=$1"
   if [[ -n $5 ]]; then \builtin export "${p}AWS_SESSION_TOKEN=$5"; else \builtin unset -v "${p}AWS_SESSION_TOKEN"; fi

@@ -42,6 +42,8 @@ fn put-env {|name value| if (eq $value '') { unset-env $name } else { set-env $n
 fn adopt {|id new-label new-key secret token expiration @rest|
   var times = [(all $rest[..4]) (if (> (count $rest) 7) { put $rest[7] } else { put 0 })]
   if (not (re:match '^([0-9]{1,11} ){5}$' (str:join ' ' $times)' ')) { return }
+  # With new credentials what went wrong before is over, and is told of again.
+  if (not-eq $key $new-key) { set said = '' }
   set lease label key = $id $new-label $new-key
   # What has been read before is no answer to what was asked since.
   if (not (== $due $rest[3])) { set asked = (num 0) }

@@ -27,6 +27,8 @@ set -g __credsh_never 99999999999
 # Times are epoch seconds, and only ever digits.
 function __credsh_adopt
     string match -qr '^[0-9]{1,11}( [0-9]{1,11}){3} [0-9]{0,11}$' -- "$argv[7..10] $argv[14]"; or return 0
+    # With new credentials what went wrong before is over, and is told of again.
+    test "$argv[3]" = "$__credsh_key"; or set -g __credsh_said ''
     set -g __credsh_lease $argv[1]
     set -g __credsh_label $argv[2]
     set -g __credsh_key $argv[3]

@@ -32,6 +32,8 @@ def --env __credsh_adopt [words: list<string>] {
   let due = $words.9 | into int
   # What has been read before is no answer to what was asked since.
   let asked = if $due == $env.__credsh.due { $env.__credsh.asked } else { 0 }
+  # With new credentials what went wrong before is over, and is told of again.
+  if $words.2 != $env.__credsh.key { __credsh_keep { said: "" } }
   __credsh_keep {
     lease: $words.0, label: $words.1, key: $words.2, exp: ($words.6 | into int), window: ($words.7 | into int)
     must: ($words.8 | into int), due: $due, asked: $asked, low: ($low | into int), tick: 0

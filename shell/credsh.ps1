@@ -35,6 +35,8 @@ function Set-Env([string]$name, [string]$value) {
 function Invoke-Adopt([string[]]$words) {
     $earliest = if ($words.Count -gt 13) { $words[13] } else { '0' }
     foreach ($time in @($words[6..9]) + $earliest) { if ($time -notmatch '\A[0-9]{1,11}\z') { return } }
+    # With new credentials what went wrong before is over, and is told of again.
+    if ($words[2] -cne $script:key) { $script:said = '' }
     $script:lease, $script:label, $script:key = $words[0..2]
     # What has been read before is no answer to what was asked since.
     if ([long]$words[9] -ne $script:due) { $script:asked = 0 }

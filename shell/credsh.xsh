@@ -55,6 +55,9 @@ def __credsh_start(*words):
             """The program's answer. Times are epoch seconds, and only ever digits."""
             if not all(re.fullmatch("[0-9]{1,11}", time) for time in (exp, window, must, due, low)):
                 return
+            # With new credentials what went wrong before is over, and is told of again.
+            if key != self.key:
+                self.said = ""
             self.lease, self.label, self.key = lease, label, key
             # What has been read before is no answer to what was asked since.
             if int(due) != self.due:

@@ -31,6 +31,8 @@ __credsh_adopt() {
   local p=$__credsh_prefix
   # What is adopted again while a renewal is under way is no reason to start another.
   [[ ${10} == $__credsh_due ]] || __credsh_asked=0
+  # With new credentials what went wrong before is over, and is told of again.
+  [[ $3 == "$__credsh_key" ]] || __credsh_said=
   __credsh_lease=$1 __credsh_label=$2 __credsh_key=$3 __credsh_exp=$7 __credsh_window=$8 __credsh_must=$9 __credsh_due=${10} __credsh_low=${14:-0}
   builtin export "${p}AWS_ACCESS_KEY_ID=$3" "${p}AWS_SECRET_ACCESS_KEY=$4" "CREDSH_SOURCE=$2" "CREDSH_LEASE=$1"
   if [[ -n $5 ]]; then builtin export "${p}AWS_SESSION_TOKEN=$5"; else builtin unset "${p}AWS_SESSION_TOKEN"; fi

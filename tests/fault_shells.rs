@@ -18,6 +18,7 @@ in_every_shell! {
     each_fault_is_one_line_and_passes
     each_fault_of_sts_is_one_line_and_passes
     each_fault_of_the_store_is_one_line_and_passes
+    a_refusal_is_told_again_after_a_success
     fresh_starts_nothing_and_due_waits_for_nothing
     an_endpoint_whose_clock_is_wrong
     a_clock_set_forward
@@ -210,6 +211,29 @@ fn one_fault(shell: Shell, double: &Double, behaviour: Behaviour, message: &str)
     let said = session.raw().matches("credsh: ").count();
     assert_eq!(said, 1, "{case}: {}", session.text());
     assert!(!session.raw().contains("title"), "{case}");
+}
+
+/// By the shell, of a renewal in the background: once each time, and not once in the shell's life.
+fn a_refusal_is_told_again_after_a_success(shell: Shell) {
+    let endpoint = Endpoint::start(16);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.start(&sandbox);
+    for told in [1, 2] {
+        let held = session.key();
+        endpoint.behave(answer(403, "", "refused"));
+        let times = |session: &Session| session.raw().matches("status 403: refused").count();
+        session.until("what the shell says", |session| {
+            session.enter();
+            times(session) == told
+        });
+        for _ in 0..3 {
+            thread::sleep(Duration::from_secs(1));
+            session.enter();
+        }
+        assert_eq!(times(&session), told);
+        endpoint.behave(Behaviour::Good);
+        session.until("recovery", |session| session.key() != held);
+    }
 }
 
 /// What may become of the store while a shell runs: what breaks and mends it, in `sh` and in the store's directory, what is
