@@ -92,11 +92,16 @@ fn changes_by_itself_before_expiry(shell: impl Hooked) {
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     let mut session = shell.start(&sandbox);
     assert_eq!(session.key(), "ASIATEST0001");
-    // At ten seconds it is due; above again, and a prompt has taken the renewal over. No command is typed that could.
-    session.until("the adoption at a prompt", |session| {
+    // At ten seconds it is due: by the prompt that comes up then, and nothing is typed at it.
+    session.run("sh -c 'sleep 11'");
+    session.until("the countdown", |session| {
+        session.look();
+        left(session) <= 10
+    });
+    session.until("the question", |_| endpoint.count() > 1);
+    session.until("the adoption", |session| {
         session.enter();
-        let left = left(session);
-        endpoint.count() > 1 && left > 10
+        left(session) > 10
     });
     assert_eq!(session.var("TEMPORARY_AWS_SECRET_ACCESS_KEY"), "test-secret-2", "{}", session.text());
     assert!(!session.raw().contains("expired"), "the old one was valid until the new one was there");

@@ -148,7 +148,7 @@ fn nothing_a_value_or_a_word_holds_is_lost_or_run(shell: Other) {
     let endpoint = Endpoint::start(600);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     let json = serde_json::json!({
-        "Version": 1, "AccessKeyId": "ASIAHOSTILE", "SecretAccessKey": HOSTILE, "SessionToken": format!("--force{HOSTILE}"),
+        "Version": 1, "AccessKeyId": "ASIAHOSTILE", "SecretAccessKey": format!(" {HOSTILE} "), "SessionToken": format!("--force{HOSTILE}"),
         "Expiration": "2099-01-01T00:00:00Z",
     });
     profile(&sandbox, &json.to_string());
@@ -160,10 +160,10 @@ fn nothing_a_value_or_a_word_holds_is_lost_or_run(shell: Other) {
     let mut session = shell.start(&sandbox);
     // From what the program prints, and from the lease's file.
     session.run("credsh refresh --profile p");
-    assert_eq!(seen(&mut session), format!("{HOSTILE}\n--force{HOSTILE}\n"));
+    assert_eq!(seen(&mut session), format!(" {HOSTILE} \n--force{HOSTILE}\n"));
     session.line(&shell.program());
     fs::remove_file(sandbox.home().join("seen")).unwrap();
-    assert_eq!(seen(&mut session), format!("{HOSTILE}\n--force{HOSTILE}\n"));
+    assert_eq!(seen(&mut session), format!(" {HOSTILE} \n--force{HOSTILE}\n"));
     assert!(!session.raw().contains("touch ran"), "nor is it shown");
 
     // And the words that `init` was given.
@@ -280,13 +280,21 @@ fn what_somebody_else_could_have_put_there_is_not_taken(shell: Other) {
         }
     }
     let text = fs::read_to_string(&file).unwrap();
-    // Not a function of ours, no array, no JSON, and a time that is none.
-    for broken in [
+    // Not a function of ours, no array, no JSON, and times that are none.
+    let mut all = vec![
         text.replace("__credsh_adopt", "__credsh_exit"),
         "\"__credsh_adopt\"".into(),
         "[\"__credsh_adopt\", ".into(),
         text.replace("\"600", "\"x600").replace("\"1", "\"a[$(touch ran)]1"),
-    ] {
+    ];
+    let words: Vec<String> = serde_json::from_str(&text).unwrap();
+    all.extend([7, 8, 9, 10, 14].map(|place| {
+        let mut words = words.clone();
+        assert!(words[place].parse::<u64>().is_ok(), "the control: {words:?}");
+        words[place] = "-1".into();
+        serde_json::to_string(&words).unwrap()
+    }));
+    for broken in all {
         fs::write(&file, &broken).unwrap();
         assert_eq!(nested(&inheriting), "", "{broken}");
     }
@@ -497,7 +505,9 @@ fn off_takes_it_out(shell: Other) {
             "([$env.PROMPT_COMMAND ...$env.config.hooks.pre_prompt ...$env.config.hooks.pre_execution] | each { view source $in } | append ($env | columns) | str join) =~ '__credsh'"
         }
         Other::Elvish => "and (eq $edit:prompt $plain) (== 0 (count [$@edit:before-readline $@edit:after-readline]))",
-        Other::Xonsh => "'credsh' in str([*aliases, $PROMPT, *$PROMPT_FIELDS, *dir(__xonsh__)])",
+        Other::Xonsh => {
+            "'credsh' in str([*aliases, $PROMPT, *$PROMPT_FIELDS, *dir(__xonsh__), *events.on_pre_prompt_format, *events.on_precommand])"
+        }
     };
     let expected = shell.pick("false", "▶ $true", "False");
     assert_eq!(session.run(left), expected, "{}", session.text());
