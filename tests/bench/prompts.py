@@ -3,6 +3,8 @@
 Real interactive shells on ptys, all configurations of a shell alive at once and taking turns in random order. Each
 turn types `:` and Enter, so the check before the command and the one before the prompt both run. The figure is the
 median minus that of an empty hook function; what two equal configurations differ by is the noise: see `no hook`.
+Beside it stands the least that does a part of the same: one bare comparison at the prompt, which the ratios are of; one
+before the command as well; and both with a text in the prompt that is as long as the indicator, and constant.
 A fresh lease, which is what a prompt nearly always meets; a renewal is a process in the background (commands.py).
 Start-up is with nothing to hold, with a lease taken over from the parent shell, and as the first shell in CloudShell,
 whose first prompt starts a renewal.
@@ -40,6 +42,18 @@ COMPARE = {
     "fish": "touch -d @0 ~/clock\nset -g due 99999999999\n"
             "function compare --on-event fish_prompt; test (path mtime -R -- ~/clock) -lt $due; or echo due; end\n",
 }
+# The same before the command too, as a check at the prompt knows nothing of the time one idles at it.
+TWICE = {
+    "bash": "nil=\nPS0='${nil:EPOCHSECONDS>=due?1:0}'\n",
+    "zsh": "preexec_functions+=(compare)\n",
+    "fish": "function again --on-event fish_preexec; test (path mtime -R -- ~/clock) -lt $due; or echo due; end\n",
+}
+# What an indicator costs that never changes: the shell has it to draw.
+TEXT = {
+    "bash": f"PS1='\\[\\e[32m\\][cloudshell 59m] \\[\\e[0m\\]{READY} '\n",
+    "zsh": f"PROMPT='%F{{green}}[cloudshell 59m]%f {READY} '\n",
+    "fish": f"set -g text (set_color green)'[cloudshell 59m]'(set_color normal)\nfunction fish_prompt; echo -n \"$text {READY} \"; end\n",
+}
 
 
 def evaluated(shell, command):
@@ -60,6 +74,8 @@ def configurations(shell):
         "no hook": plain,
         "empty hook": plain + EMPTY[shell],
         "bare comparison": plain + COMPARE[shell],
+        "the same twice": plain + COMPARE[shell] + TWICE[shell],
+        "twice, and a text": plain + COMPARE[shell] + TWICE[shell] + TEXT[shell],
         "credsh": plain + hook_of(shell, "credsh"),
     }
     others = [tool for tool in ("direnv", "zoxide", "starship") if shutil.which(tool)]
