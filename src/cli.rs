@@ -24,6 +24,22 @@ pub struct Cli {
     pub command: Command,
 }
 
+impl Cli {
+    /// What `words` mean. The line that is in nearly every start-up file, `credsh init SHELL` and no flag, is known as it
+    /// stands: clap takes longer to be ready for any other than all the rest of `init` takes, at every start of a shell.
+    ///
+    /// # Errors
+    /// clap's, for a person to read; help and version are among them.
+    pub fn of(words: &[OsString]) -> clap::error::Result<Self> {
+        match words {
+            [_, init, shell] if init == "init" => shell.to_str().and_then(|name| Shell::from_str(name, false).ok()),
+            _ => None,
+        }
+        .map(|shell| Cli { hooked: None, command: Command::Init(Init::plain(shell)) })
+        .map_or_else(|| Self::try_parse_from(words), Ok)
+    }
+}
+
 const EXAMPLES: &str = "\
 Examples:
   eval \"$(credsh init bash)\"           in ~/.bashrc: keep credentials fresh in this shell
@@ -31,8 +47,11 @@ Examples:
   eval \"$(credsh export)\"              once, without a hook
   credsh demo                          see it work, without AWS";
 
-/// The commands, in the order of the help.
+/// The commands, in the order of the help. Deferred: only the flags of the one that is typed are made, as to make
+/// everybody's was half of all the work of `prompt` or `hook`. Hence no doc comments on the structs below that hold a command's
+/// flags: clap would put them in the place of its help.
 #[derive(Subcommand)]
+#[command(defer = true)]
 pub enum Command {
     /// Print the hook for a shell's start-up file
     #[command(after_help = "\
@@ -174,14 +193,14 @@ Examples:
     Publish(Publish),
 }
 
-/// `credsh init`.
-#[derive(Args)]
+// `credsh init`.
+#[derive(Args, Debug, PartialEq)]
 pub struct Init {
     /// The shell that reads it
     #[arg(value_enum)]
     pub shell: Shell,
     /// What the exported names begin with; empty for the standard AWS_* names
-    #[arg(long, default_value = "TEMPORARY_", value_parser = prefix)]
+    #[arg(long, default_value = PREFIX, value_parser = prefix)]
     pub prefix: String,
     /// Where the indicator stands
     #[arg(long, value_enum, default_value_t = Side::Left)]
@@ -201,6 +220,25 @@ pub struct Init {
     pub selectors: Selectors,
 }
 
+impl Init {
+    /// What clap makes of `init SHELL` alone; a test holds them together.
+    fn plain(shell: Shell) -> Self {
+        Init {
+            shell,
+            prefix: PREFIX.into(),
+            prompt: Side::Left,
+            prompt_time: Time::Left,
+            no_auto: false,
+            off: false,
+            store: StoreUse { no_store: false },
+            selectors: Selectors::default(),
+        }
+    }
+}
+
+/// What the exported names begin with, unless something else is asked for.
+const PREFIX: &str = "TEMPORARY_";
+
 /// Where the prompt indicator stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Side {
@@ -209,7 +247,7 @@ pub enum Side {
     Off,
 }
 
-/// `credsh refresh`.
+// `credsh refresh`.
 #[derive(Args)]
 pub struct Refresh {
     /// Ask the source even if the stored credentials are not due
@@ -221,8 +259,8 @@ pub struct Refresh {
     pub selectors: Selectors,
 }
 
-/// Whether the disk may be used.
-#[derive(Args, Clone, Copy)]
+// Whether the disk may be used.
+#[derive(Args, Clone, Copy, Debug, PartialEq)]
 pub struct StoreUse {
     /// Keep nothing on disk, and use nothing kept; a hook then renews only before a command in the last minute
     #[arg(long)]
@@ -237,7 +275,7 @@ impl StoreUse {
     }
 }
 
-/// `credsh export`.
+// `credsh export`.
 #[derive(Args)]
 pub struct Export {
     /// What to print
@@ -252,7 +290,7 @@ pub struct Export {
     pub selectors: Selectors,
 }
 
-/// `credsh exec`.
+// `credsh exec`.
 #[derive(Args)]
 pub struct Exec {
     #[command(flatten)]
@@ -264,7 +302,7 @@ pub struct Exec {
     pub command: Vec<OsString>,
 }
 
-/// How long what is handed on shall last.
+// How long what is handed on shall last.
 #[derive(Args)]
 pub struct MinLife {
     /// Renew, or else warn, if less than this remains
@@ -274,7 +312,7 @@ pub struct MinLife {
     pub store: StoreUse,
 }
 
-/// `credsh docker`.
+// `credsh docker`.
 #[derive(Args)]
 pub struct Docker {
     /// The program: docker, podman, or a path [default: docker, else podman]
@@ -289,7 +327,7 @@ pub struct Docker {
     pub command: Vec<OsString>,
 }
 
-/// `credsh whoami`.
+// `credsh whoami`.
 #[derive(Args)]
 pub struct Whoami {
     /// For programs
@@ -301,7 +339,7 @@ pub struct Whoami {
     pub selectors: Selectors,
 }
 
-/// `credsh doctor`.
+// `credsh doctor`.
 #[derive(Args)]
 pub struct Doctor {
     /// For programs
@@ -309,7 +347,7 @@ pub struct Doctor {
     pub json: bool,
 }
 
-/// `credsh profile`.
+// `credsh profile`.
 #[derive(Subcommand)]
 pub enum Profile {
     /// Put a profile into ~/.aws/config
@@ -320,7 +358,7 @@ pub enum Profile {
     Remove(ProfileRemove),
 }
 
-/// `credsh profile add`.
+// `credsh profile add`.
 #[derive(Args)]
 pub struct ProfileAdd {
     /// The new profile's name
@@ -333,7 +371,7 @@ pub struct ProfileAdd {
     pub selectors: Selectors,
 }
 
-/// `credsh profile remove`.
+// `credsh profile remove`.
 #[derive(Args)]
 pub struct ProfileRemove {
     /// The profile's name
@@ -344,7 +382,7 @@ pub struct ProfileRemove {
     pub force: bool,
 }
 
-/// `credsh status`.
+// `credsh status`.
 #[derive(Args)]
 pub struct Status {
     /// For programs
@@ -352,7 +390,7 @@ pub struct Status {
     pub json: bool,
 }
 
-/// `credsh prompt`.
+// `credsh prompt`.
 #[derive(Args)]
 pub struct Prompt {
     /// What it says of the end: 12m, or until 14:32
@@ -360,7 +398,7 @@ pub struct Prompt {
     pub time: Time,
 }
 
-/// `credsh clear`.
+// `credsh clear`.
 #[derive(Args)]
 pub struct Clear {
     /// Every stored lease, not only this shell's
@@ -370,7 +408,7 @@ pub struct Clear {
     pub selectors: Selectors,
 }
 
-/// `credsh demo`.
+// `credsh demo`.
 #[derive(Args)]
 pub struct Demo {
     /// Become the shell on this terminal: how the demo starts the shell it plays in
@@ -381,7 +419,7 @@ pub struct Demo {
     pub command: Vec<String>,
 }
 
-/// `credsh hook`: not for people, and free to change with the scripts in `shell/`.
+// `credsh hook`: not for people, and free to change with the scripts in `shell/`.
 #[derive(Args)]
 pub struct Hook {
     /// The shell that asks
@@ -402,7 +440,7 @@ pub struct Hook {
     pub selectors: Selectors,
 }
 
-/// `credsh publish`: not for people, and free to change with the scripts in `shell/`.
+// `credsh publish`: not for people, and free to change with the scripts in `shell/`.
 #[derive(Args)]
 pub struct Publish {
     /// What the script could find out about the arguments
@@ -457,4 +495,22 @@ fn prefix(text: &str) -> Result<String, String> {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
         && !text.starts_with(|c: char| c.is_ascii_digit());
     if ok { Ok(text.into()) } else { Err("a variable's name begins with letters, digits and _".into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_line_means_what_clap_takes_it_for() {
+        for shell in Shell::value_variants() {
+            let name = shell.to_possible_value().unwrap().get_name().to_owned();
+            let words = ["credsh", "init", &name];
+            let Command::Init(parsed) = Cli::try_parse_from(words).unwrap().command else { panic!("{name}") };
+            assert_eq!(parsed, Init::plain(*shell));
+            let Command::Init(known) = Cli::of(&words.map(OsString::from)).unwrap().command else { panic!("{name}") };
+            assert_eq!(parsed, known);
+        }
+        assert!(Cli::of(&["credsh", "init", "tcsh"].map(OsString::from)).is_err());
+    }
 }

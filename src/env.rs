@@ -63,11 +63,11 @@ pub const FILES: [&str; 5] = [CONTAINER_TOKEN_FILE, WEB_IDENTITY_TOKEN_FILE, CON
 /// The login shell, for `demo`.
 pub const SHELL: &str = "SHELL";
 
-/// Environment variables, clock and chance of one run.
+/// Command line, environment variables, clock and chance of one run.
 #[derive(Clone)]
 pub struct Env {
     vars: HashMap<String, String>,
-    argv0: PathBuf,
+    words: Vec<OsString>,
     clock: fn() -> SystemTime,
     chance: RandomState,
 }
@@ -78,8 +78,13 @@ impl Env {
     pub fn of_process() -> Self {
         let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
         let vars = std::env::vars_os().filter_map(text).collect();
-        let argv0 = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
-        Env { vars, argv0, clock: SystemTime::now, chance: RandomState::new() }
+        let words = std::env::args_os().collect();
+        Env { vars, words, clock: SystemTime::now, chance: RandomState::new() }
+    }
+
+    /// The command line, the program's own name first.
+    pub fn words(&self) -> &[OsString] {
+        &self.words
     }
 
     /// A variable's value; empty is unset, as the Go SDK, the AWS CLI and most shells' users have it.
@@ -149,8 +154,9 @@ impl Env {
     /// How this program was called, as a path that stays good after an upgrade: the name found in `PATH`,
     /// not the file behind its links (`/proc/self/exe` would name a version that a package manager removes).
     pub fn exe(&self) -> PathBuf {
-        let found = which::which(&self.argv0).ok().and_then(|path| std::path::absolute(path).ok());
-        found.or_else(|| std::env::current_exe().ok()).unwrap_or_else(|| self.argv0.clone())
+        let argv0 = self.words.first().map(PathBuf::from).unwrap_or_default();
+        let found = which::which(&argv0).ok().and_then(|path| std::path::absolute(path).ok());
+        found.or_else(|| std::env::current_exe().ok()).unwrap_or(argv0)
     }
 
     /// The file that `variable` names, from wherever it is looked at: a renewal in the background has another working

@@ -36,15 +36,13 @@ mod ui;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 /// Parse, run, print the error once, exit. Nothing else prints an error or exits.
 fn main() -> ExitCode {
-    let cli = match cli::Cli::try_parse() {
+    let env = env::Env::of_process();
+    let cli = match cli::Cli::of(env.words()) {
         Ok(cli) => cli,
         Err(error) => return ExitCode::from(ui::usage(&error)),
     };
-    let env = env::Env::of_process();
     detach::from_debuggers();
     match command::run(cli, &env) {
         Ok(status) => ExitCode::from(status),

@@ -3,8 +3,8 @@
 
 use clap::{Args, ValueEnum};
 
-/// Which credentials are meant.
-#[derive(Args, Clone, Default)]
+// Which credentials are meant.
+#[derive(Args, Clone, Debug, Default, PartialEq)]
 #[command(next_help_heading = "Which credentials")]
 pub struct Selectors {
     /// Take them from here, instead of the container endpoint or the SDK's default chain

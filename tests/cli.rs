@@ -48,6 +48,24 @@ fn the_formats() {
     }
 }
 
+/// A command's own help says what it is in the words of the list: clap puts a flag struct's doc comment there, if it has one.
+#[test]
+fn help_says_the_same_of_a_command_everywhere() {
+    let sandbox = Sandbox::new();
+    let list = sandbox.credsh(&["--help"]).ok();
+    let lines = list.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    // Unwrapped: what a line says is longer than the terminal it is shown on.
+    let joined = lines.replace("\n            ", " ");
+    let mut seen = 0;
+    for (name, told) in joined.lines().filter_map(|line| line.trim().split_once("  ")) {
+        let own = sandbox.credsh(&[name, "--help"]).ok();
+        let first = own.split("\n\n").next().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(first, told.split_whitespace().collect::<Vec<_>>().join(" "), "{name}");
+        seen += 1;
+    }
+    assert!(seen >= 14, "{list}");
+}
+
 #[test]
 fn a_reader_that_has_seen_enough() {
     let endpoint = Endpoint::start(600);
