@@ -325,15 +325,13 @@ __credsh_survey() {
     case $commands in *a*) commands=array ;; *x*) commands=exported ;; ?*) commands=string ;; esac
   fi
   if (($1 < 404 || $1 >= 503)); then \builtin return 0; fi
-  # Only `trap -p` would print it, into a fork; but Linux tells what is caught or ignored, far below the names and ids.
-  # 23 is SIGURG. In posix mode bash lists the default as a trap too, of `-`.
-  \builtin mapfile -t -s 20 status 2>/dev/null </proc/self/status || \builtin :
-  for line in ${status[@]+"${status[@]}"}; do
-    case $line in
-      SigIgn:*) if ((0x${line##*[[:blank:]]} & 1 << 22)); then urg=taken; fi ;;
-      SigCgt:*) if ((0x${line##*[[:blank:]]} & 1 << 22)); then urg=taken; fi; \builtin return 0 ;;
-    esac
-  done
+  # Only `trap -p` would print it, into a fork; but Linux tells what is ignored or caught: SIGURG is 23, the third bit of the
+  # sixth digit from the end. In posix mode bash lists the default as a trap too, of `-`.
+  \builtin mapfile -d '' status 2>/dev/null </proc/self/status || \builtin :
+  if [[ ${status[0]-} == *$'\nSigCgt:'* ]]; then
+    if [[ ${status[0]} == *$'\nSig'[IC]g[nt]:$'\t'??????????[4-7c-f]?????$'\n'* ]]; then urg=taken; fi
+    \builtin return 0
+  fi
   urg=$(\builtin trap -p URG)
   urg=${urg##trap -- - *}
 }
