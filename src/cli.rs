@@ -35,7 +35,7 @@ impl Cli {
             [_, init, shell] if init == "init" => shell.to_str().and_then(|name| Shell::from_str(name, false).ok()),
             _ => None,
         }
-        .map(|shell| Cli { hooked: None, command: Command::Init(Init::plain(shell)) })
+        .map(|shell| Cli { hooked: None, place: None, command: Command::Init(Init::plain(shell)) })
         .map_or_else(|| Self::try_parse_from(words), Ok)
     }
 }

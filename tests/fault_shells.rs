@@ -579,12 +579,12 @@ fn a_runtime_directory_that_is_gone(shell: Shell) {
     let program = noting(&sandbox, "noting");
     let date = sandbox.file("bin/date", "#!/bin/sh\necho hook date >>\"$HOME/started\"\nexec /bin/date \"$@\"\n");
     std::fs::set_permissions(&date, std::fs::Permissions::from_mode(0o755)).unwrap();
-    sandbox.set("XDG_RUNTIME_DIR", sandbox.home().join("mine").to_str().unwrap());
-    std::fs::create_dir(sandbox.home().join("mine")).unwrap();
+    sandbox.set("XDG_RUNTIME_DIR", sandbox.home().join("own").to_str().unwrap());
+    std::fs::create_dir(sandbox.home().join("own")).unwrap();
     let path = format!("{}:{}", sandbox.home().join("bin").display(), std::env::var("PATH").unwrap());
     let mut session = running(shell, &program, "").before(&export(shell, "PATH", Path::new(&path))).start(&sandbox);
     let first = session.key();
-    std::fs::remove_dir_all(sandbox.home().join("mine")).unwrap();
+    std::fs::remove_dir_all(sandbox.home().join("own")).unwrap();
     let fresh = |session: &mut Session, case: &str| {
         let before = started(&sandbox);
         for _ in 0..4 {
@@ -606,7 +606,7 @@ fn a_runtime_directory_that_is_gone(shell: Shell) {
     assert!(new.join(format!("{}.json", session.var("CREDSH_LEASE"))).exists());
     fresh(&mut session, "after the renewal");
     // And back it belongs to others.
-    std::fs::create_dir(sandbox.home().join("mine")).unwrap();
+    std::fs::create_dir(sandbox.home().join("own")).unwrap();
     session.run("credsh refresh --profile p");
     let (second, typed) = (session.key(), session.var("CREDSH_LEASE"));
     assert!(new.join(format!("{typed}.json")).exists());
@@ -616,7 +616,7 @@ fn a_runtime_directory_that_is_gone(shell: Shell) {
     std::fs::remove_dir_all(sandbox.home().join(".cache")).unwrap();
     let said = session.run("credsh refresh --profile p");
     assert!(said.starts_with("credsh: renewed: profile:p "), "{said}");
-    assert!(sandbox.home().join(format!("mine/credsh/{typed}.json")).exists());
+    assert!(sandbox.home().join(format!("own/credsh/{typed}.json")).exists());
     assert!(session.run("credsh status").contains("* profile:p  "), "and so it follows");
     assert_eq!(session.raw().matches("credsh: ").count(), 2, "{}", session.text());
 }

@@ -326,7 +326,7 @@ fn a_web_identity() {
 fn what_a_process_says() {
     let sandbox = Sandbox::new();
     let json = r#"{"Version":1,"AccessKeyId":"ASIAP","SecretAccessKey":"process-secret","SessionToken":"t","Expiration":"2099-01-01T00:00:00Z"}"#;
-    let said = r#"printf '\033]0;owned\007\033[31msign in\nat \302\233x\n' >&2"#;
+    let said = r"printf '\033]0;owned\007\033[31msign in\nat \302\233x\n' >&2";
     let long = "head -c 9000 /dev/zero | tr '\\0' x >&2";
     for (name, lines) in [
         ("good", format!("{said}\necho '{json}'\n")),
