@@ -83,12 +83,16 @@ fn links_and_modes_are_kept() {
     std::fs::set_permissions(&target, PermissionsExt::from_mode(0o640)).unwrap();
     std::fs::create_dir(sandbox.home().join(".aws")).unwrap();
     let link = sandbox.home().join(".aws/config");
-    symlink("../dotfiles/aws", &link).unwrap();
+    let middle = sandbox.home().join(".aws/middle");
+    symlink("middle", &link).unwrap();
+    symlink("../dotfiles/aws", &middle).unwrap();
     sandbox.credsh(&["profile", "add", "ci"]).ok();
-    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!([&link, &middle].iter().all(|link| std::fs::symlink_metadata(link).unwrap().is_symlink()));
     assert!(read(&target).contains("[profile ci]"));
     assert_eq!(std::fs::metadata(&target).unwrap().mode() & 0o777, 0o640);
     // One that leads to a file that is not there yet.
+    std::fs::remove_file(&link).unwrap();
+    symlink("../dotfiles/aws", &link).unwrap();
     std::fs::remove_file(&target).unwrap();
     sandbox.credsh(&["profile", "add", "ci"]).ok();
     assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink() && read(&target).contains("[profile ci]"));
@@ -105,7 +109,7 @@ fn links_and_modes_are_kept() {
 fn what_is_refused_changes_nothing() {
     let endpoint = Endpoint::start(600);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
-    let text = "[profile mine]\nregion = x\n[profile \"quoted\"]\nregion = y\n[profile other]\ncredential_process = other export --format=process\n[default]\nregion = x\n";
+    let text = "[profile mine]\nregion = x\n[profile \"quoted\"]\nregion = y\n[profile other]\ncredential_process = other export --format=process\n[profile hand]\ncredential_process = credsh export --format process\n[default]\nregion = x\n";
     let config = sandbox.file(".aws/config", text);
     sandbox.file(".aws/credentials", "[keys]\naws_access_key_id = AKIAKEYS\naws_secret_access_key = s\n");
     let place = config.display();
@@ -119,7 +123,7 @@ fn what_is_refused_changes_nothing() {
         let run = sandbox.credsh(&[&["profile", "add", "keys"], flags].concat());
         run.fails(1, &["/.aws/credentials: has keys, which programs look at first\nhint: choose another name\n"]);
     }
-    for name in ["mine", "other"] {
+    for name in ["mine", "other", "hand"] {
         let text = sandbox.credsh(&["profile", "remove", name]).fails(1, &[]);
         let hint = "hint: pass --force to remove it all the same\n";
         assert_eq!(text, format!("credsh: profile {name} of {place}: was not made by credsh\n{hint}"));
@@ -190,6 +194,22 @@ fn a_profile_that_asks_itself_is_told_so() {
                 "credsh: profile {name}: takes its credentials from credsh, which would take them from this profile\nhint: give the credsh in its credential_process a --source or a --profile\n"
             )
         );
+    }
+    // One that is told of another place does not.
+    for (flag, ends) in [("--profile other", 0), ("--source web-identity", 1)] {
+        let sandbox = Sandbox::new().with("AWS_PROFILE", "p");
+        let json = r#"{"Version":1,"AccessKeyId":"ASIAOTHER","SecretAccessKey":"s","SessionToken":"t","Expiration":"2099-01-01T00:00:00Z"}"#;
+        let file = sandbox.file("json", json);
+        sandbox.file(
+            ".aws/config",
+            &format!(
+                "[profile p]\ncredential_process = {CREDSH} export --format process {flag}\n[profile other]\ncredential_process = cat {}\n",
+                file.display()
+            ),
+        );
+        let run = sandbox.credsh(&["export"]);
+        assert_eq!(run.status.min(1), ends, "{flag}: {run:?}");
+        assert!(!run.stderr.contains("takes its credentials from credsh"), "{flag}: {run:?}");
     }
 }
 
