@@ -1,6 +1,8 @@
 //! What is meant: a `Request`, fully resolved and without a secret, so that a renewal hours later, in another shell,
-//! asks for the very same thing. `resolve` makes it of flags, environment and configuration; asking is `source`'s.
+//! asks for the very same thing. `resolve` makes it of flags, environment and configuration, of which `profile` reads the
+//! profiles; asking is `source`'s.
 
+mod profile;
 #[cfg(test)]
 mod properties;
 mod resolve;

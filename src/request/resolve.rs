@@ -1,15 +1,13 @@
 //! Flags, environment and configuration become a request. No flag says which source: then the container endpoint if
 //! its variables are set, else the order of the SDK's default chain.
 
+use super::profile::{check_kind, gives_credentials, not_itself, of_profile, region_of};
 use super::{ECS, Request, Role, Session, Source};
-use crate::config::{self, Files, Profile};
+use crate::config::{self, Files};
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
 use crate::selectors::{self, Selectors, SourceKind};
 use crate::ui;
-
-/// Role chaining of profiles deeper than this is a loop.
-const DEEPEST: usize = 8;
 
 /// A role may live longer than this only if it is assumed with long-term keys themselves, seconds.
 const CHAINED: u32 = 3600;
@@ -92,7 +90,7 @@ fn names_a_user(url: &str) -> bool {
     rest.split(['/', '?', '#']).next().unwrap_or_default().contains('@')
 }
 
-fn container(env: &Env) -> Result<Source> {
+pub(super) fn container(env: &Env) -> Result<Source> {
     let relative = env.get(env::CONTAINER_RELATIVE).map(|path| format!("{ECS}{path}"));
     let uri = relative.or_else(|| env.get(env::CONTAINER_FULL).map(str::to_owned));
     let looked = || vec![format!("{} and {} (not set)", env::CONTAINER_FULL, env::CONTAINER_RELATIVE)];
@@ -110,7 +108,7 @@ fn web_identity(env: &Env) -> Result<Source> {
     Ok(Source::WebIdentity { token_file, role_arn: role_arn.into(), session_name })
 }
 
-fn of_env(env: &Env) -> Result<Source> {
+pub(super) fn of_env(env: &Env) -> Result<Source> {
     match (env.get(env::ACCESS_KEY_ID), env.get(env::SECRET_ACCESS_KEY), env.get(env::SESSION_TOKEN)) {
         (Some(id), Some(_), Some(_)) => Ok(Source::Env { access_key_id: id.into() }),
         (Some(id), Some(_), None) => Ok(session_over(None, Source::Env { access_key_id: id.into() })),
@@ -154,25 +152,6 @@ fn choose(env: &Env, files: &Files) -> Result<Source> {
     Err(nothing_found(env, &format!("turned off by {}", env::NO_IMDS)))
 }
 
-/// Refuses a profile that the surroundings name and whose credential_process is a credsh that would look at the same
-/// surroundings: it would ask itself for ever.
-fn not_itself(source: Source, files: &Files) -> Result<Source> {
-    let mut base = &source;
-    while let Source::Role { base: next, .. } | Source::Session { base: next, .. } = base {
-        base = next;
-    }
-    let Source::Profile { name, .. } = base else { return Ok(source) };
-    let process = named(name, files)?.remove("credential_process").unwrap_or_default();
-    if process.contains("credsh export") && !process.contains("--source") && !process.contains("--profile") {
-        return Err(Error::Config {
-            what: format!("profile {}", ui::clean(name)),
-            reason: "takes its credentials from credsh, which would take them from this profile".into(),
-            hint: Some("give the credsh in its credential_process a --source or a --profile".into()),
-        });
-    }
-    Ok(source)
-}
-
 /// Where the choice looked, for when even its last resort, the EC2 metadata service, failed with `reason`.
 pub fn nothing_found(env: &Env, reason: &str) -> Error {
     let shown = |path: Option<std::path::PathBuf>| path.map_or("(no HOME)".into(), |path| path.display().to_string());
@@ -192,78 +171,13 @@ pub fn nothing_found(env: &Env, reason: &str) -> Error {
     Error::NoSource { looked }
 }
 
-/// A default profile may hold no more than a region.
-fn gives_credentials(profile: &Profile) -> bool {
-    let any = [
-        "aws_access_key_id",
-        "credential_process",
-        "role_arn",
-        "sso_account_id",
-        "sso_start_url",
-        "web_identity_token_file",
-        "login_session",
-    ];
-    any.iter().any(|key| profile.contains_key(*key))
-}
-
-fn named(name: &str, files: &Files) -> Result<Profile> {
-    config::profile(files, name)?.ok_or_else(|| Error::Config {
-        what: format!("profile {}", ui::clean(name)),
-        reason: "is in neither the AWS config file nor the credentials file".into(),
-        hint: Some("`aws configure list-profiles` shows the names there are".into()),
-    })
-}
-
-/// A profile with `role_arn` is a role over its source: asked by us and not by the SDK, which ignores
-/// `mfa_serial` and `duration_seconds` (awslabs/aws-sdk-rust#527). With a web identity file the role
-/// belongs to the identity, and the SDK does it.
-fn of_profile(name: &str, files: &Files, env: &Env, depth: usize) -> Result<Source> {
-    let profile = named(name, files)?;
-    let broken = |reason: String| Error::Config { what: format!("profile {}", ui::clean(name)), reason, hint: None };
-    if depth > DEEPEST {
-        return Err(broken("its source_profile leads in a circle".into()));
-    }
-    let plain = || {
-        let sso = profile.contains_key("sso_account_id") || profile.contains_key("sso_start_url");
-        Source::Profile { name: name.into(), sso, files: files.clone() }
-    };
-    let Some(arn) = profile.get("role_arn").filter(|_| !profile.contains_key("web_identity_token_file")) else {
-        let long_term = profile.contains_key("aws_access_key_id") && !profile.contains_key("aws_session_token");
-        let base = plain();
-        return Ok(if long_term && depth == 0 { session_over(profile.get("mfa_serial").cloned(), base) } else { base });
-    };
-    let base = match (profile.get("source_profile"), profile.get("credential_source").map(String::as_str)) {
-        (Some(_), Some(_)) => return Err(broken("has both source_profile and credential_source".into())),
-        (Some(source), None) if source == name => plain(),
-        (Some(source), None) => of_profile(source, files, env, depth + 1)?,
-        (None, Some("Environment")) => unwrap_session(of_env(env)?),
-        (None, Some("EcsContainer")) => container(env)?,
-        (None, Some("Ec2InstanceMetadata")) => Source::Ec2,
-        (None, Some(other)) => return Err(broken(format!("its credential_source is {}", ui::clean(other)))),
-        (None, None) => return Err(broken("has role_arn, but neither source_profile nor credential_source".into())),
-    };
-    let duration = match profile.get("duration_seconds") {
-        Some(text) => Some(text.parse().map_err(|_| broken("its duration_seconds is no number".into()))?),
-        None => None,
-    };
-    let role = Role {
-        arn: arn.clone(),
-        duration,
-        session_name: profile.get("role_session_name").cloned(),
-        external_id: profile.get("external_id").cloned(),
-        mfa_serial: profile.get("mfa_serial").cloned(),
-        profile: Some(name.into()),
-    };
-    Ok(role_over(role, base))
-}
-
-fn session_over(mfa_serial: Option<String>, base: Source) -> Source {
+pub(super) fn session_over(mfa_serial: Option<String>, base: Source) -> Source {
     Source::Session { session: Session { duration: None, mfa_serial }, base: Box::new(base) }
 }
 
 /// A role that wants MFA stands on a session that has it, so that the code is asked once and not with every renewal.
 /// But that is role chaining: a role that shall live longer than its hour takes a code itself.
-fn role_over(role: Role, base: Source) -> Source {
+pub(super) fn role_over(role: Role, base: Source) -> Source {
     match &role.mfa_serial {
         Some(serial) if role.duration <= Some(CHAINED) => {
             let base = session_over(Some(serial.clone()), base);
@@ -274,7 +188,7 @@ fn role_over(role: Role, base: Source) -> Source {
 }
 
 /// Long-term keys may assume a role themselves (and for longer than an hour): a session is only for handing out.
-fn unwrap_session(source: Source) -> Source {
+pub(super) fn unwrap_session(source: Source) -> Source {
     match source {
         Source::Session { base, .. } => *base,
         other => other,
@@ -305,30 +219,4 @@ fn adjusted(source: Source, typed: &Selectors) -> Result<Source> {
             Err(Error::Flag { flag, reason })
         }
     }
-}
-
-fn check_kind(kind: SourceKind, name: &str, files: &Files) -> Result<()> {
-    let profile = named(name, files)?;
-    let (has, key) = match kind {
-        SourceKind::Sso => (
-            profile.contains_key("sso_account_id") || profile.contains_key("sso_start_url"),
-            "sso_session and sso_account_id",
-        ),
-        SourceKind::Process => (profile.contains_key("credential_process"), "credential_process"),
-        _ => (true, ""),
-    };
-    let reason = format!("has no {key}");
-    if has { Ok(()) } else { Err(Error::Config { what: format!("profile {}", ui::clean(name)), reason, hint: None }) }
-}
-
-/// The region a profile names, for STS; a role's is its source profile's.
-fn region_of(source: &Source, files: &Files) -> Result<Option<String>> {
-    let name = match source {
-        Source::Profile { name, .. } | Source::Role { role: Role { profile: Some(name), .. }, .. } => name,
-        Source::Role { base, .. } | Source::Session { base, .. } => return region_of(base, files),
-        // The file names the environment's own region in its default section.
-        Source::Cloud9 { .. } => "default",
-        _ => return Ok(None),
-    };
-    Ok(config::profile(files, name)?.and_then(|profile| profile.get("region").cloned()))
 }

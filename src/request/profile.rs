@@ -1,0 +1,122 @@
+//! What a profile of the AWS config files means as a source.
+
+use super::resolve::{container, of_env, role_over, session_over, unwrap_session};
+use super::{Role, Source};
+use crate::config::{self, Files, Profile};
+use crate::env::Env;
+use crate::error::{Error, Result};
+use crate::selectors::SourceKind;
+use crate::ui;
+
+/// Role chaining of profiles deeper than this is a loop.
+const DEEPEST: usize = 8;
+
+fn named(name: &str, files: &Files) -> Result<Profile> {
+    config::profile(files, name)?.ok_or_else(|| Error::Config {
+        what: format!("profile {}", ui::clean(name)),
+        reason: "is in neither the AWS config file nor the credentials file".into(),
+        hint: Some("`aws configure list-profiles` shows the names there are".into()),
+    })
+}
+
+/// A profile with `role_arn` is a role over its source: asked by us and not by the SDK, which ignores
+/// `mfa_serial` and `duration_seconds` (awslabs/aws-sdk-rust#527). With a web identity file the role
+/// belongs to the identity, and the SDK does it.
+pub(super) fn of_profile(name: &str, files: &Files, env: &Env, depth: usize) -> Result<Source> {
+    let profile = named(name, files)?;
+    let broken = |reason: String| Error::Config { what: format!("profile {}", ui::clean(name)), reason, hint: None };
+    if depth > DEEPEST {
+        return Err(broken("its source_profile leads in a circle".into()));
+    }
+    let plain = || {
+        let sso = profile.contains_key("sso_account_id") || profile.contains_key("sso_start_url");
+        Source::Profile { name: name.into(), sso, files: files.clone() }
+    };
+    let Some(arn) = profile.get("role_arn").filter(|_| !profile.contains_key("web_identity_token_file")) else {
+        let long_term = profile.contains_key("aws_access_key_id") && !profile.contains_key("aws_session_token");
+        let base = plain();
+        return Ok(if long_term && depth == 0 { session_over(profile.get("mfa_serial").cloned(), base) } else { base });
+    };
+    let base = match (profile.get("source_profile"), profile.get("credential_source").map(String::as_str)) {
+        (Some(_), Some(_)) => return Err(broken("has both source_profile and credential_source".into())),
+        (Some(source), None) if source == name => plain(),
+        (Some(source), None) => of_profile(source, files, env, depth + 1)?,
+        (None, Some("Environment")) => unwrap_session(of_env(env)?),
+        (None, Some("EcsContainer")) => container(env)?,
+        (None, Some("Ec2InstanceMetadata")) => Source::Ec2,
+        (None, Some(other)) => return Err(broken(format!("its credential_source is {}", ui::clean(other)))),
+        (None, None) => return Err(broken("has role_arn, but neither source_profile nor credential_source".into())),
+    };
+    let duration = match profile.get("duration_seconds") {
+        Some(text) => Some(text.parse().map_err(|_| broken("its duration_seconds is no number".into()))?),
+        None => None,
+    };
+    let role = Role {
+        arn: arn.clone(),
+        duration,
+        session_name: profile.get("role_session_name").cloned(),
+        external_id: profile.get("external_id").cloned(),
+        mfa_serial: profile.get("mfa_serial").cloned(),
+        profile: Some(name.into()),
+    };
+    Ok(role_over(role, base))
+}
+
+/// Refuses a profile that the surroundings name and whose credential_process is a credsh that would look at the same
+/// surroundings: it would ask itself for ever.
+pub(super) fn not_itself(source: Source, files: &Files) -> Result<Source> {
+    let mut base = &source;
+    while let Source::Role { base: next, .. } | Source::Session { base: next, .. } = base {
+        base = next;
+    }
+    let Source::Profile { name, .. } = base else { return Ok(source) };
+    let process = named(name, files)?.remove("credential_process").unwrap_or_default();
+    if process.contains("credsh export") && !process.contains("--source") && !process.contains("--profile") {
+        return Err(Error::Config {
+            what: format!("profile {}", ui::clean(name)),
+            reason: "takes its credentials from credsh, which would take them from this profile".into(),
+            hint: Some("give the credsh in its credential_process a --source or a --profile".into()),
+        });
+    }
+    Ok(source)
+}
+
+/// A default profile may hold no more than a region.
+pub(super) fn gives_credentials(profile: &Profile) -> bool {
+    let any = [
+        "aws_access_key_id",
+        "credential_process",
+        "role_arn",
+        "sso_account_id",
+        "sso_start_url",
+        "web_identity_token_file",
+        "login_session",
+    ];
+    any.iter().any(|key| profile.contains_key(*key))
+}
+
+pub(super) fn check_kind(kind: SourceKind, name: &str, files: &Files) -> Result<()> {
+    let profile = named(name, files)?;
+    let (has, key) = match kind {
+        SourceKind::Sso => (
+            profile.contains_key("sso_account_id") || profile.contains_key("sso_start_url"),
+            "sso_session and sso_account_id",
+        ),
+        SourceKind::Process => (profile.contains_key("credential_process"), "credential_process"),
+        _ => (true, ""),
+    };
+    let reason = format!("has no {key}");
+    if has { Ok(()) } else { Err(Error::Config { what: format!("profile {}", ui::clean(name)), reason, hint: None }) }
+}
+
+/// The region a profile names, for STS; a role's is its source profile's.
+pub(super) fn region_of(source: &Source, files: &Files) -> Result<Option<String>> {
+    let name = match source {
+        Source::Profile { name, .. } | Source::Role { role: Role { profile: Some(name), .. }, .. } => name,
+        Source::Role { base, .. } | Source::Session { base, .. } => return region_of(base, files),
+        // The file names the environment's own region in its default section.
+        Source::Cloud9 { .. } => "default",
+        _ => return Ok(None),
+    };
+    Ok(config::profile(files, name)?.and_then(|profile| profile.get("region").cloned()))
+}
