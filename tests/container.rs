@@ -363,7 +363,7 @@ fn an_https_endpoint_is_not_asked_through_a_proxy_either() {
     let trap = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     trap.set_nonblocking(true).unwrap();
     let proxy = format!("http://127.0.0.1:{}", trap.local_addr().unwrap().port());
-    let closed = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let closed = support::CLOSED;
     let mut sandbox =
         Sandbox::new().with("AWS_CONTAINER_CREDENTIALS_FULL_URI", &format!("https://127.0.0.1:{closed}/x"));
     for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"] {

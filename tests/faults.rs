@@ -3,7 +3,6 @@
 
 mod support;
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use support::Sandbox;
@@ -81,7 +80,7 @@ fn the_table_has_a_good_answer() {
 
 #[test]
 fn nobody_listens() {
-    let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let port = support::CLOSED;
     let sandbox = Sandbox::new()
         .with("AWS_CONTAINER_CREDENTIALS_FULL_URI", &format!("http://127.0.0.1:{port}/x"))
         .with("AWS_CONTAINER_AUTHORIZATION_TOKEN", TOKEN);

@@ -408,7 +408,7 @@ fn fault(behaviour: &Behaviour, put: bool) {
 fn no_address_shows_its_password() {
     let (endpoint, sts) = (Endpoint::start(600), Sts::start());
     let mut sandbox = surroundings(&endpoint, &sts);
-    let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let port = support::CLOSED;
     let closed = format!("http://me:{PASSWORD}@127.0.0.1:{port}");
     let check = |sandbox: &Sandbox, status: i32, message: &str| {
         for line in [format!("refresh --role {ROLE}"), format!("export --no-store --role {ROLE}"), "doctor".into()] {
@@ -463,7 +463,7 @@ fn no_query_of_the_endpoint_is_shown() {
         check(&sandbox);
     }
     sandbox.credsh(&["clear", "--all"]).ok();
-    let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let port = support::CLOSED;
     for uri in [
         format!("http://127.0.0.1:{port}/x?{query}"),
         format!("http://192.0.2.1/x?{query}"),

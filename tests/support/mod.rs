@@ -18,6 +18,9 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
+/// A port of loopback where nobody listens: not one of those that are given out, or another test might get it meanwhile.
+pub const CLOSED: u16 = 1;
+
 /// The program under test.
 pub const CREDSH: &str = env!("CARGO_BIN_EXE_credsh");
 
