@@ -11,7 +11,7 @@ use std::time::Duration;
 use support::clock::Clock;
 use support::endpoint::{Behaviour, Endpoint, Rotation, now};
 use support::process::signal;
-use support::{CREDSH, Run, Sandbox};
+use support::{CREDSH, Run, Sandbox, strace};
 
 fn mode(path: &std::path::Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
@@ -515,6 +515,34 @@ fn a_lock_whose_holder_is_stopped() {
     signal(holder.id(), "CONT");
     assert_eq!(holder.wait().unwrap().code(), Some(5), "its own question was lost");
     assert!(Run::of(hook(&sandbox, 3).output().unwrap()).ok().contains("ASIATEST0002"));
+}
+
+/// However soon its answer is due again, as it is here with a disk that takes its time: nobody knows of a better one, and in
+/// a pause commands would run with what is over.
+#[test]
+fn a_wait_that_renewed_is_followed_by_no_pause() {
+    let endpoint = Endpoint::start(4);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    sandbox.credsh(&["export"]).ok();
+    end(&sandbox);
+    endpoint.rotate(Rotation::Always);
+    let mut watched = sandbox.command(strace()[0]);
+    watched.args(&strace()[1..]).args(["-o", "/dev/null", "-e", "inject=/^rename:delay_enter=3000000:when=1"]);
+    watched.arg(CREDSH).args(hook(&sandbox, 20).get_args()).env("CREDSH_WAIT", "20");
+    let run = Run::of(watched.output().unwrap());
+    let over = now();
+    assert_eq!((run.status, run.stderr.as_str(), endpoint.count()), (0, "", 2));
+    let [adopt] = run.stdout.lines().collect::<Vec<_>>()[..] else { panic!("{run:?}") };
+    let words: Vec<&str> = adopt.split(' ').map(|word| word.trim_matches('\'')).collect();
+    assert_eq!((words[0], words[3]), ("__credsh_adopt", "ASIATEST0002"), "{adopt}");
+    assert!(words[10].parse::<i64>().unwrap() <= over, "the control: it is due: {adopt}");
+    // Nor is one that finds what was fresh already.
+    endpoint.live(600);
+    sandbox.credsh(&["refresh", "--force"]).ok();
+    edit(&sandbox, |lease| lease["asked"] = (now() - 30).into());
+    let fresh = Run::of(hook(&sandbox, 20).output().unwrap()).ok();
+    assert!(fresh.starts_with("__credsh_adopt ") && fresh.lines().count() == 1, "{fresh}");
+    assert_eq!(endpoint.count(), 3);
 }
 
 /// A wait for the lock and a wait for the source are one wait.
