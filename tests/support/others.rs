@@ -9,22 +9,11 @@ use super::pty::{Hooked, SIZE, Session};
 #[macro_export]
 macro_rules! in_every_other_shell {
     ($($scenario:ident)*) => {
-        $(mod $scenario {
-            use $crate::support::others::Other;
-
-            #[test]
-            fn nu() {
-                super::$scenario(Other::Nu);
-            }
-            #[test]
-            fn elvish() {
-                super::$scenario(Other::Elvish);
-            }
-            #[test]
-            fn xonsh() {
-                super::$scenario(Other::Xonsh);
-            }
-        })*
+        $($crate::tests_of!($scenario:
+            nu $crate::support::others::Other::Nu,
+            elvish $crate::support::others::Other::Elvish,
+            xonsh $crate::support::others::Other::Xonsh
+        );)*
     };
 }
 

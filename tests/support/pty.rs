@@ -29,12 +29,7 @@ macro_rules! in_every_shell {
 #[macro_export]
 macro_rules! in_shells {
     ($scenario:ident: $($test:ident $shell:ident),*) => {
-        mod $scenario {
-            $(#[test]
-            fn $test() {
-                super::$scenario($crate::support::pty::Shell::$shell);
-            })*
-        }
+        $crate::tests_of!($scenario: $($test $crate::support::pty::Shell::$shell),*);
     };
 }
 
@@ -42,35 +37,27 @@ macro_rules! in_shells {
 #[macro_export]
 macro_rules! in_all_six_shells {
     ($($scenario:ident)*) => {
-        $(mod $scenario {
-            use $crate::support::others::Other;
-            use $crate::support::pty::Shell;
+        $($crate::tests_of!($scenario:
+            bash $crate::support::pty::Shell::Bash,
+            zsh $crate::support::pty::Shell::Zsh,
+            fish $crate::support::pty::Shell::Fish,
+            nu $crate::support::others::Other::Nu,
+            elvish $crate::support::others::Other::Elvish,
+            xonsh $crate::support::others::Other::Xonsh
+        );)*
+    };
+}
 
-            #[test]
-            fn bash() {
-                super::$scenario(Shell::Bash);
-            }
-            #[test]
-            fn zsh() {
-                super::$scenario(Shell::Zsh);
-            }
-            #[test]
-            fn fish() {
-                super::$scenario(Shell::Fish);
-            }
-            #[test]
-            fn nu() {
-                super::$scenario(Other::Nu);
-            }
-            #[test]
-            fn elvish() {
-                super::$scenario(Other::Elvish);
-            }
-            #[test]
-            fn xonsh() {
-                super::$scenario(Other::Xonsh);
-            }
-        })*
+/// A test of one scenario by each of these names, with what follows it.
+#[macro_export]
+macro_rules! tests_of {
+    ($scenario:ident: $($test:ident $shell:expr),*) => {
+        mod $scenario {
+            $(#[test]
+            fn $test() {
+                super::$scenario($shell);
+            })*
+        }
     };
 }
 
