@@ -183,6 +183,8 @@ fn clear_removes_variables_and_indicator(shell: impl Hooked) {
     let mut session = shell.start(&sandbox);
     assert_eq!(session.key(), "ASIATEST0001");
     session.wait_for_prompt("[cloudshell ...");
+    // What a shell takes over is written first: the first prompt's renewal may be at the lease itself yet.
+    session.until("the lease in the store", |_| !sandbox.ids().is_empty());
     assert_eq!(session.run("credsh clear"), "credsh: cleared 1 lease");
     session.enter();
     session.wait_for_prompt("$ ");
