@@ -36,6 +36,64 @@ __credsh_untraced() {
   { __credsh_traced=''; [[ $opts != *v* ]] || \builtin set -v; [[ $opts != *x* ]] || \builtin set -x; \builtin return "$code"; } 2>/dev/null
 }
 
+# At the end of PS0, as a trap that is due while bash (5.2) parses a command substitution behind it makes both of them fail
+# ("unexpected EOF"). Looked at with each drawing: there are tools that prepend, that append, and that assign outright.
+__credsh_gate_last() {
+  \builtin local theirs="${PS0-}"
+  if [[ -n $__credsh_ps0 && $theirs != *"$__credsh_ps0" ]]; then PS0=${theirs//"$__credsh_ps0"/}$__credsh_ps0; fi
+}
+
+# Puts the segment and the gate where they belong. PS1 names the variables instead of holding the text: it may be copied,
+# saved and put back (virtualenv does) without the segment growing stale or growing twice. Whoever assigns PS1 outright is
+# followed at the next prompt.
+__credsh_put() {
+  if [[ ${PS1-} != *"$__credsh_mark"* ]] && \builtin shopt -q promptvars; then
+    PS1=$__credsh_ps1${PS1-}
+    if [[ -n $__credsh_shown ]]; then __credsh_last; fi
+    __credsh_shown=1
+  fi
+  __credsh_gate_last
+}
+
+# A prompt tool that came later and sets PS1 anew each time goes first from now on. bash-preexec bears nobody behind it.
+__credsh_last() {
+  \builtin local i last=0
+  for i in "${!PROMPT_COMMAND[@]}"; do last=$i; done
+  if ((last > __credsh_place)) && [[ ${PROMPT_COMMAND[__credsh_place]-} == __credsh_prompt && -z ${bash_preexec_imported-}${__bp_imported-} ]]; then
+    \builtin unset -v "PROMPT_COMMAND[$__credsh_place]"
+    __credsh_place=$((last + 8))
+    PROMPT_COMMAND[__credsh_place]=__credsh_prompt
+  fi
+}
+
+# More than the comparison is wanted. $1: prompt or exec. While nothing is held and nothing due, only of where things are.
+__credsh_cold() {
+  if [[ -n $__credsh_label ]] || ((__credsh_clock >= __credsh_due || __credsh_clock < __credsh_low)); then
+    __credsh_look "$1"
+  else
+    __credsh_text='' __credsh_color='' __credsh_reset='' __credsh_tick=$__credsh_due
+    __credsh_put
+  fi
+}
+
+# The two checks. Nothing but the comparison while nothing is due; with stderr closed, or a trace (set -x) would show it at
+# every prompt. It shows the call all the same: a group in PROMPT_COMMAND itself would hide that, too, but tools join
+# that array's elements with blanks, and then it would be a syntax error. (A trap of the user's that comes just then has no
+# stderr either; the trace at each prompt is what people see.)
+__credsh_prompt() {
+  { ((__credsh_clock < __credsh_tick && __credsh_clock >= __credsh_low)) && [[ ${PS1-} == *"$__credsh_mark"* ]]; } 2>&- || __credsh_untraced __credsh_cold prompt
+}
+__credsh_preexec() {
+  if [[ $__credsh_clock != EPOCHSECONDS ]]; then __credsh_read_clock; fi
+  if ((__credsh_clock >= __credsh_due || __credsh_clock < __credsh_low)); then __credsh_untraced __credsh_cold exec; fi
+  \builtin : "${1-}"
+}
+
+# rest: __credsh_look __credsh_load __credsh_older credsh credsh_off
+# What a newer bash that holds no lease may never call, up to the end of this part: `init` hands it to such a shell as one
+# string, which is evaluated when one of the functions named above is first called. A shell reads that in a third of the
+# time that it takes to read code (src/shell.rs).
+
 # The program's answer, as code: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE UNTIL ZONE
 # EARLIEST.
 # Times are epoch seconds; they are only ever digits, as bash would execute `a[$(cmd)]` in (( )).
@@ -131,7 +189,7 @@ __credsh_wait() {
 
 # Something is due, or the indicator's text has changed; or the clock was set back behind __credsh_low, and what is due is
 # not known. $1: prompt or exec.
-__credsh_cold() {
+__credsh_look() {
   \builtin local now="$((__credsh_clock))" code=''
   if ((now >= __credsh_due || now < __credsh_low)); then
     __credsh_load
@@ -180,45 +238,7 @@ __credsh_draw() {
     if [[ $__credsh_side == left ]]; then __credsh_text+=' '; fi
     if [[ -z ${NO_COLOR-} && ${TERM-dumb} != dumb ]]; then __credsh_color=$'\e['${color}m __credsh_reset=$'\e[0m'; fi
   fi
-  # PS1 names the variables instead of holding the text: it may be copied, saved and put back (virtualenv does)
-  # without the segment growing stale or growing twice. Whoever assigns PS1 outright is followed at the next prompt.
-  if [[ ${PS1-} != *"$__credsh_mark"* ]] && \builtin shopt -q promptvars; then
-    PS1=$__credsh_ps1${PS1-}
-    if [[ -n $__credsh_shown ]]; then __credsh_last; fi
-    __credsh_shown=1
-  fi
-  __credsh_gate_last
-}
-
-# A prompt tool that came later and sets PS1 anew each time goes first from now on. bash-preexec bears nobody behind it.
-__credsh_last() {
-  \builtin local i last=0
-  for i in "${!PROMPT_COMMAND[@]}"; do last=$i; done
-  if ((last > __credsh_place)) && [[ ${PROMPT_COMMAND[__credsh_place]-} == __credsh_prompt && -z ${bash_preexec_imported-}${__bp_imported-} ]]; then
-    \builtin unset -v "PROMPT_COMMAND[$__credsh_place]"
-    __credsh_place=$((last + 8))
-    PROMPT_COMMAND[__credsh_place]=__credsh_prompt
-  fi
-}
-
-# At the end of PS0, as a trap that is due while bash (5.2) parses a command substitution behind it makes both of them fail
-# ("unexpected EOF"). Looked at with each drawing: there are tools that prepend, that append, and that assign outright.
-__credsh_gate_last() {
-  \builtin local theirs="${PS0-}"
-  if [[ -n $__credsh_ps0 && $theirs != *"$__credsh_ps0" ]]; then PS0=${theirs//"$__credsh_ps0"/}$__credsh_ps0; fi
-}
-
-# The two checks. Nothing but the comparison while nothing is due; with stderr closed, or a trace (set -x) would show it at
-# every prompt. It shows the call all the same: a group in PROMPT_COMMAND itself would hide that, too, but tools join
-# that array's elements with blanks, and then it would be a syntax error. (A trap of the user's that comes just then has no
-# stderr either; the trace at each prompt is what people see.)
-__credsh_prompt() {
-  { ((__credsh_clock < __credsh_tick && __credsh_clock >= __credsh_low)) && [[ ${PS1-} == *"$__credsh_mark"* ]]; } 2>&- || __credsh_untraced __credsh_cold prompt
-}
-__credsh_preexec() {
-  if [[ $__credsh_clock != EPOCHSECONDS ]]; then __credsh_read_clock; fi
-  if ((__credsh_clock >= __credsh_due || __credsh_clock < __credsh_low)); then __credsh_untraced __credsh_cold exec; fi
-  \builtin : "${1-}"
+  __credsh_put
 }
 
 # The program, but a refresh or clear changes this shell. `function`, as an alias may have the name.
@@ -300,18 +320,69 @@ function credsh_off {
   for name in $(\builtin compgen -A function __credsh_); do \builtin unset -f "$name"; done
   for name in $(\builtin compgen -v __credsh_); do \builtin unset -v "$name"; done
 }
+# Where the check before a command is a DEBUG trap: or it would not see the trap, and what it took out would be back when it
+# returns.
+if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then \builtin declare -ft credsh_off; fi
+
+# What an older bash has otherwise, in the places where a newer one is told apart: before 5.1, and 4.4. Sees its callers'
+# variables.
+__credsh_older() {
+  case $1 in
+    survey)
+      \builtin local facts line
+      facts=$(\builtin readonly -p; \builtin echo "@COMMANDS"; \builtin declare -p PROMPT_COMMAND 2>/dev/null || \builtin :)
+      locked=${facts%%@COMMANDS*} commands=${facts#*@COMMANDS}
+      case $commands in *'declare -a'*) commands=array ;; *'declare -x'*) commands=exported ;; ?*) commands=string ;; esac
+      for line in PS0 PS1 PROMPT_COMMAND; do
+        if [[ $locked == *[[:space:]]"$line"[=[:space:]]* ]]; then locked+=" @$line "; fi
+      done
+      ;;
+    clock)
+      if ((version >= 402)); then
+        __credsh_clock=__credsh_t0
+        __credsh_read_clock() { \builtin printf -v __credsh_t0 '%(%s)T' -1; }
+        __credsh_read_clock
+      else
+        __credsh_clock=__credsh_t0+SECONDS __credsh_seconds=$((SECONDS + 1))
+        __credsh_read_clock() {
+          if ((SECONDS < __credsh_seconds)); then __credsh_t0=$(($(\command date +%s) - SECONDS)); fi
+          __credsh_seconds=$SECONDS
+        }
+        __credsh_read_clock
+      fi
+      ;;
+    preexec)
+      if [[ -n ${BLE_VERSION-}${bash_preexec_imported-}${__bp_imported-} ]]; then
+        preexec_functions+=(__credsh_preexec)
+      elif [[ -z ${__credsh_trap##trap -- - *} ]]; then
+        \builtin trap '__credsh_preexec "$_"' DEBUG
+        # What stands for it, as itself does (see there).
+        \builtin declare -ft credsh_off
+      fi
+      ;;
+    prompt)
+      # One string: whoever follows in it wants the last status. Under set -e a failed one would end the shell.
+      __credsh_prompt() {
+        \builtin local last="$?"
+        if [[ $__credsh_clock != EPOCHSECONDS ]]; then __credsh_read_clock; fi
+        { ((__credsh_clock < __credsh_tick && __credsh_clock >= __credsh_low)) && [[ ${PS1-} == *"$__credsh_mark"* ]]; } 2>&- || __credsh_untraced __credsh_cold prompt
+        if [[ $- == *e* ]]; then last=0; fi
+        \builtin return "$last"
+      }
+      # shellcheck disable=SC2128,SC2178
+      PROMPT_COMMAND=${PROMPT_COMMAND:+$PROMPT_COMMAND$'\n'}$__credsh_guarded
+      ;;
+  esac
+}
+
+# end of the rest
 
 # What is in the way of the checks: which of the variables are readonly (to try on it would end the eval of this text),
 # what PROMPT_COMMAND is, and whether the user has a trap on SIGURG. From 5.1 on without a fork, as each new shell does it.
 __credsh_survey() {
-  \builtin local IFS=' ' facts line status
+  \builtin local IFS=' ' status
   if (($1 < 501)); then
-    facts=$(\builtin readonly -p; \builtin echo "@COMMANDS"; \builtin declare -p PROMPT_COMMAND 2>/dev/null || \builtin :)
-    locked=${facts%%@COMMANDS*} commands=${facts#*@COMMANDS}
-    case $commands in *'declare -a'*) commands=array ;; *'declare -x'*) commands=exported ;; ?*) commands=string ;; esac
-    for line in PS0 PS1 PROMPT_COMMAND; do
-      if [[ $locked == *[[:space:]]"$line"[=[:space:]]* ]]; then locked+=" @$line "; fi
-    done
+    __credsh_older survey
   else
     # Only what is set may be asked (set -u). What is declared and has no value is rare enough for a fork.
     if [[ ${PS0+${PS0@a}} == *r* ]] || { [[ -z ${PS0+set} ]] && \builtin declare -p PS0 && ! (\builtin unset -v PS0); } >/dev/null 2>&1; then locked+=' @PS0 '; fi
@@ -338,23 +409,14 @@ __credsh_survey() {
 
 # Puts the checks where this bash has a place for them.
 __credsh_install() {
-  \builtin local version="$((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1]))" preexec='' locked='' commands='' urg='' i place=-1
+  \builtin local version="$((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1]))" locked='' commands='' urg='' i place=-1
   __credsh_survey "$version"
   # By version, never by "is it set": an inherited EPOCHSECONDS is a plain variable before 5.0. Below 4.2 SECONDS counts
   # from t0 by the wall clock, through a suspend too; people set it to 0 to time a command, and then t0 is taken anew.
   if ((version >= 500)); then
     __credsh_clock=EPOCHSECONDS
-  elif ((version >= 402)); then
-    __credsh_clock=__credsh_t0
-    __credsh_read_clock() { \builtin printf -v __credsh_t0 '%(%s)T' -1; }
-    __credsh_read_clock
   else
-    __credsh_clock=__credsh_t0+SECONDS __credsh_seconds=$((SECONDS + 1))
-    __credsh_read_clock() {
-      if ((SECONDS < __credsh_seconds)); then __credsh_t0=$(($(\command date +%s) - SECONDS)); fi
-      __credsh_seconds=$SECONDS
-    }
-    __credsh_read_clock
+    __credsh_older clock
   fi
   # PS0 is expanded before every command in whatever form, but may not run one in this shell: below 5.3 an
   # arithmetic gate sends the shell a SIGURG, which is ignored by default, and whose trap runs before the command
@@ -363,7 +425,6 @@ __credsh_install() {
   # parsed before every command, which takes longer than all the rest.
   # shellcheck disable=SC2034,SC2016
   __credsh_gate=([1]=1) __credsh_nil='' __credsh_signal='__credsh_gate[$(\builtin kill -URG "$$")1]' __credsh_ps0=
-  if [[ -n ${BLE_VERSION-}${bash_preexec_imported-}${__bp_imported-} ]] && ((version < 404)); then preexec=functions; fi
   # shellcheck disable=SC2016
   if ((version >= 503)); then
     __credsh_ps0='${__credsh_gate[EPOCHSECONDS>=__credsh_due||EPOCHSECONDS<__credsh_low]:+${ __credsh_preexec "$_" >&2; }}'
@@ -377,13 +438,7 @@ __credsh_install() {
     if ((version < 503)); then \builtin trap '__credsh_preexec "$_"' URG; fi
   else
     __credsh_ps0=
-    if [[ $preexec == functions ]]; then
-      preexec_functions+=(__credsh_preexec)
-    elif ((version < 404)) && [[ -z ${__credsh_trap##trap -- - *} ]]; then
-      \builtin trap '__credsh_preexec "$_"' DEBUG
-      # Or it would not see the trap, and what it took out would be back when it returns.
-      \builtin declare -ft credsh_off
-    fi
+    if ((version < 404)); then __credsh_older preexec; fi
   fi
   # bash-preexec is told through its own list: an element behind it in PROMPT_COMMAND breaks it (0.5, 0.6). From 5.1
   # on PROMPT_COMMAND is an array whose elements each see `$?`, PIPESTATUS and `$_` untouched; a sparse place survives
@@ -407,16 +462,7 @@ __credsh_install() {
       __credsh_place=$((place + 8))
       PROMPT_COMMAND[__credsh_place]=__credsh_prompt
     else
-      # One string: whoever follows in it wants the last status. Under set -e a failed one would end the shell.
-      __credsh_prompt() {
-        \builtin local last="$?"
-        if [[ $__credsh_clock != EPOCHSECONDS ]]; then __credsh_read_clock; fi
-        { ((__credsh_clock < __credsh_tick && __credsh_clock >= __credsh_low)) && [[ ${PS1-} == *"$__credsh_mark"* ]]; } 2>&- || __credsh_untraced __credsh_cold prompt
-        if [[ $- == *e* ]]; then last=0; fi
-        \builtin return "$last"
-      }
-      # shellcheck disable=SC2128,SC2178
-      PROMPT_COMMAND=${PROMPT_COMMAND:+$PROMPT_COMMAND$'\n'}$__credsh_guarded
+      __credsh_older prompt
     fi
   fi
   __credsh_fixed=''

@@ -22,6 +22,76 @@ set -g __credsh_version @VERSION@
 # Eleven nines: a time that does not come (time.rs, NEVER).
 set -g __credsh_never 99999999999
 
+# Runs $argv untraced: fish_trace would show the secrets. Exported, as only such a local is seen by what it calls.
+function __credsh_untraced
+    set -lx fish_trace
+    $argv
+end
+
+# Puts the segment round the prompt function there is now. The new function knows the old one by a name of its own
+# (-V keeps it), so that a copy of it, which virtualenv makes and calls from its own fish_prompt, calls the right one.
+function __credsh_wrap
+    set -l name fish_prompt
+    test $__credsh_side = right; and set name fish_right_prompt
+    set -g __credsh_wraps (builtin math $__credsh_wraps + 1)
+    set -l __credsh_inner __credsh_inner_$__credsh_wraps
+    if builtin functions -q $name
+        builtin functions -c $name $__credsh_inner
+    else
+        set -g __credsh_bare $name
+        function $__credsh_inner
+        end
+    end
+    # The inner one first, in a substitution: nothing may run before it, as it shows $status and $pipestatus.
+    if test $__credsh_side = right
+        function fish_right_prompt -V __credsh_inner
+            set -l lines ($__credsh_inner)
+            set -g __credsh_shown 1
+            string join ' ' -- $lines $__credsh_text
+        end
+    else
+        function fish_prompt -V __credsh_inner
+            set -l lines ($__credsh_inner)
+            set -g __credsh_shown 1
+            # Many prompts begin with an empty line; the segment belongs on the first that shows something.
+            if test -z "$lines[1]"; and set -q lines[2]
+                string join \n -- '' "$__credsh_text$lines[2]" $lines[3..]
+            else
+                string join \n -- "$__credsh_text$lines[1]" $lines[2..]
+            end
+        end
+    end
+    set -g __credsh_shown 1
+end
+
+# More than the comparison is wanted, at $argv[2] by the clock. $argv[1]: prompt or exec. While nothing is held and nothing
+# due, nothing is shown.
+function __credsh_cold
+    if test -n "$__credsh_label" -o $argv[2] -ge $__credsh_due -o $argv[2] -lt $__credsh_low
+        __credsh_look $argv[1]
+    else
+        set -g __credsh_text
+        set -g __credsh_tick $__credsh_due
+    end
+end
+
+# The two checks. Nothing but the comparison while nothing is due. Whoever has defined fish_prompt anew has kept
+# ours from running, and so from setting __credsh_shown.
+function __credsh_on_prompt --on-event fish_prompt
+    set -l now (builtin path mtime -R -- $__credsh_clock; or builtin echo $__credsh_never)
+    test $now -lt $__credsh_tick -a $now -ge $__credsh_low; or __credsh_untraced __credsh_cold prompt $now
+    set -q __credsh_shown; or test $__credsh_side = off; or __credsh_wrap
+    set -e __credsh_shown
+end
+function __credsh_on_preexec --on-event fish_preexec
+    set -l now (builtin path mtime -R -- $__credsh_clock; or builtin echo $__credsh_never)
+    test $now -lt $__credsh_due -a $now -ge $__credsh_low; or __credsh_untraced __credsh_cold exec $now
+end
+
+# rest: __credsh_look __credsh_load credsh credsh_off
+# What a shell that holds no lease may never call, up to the end of this part: `init` hands it to such a shell as one
+# string, which is evaluated when one of the functions named above is first called (src/shell.rs).
+
 # The program's answer, as code: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE UNTIL ZONE
 # EARLIEST.
 # Times are epoch seconds, and only ever digits.
@@ -40,7 +110,7 @@ function __credsh_adopt
     set -g __credsh_due $argv[10]
     set -g __credsh_until $argv[12]
     set -g __credsh_zone $argv[13]
-    set -g __credsh_low 0$argv[14]
+    test -n "$argv[14]"; and set -g __credsh_low $argv[14]; or set -g __credsh_low 1
     set -g __credsh_tick 0
     set -gx {$__credsh_prefix}AWS_ACCESS_KEY_ID $argv[3]
     set -gx {$__credsh_prefix}AWS_SECRET_ACCESS_KEY $argv[4]
@@ -112,7 +182,7 @@ function __credsh_drop
         set -g __credsh_$name $__credsh_never
     end
     set -g __credsh_tick 0
-    set -g __credsh_low 0
+    set -g __credsh_low 1
 end
 
 # Takes over what a renewal, this shell's or another's, left in the store: no fork. The file's owner is looked
@@ -170,15 +240,9 @@ function __credsh_now
     builtin echo $now
 end
 
-# Runs $argv untraced: fish_trace would show the secrets. Exported, as only such a local is seen by what it calls.
-function __credsh_untraced
-    set -lx fish_trace
-    $argv
-end
-
 # Something is due, or the indicator's text has changed; or the clock was set back behind __credsh_low, and what is due is
 # not known. $argv[1]: prompt or exec.
-function __credsh_cold
+function __credsh_look
     set -l now (__credsh_now)
     if test $now -ge $__credsh_due -o $now -lt $__credsh_low
         __credsh_load
@@ -246,56 +310,7 @@ function __credsh_draw
     if test -z "$NO_COLOR" -a "$TERM" != dumb
         set __credsh_text (builtin set_color $color)$__credsh_text(builtin set_color normal)
     end
-end
-
-# Puts the segment round the prompt function there is now. The new function knows the old one by a name of its own
-# (-V keeps it), so that a copy of it, which virtualenv makes and calls from its own fish_prompt, calls the right one.
-function __credsh_wrap
-    set -l name fish_prompt
-    test $__credsh_side = right; and set name fish_right_prompt
-    set -g __credsh_wraps (builtin math $__credsh_wraps + 1)
-    set -l __credsh_inner __credsh_inner_$__credsh_wraps
-    if builtin functions -q $name
-        builtin functions -c $name $__credsh_inner
-    else
-        set -g __credsh_bare $name
-        function $__credsh_inner
-        end
-    end
-    # The inner one first, in a substitution: nothing may run before it, as it shows $status and $pipestatus.
-    if test $__credsh_side = right
-        function fish_right_prompt -V __credsh_inner
-            set -l lines ($__credsh_inner)
-            set -g __credsh_shown 1
-            string join ' ' -- $lines $__credsh_text
-        end
-    else
-        function fish_prompt -V __credsh_inner
-            set -l lines ($__credsh_inner)
-            set -g __credsh_shown 1
-            if set -q __credsh_text[1]
-                # Many prompts begin with an empty line; the segment belongs on the first that shows something.
-                set -l first 1
-                test -z "$lines[1]"; and set -q lines[2]; and set first 2
-                set lines[$first] "$__credsh_text $lines[$first]"
-            end
-            string join \n -- $lines
-        end
-    end
-    set -g __credsh_shown 1
-end
-
-# The two checks. Nothing but the comparison while nothing is due. Whoever has defined fish_prompt anew has kept
-# ours from running, and so from setting __credsh_shown.
-function __credsh_on_prompt --on-event fish_prompt
-    set -l now (builtin path mtime -R -- $__credsh_clock; or builtin echo $__credsh_never)
-    test $now -lt $__credsh_tick -a $now -ge $__credsh_low; or __credsh_untraced __credsh_cold prompt
-    set -q __credsh_shown; or test $__credsh_side = off; or __credsh_wrap
-    set -e __credsh_shown
-end
-function __credsh_on_preexec --on-event fish_preexec
-    set -l now (builtin path mtime -R -- $__credsh_clock; or builtin echo $__credsh_never)
-    test $now -lt $__credsh_due -a $now -ge $__credsh_low; or __credsh_untraced __credsh_cold exec
+    test $__credsh_side = left; and set __credsh_text "$__credsh_text "
 end
 
 # The program, but a refresh or clear changes this shell.
@@ -352,6 +367,8 @@ function credsh_off
     end
 end
 
+# end of the rest
+
 # EXE PREFIX SIDE TIME STORE LEASE [SELECTOR...]: from `credsh init`.
 function __credsh_start
     set -g __credsh_exe $argv[1]
@@ -365,9 +382,10 @@ function __credsh_start
     set -q __credsh_installed; and test -n "$__credsh_label"; or __credsh_move $argv[5]
     if not set -q __credsh_installed
         set -g __credsh_installed 1
-        for name in asked missed low wraps
+        for name in asked missed wraps
             set -g __credsh_$name 0
         end
+        set -g __credsh_low 1
         for name in lease label key profile default said
             set -g __credsh_$name ''
         end

@@ -23,6 +23,41 @@ typeset -g __credsh_version=@VERSION@
 # Eleven nines: a time that does not come (time.rs, NEVER).
 typeset -g __credsh_never=99999999999
 
+# Puts the segment where it belongs, with the text as $1, $2 or $3, by colour. Through psvar, one place a colour: the prompt
+# holds only %-escapes that name them. So it may be copied, saved and put back (virtualenv does) without the segment growing
+# stale or growing twice, and needs no PROMPT_SUBST.
+__credsh_put() {
+  [[ -n $__credsh_place ]] || builtin return 0
+  psvar[71]=$1 psvar[72]=$2 psvar[73]=$3 psvar[74]=credsh
+  [[ ${(P)__credsh_place} != *'%71v'* ]] || builtin return 0
+  typeset -g "$__credsh_place=$__credsh_segment${(P)__credsh_place}"
+  # A prompt tool that came later sets it anew each time: from now on it goes first.
+  [[ -z $__credsh_shown || $precmd_functions[-1] == __credsh_precmd ]] || precmd_functions=(${precmd_functions:#__credsh_precmd} __credsh_precmd)
+  __credsh_shown=1
+}
+
+# More than the comparison is wanted. $1: prompt or exec. While nothing is held and nothing due, only of where things are.
+__credsh_cold() {
+  if [[ -n $__credsh_label ]] || (( EPOCHSECONDS >= __credsh_due || EPOCHSECONDS < __credsh_low )); then
+    __credsh_look $1
+  else
+    __credsh_tick=$__credsh_due
+    __credsh_put '' '' ''
+  fi
+}
+
+# The two checks. Nothing but the comparison while nothing is due.
+__credsh_precmd() {
+  if (( EPOCHSECONDS >= __credsh_tick || EPOCHSECONDS < __credsh_low )) || [[ $psvar[74] != $__credsh_mark || ${(P)__credsh_place} != *$__credsh_named* ]]; then __credsh_cold prompt; fi
+}
+__credsh_preexec() {
+  if (( EPOCHSECONDS >= __credsh_due || EPOCHSECONDS < __credsh_low )); then __credsh_cold exec; fi
+}
+
+# rest: __credsh_look __credsh_load credsh credsh_off
+# What a shell that holds no lease may never call, up to the end of this part: `init` hands it to such a shell as one
+# string, which is evaluated when one of the functions named above is first called (src/shell.rs).
+
 # The program's answer, as code: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE UNTIL ZONE
 # EARLIEST.
 # Times are epoch seconds, and only ever digits: zsh too evaluates what it finds in (( )).
@@ -118,7 +153,7 @@ __credsh_wait() {
 
 # Something is due, or the indicator's text has changed; or the clock was set back behind __credsh_low, and what is due is
 # not known. $1: prompt or exec.
-__credsh_cold() {
+__credsh_look() {
   local now=$EPOCHSECONDS code
   if (( now >= __credsh_due || now < __credsh_low )); then
     __credsh_load
@@ -164,23 +199,7 @@ __credsh_draw() {
     text[state]="[$__credsh_label$time]"
   fi
   __credsh_tick=$tick
-  [[ -n $__credsh_place ]] || builtin return 0
-  # Through psvar, one place a colour: the prompt holds only %-escapes that name them. So it may be copied, saved and
-  # put back (virtualenv does) without the segment growing stale or growing twice, and needs no PROMPT_SUBST.
-  psvar[71]=$text[1] psvar[72]=$text[2] psvar[73]=$text[3] psvar[74]=credsh
-  [[ ${(P)__credsh_place} != *'%71v'* ]] || builtin return 0
-  typeset -g "$__credsh_place=$__credsh_segment${(P)__credsh_place}"
-  # A prompt tool that came later sets it anew each time: from now on it goes first.
-  [[ -z $__credsh_shown || $precmd_functions[-1] == __credsh_precmd ]] || precmd_functions=(${precmd_functions:#__credsh_precmd} __credsh_precmd)
-  __credsh_shown=1
-}
-
-# The two checks. Nothing but the comparison while nothing is due.
-__credsh_precmd() {
-  if (( EPOCHSECONDS >= __credsh_tick || EPOCHSECONDS < __credsh_low )) || [[ $psvar[74] != $__credsh_mark || ${(P)__credsh_place} != *$__credsh_named* ]]; then __credsh_cold prompt; fi
-}
-__credsh_preexec() {
-  if (( EPOCHSECONDS >= __credsh_due || EPOCHSECONDS < __credsh_low )); then __credsh_cold exec; fi
+  __credsh_put "$text[@]"
 }
 
 # The program, but a refresh or clear changes this shell. `function`, as an alias may have the name.
@@ -228,6 +247,8 @@ function credsh_off {
   builtin unset -m '__credsh_*'
   builtin unfunction -m '__credsh_*' credsh credsh_off
 }
+
+# end of the rest
 
 # EXE PREFIX SIDE TIME STORE LEASE [SELECTOR...]: from `credsh init`.
 __credsh_start() {

@@ -36,11 +36,40 @@ const ZSH: [&str; 2] = [
     "; fi\n",
 ];
 
+/// What a script says of its rest, which a shell without a lease may never call: where it begins, by which functions it is
+/// entered, and where it ends.
+const REST: [&str; 2] = ["# rest: ", "# end of the rest"];
+
 /// A script's code, and the line that says what it is: a third of the text is comments, and a shell reads what it is
 /// handed twice, as output and as code, at every start. No line of the scripts that begins with `#` is anything else.
-fn without_comments(script: &str) -> String {
-    let told = |line: &&str| !line.trim_start().starts_with('#') || line.starts_with("# credsh: ");
-    script.lines().filter(told).flat_map(|line| [line, "\n"]).collect()
+#[derive(Default)]
+struct Code {
+    before: String,
+    rest: String,
+    after: String,
+    /// The functions by which the rest is entered.
+    entries: &'static str,
+}
+
+impl Code {
+    /// In one pass, as somebody waits for a shell meanwhile.
+    fn of(script: &'static str) -> Self {
+        let mut code = Code { before: String::with_capacity(script.len()), ..Code::default() };
+        let mut part = &mut code.before;
+        for line in script.split_inclusive('\n') {
+            let bare = line.trim_ascii_start();
+            if !bare.starts_with('#') || line.starts_with("# credsh: ") {
+                // Nor is there an indentation, in the scripts with a rest and from there on, that means anything.
+                part.push_str(if code.entries.is_empty() { line } else { bare });
+            } else if let Some(entries) = line.strip_prefix(REST[0]) {
+                code.entries = entries;
+                part = &mut code.rest;
+            } else if line.starts_with(REST[1]) {
+                part = &mut code.after;
+            }
+        }
+        code
+    }
 }
 
 impl Shell {
@@ -56,17 +85,53 @@ impl Shell {
         }
     }
 
-    /// The hook, started with `words`: program, prefix, side, time, store, lease, selectors.
+    /// The hook, started with `words`: program, prefix, side, time, store, lease, selectors. A shell that `holds` no lease,
+    /// or may do soon, gets the rest of it as a string.
     ///
     /// # Errors
     /// A word with a control character.
-    pub fn init(self, words: &[&str]) -> Result<String> {
-        let script = without_comments(self.script()).replace(VERSION, env!("CARGO_PKG_VERSION"));
-        let script = script.replace(TOKEN, &self.grammar().words(words)?);
+    pub fn init(self, words: &[&str], holds: bool) -> Result<String> {
+        // The token is in the last line or two, the version in the first.
+        let (text, end) = self.script().rsplit_once(TOKEN).unwrap_or((self.script(), ""));
+        let Code { before, rest, after, entries } = Code::of(text);
+        let mut script = before.replace(VERSION, env!("CARGO_PKG_VERSION"));
+        script += &if holds { rest } else { self.later(entries, &rest) };
+        script += &after;
+        script += &self.grammar().words(words)?;
+        script += end;
         match self {
             Shell::Zsh => Ok(ZSH.join(&literal(&script))),
             _ => Ok(script),
         }
+    }
+
+    /// `code` for when one of its `entries` is first called: each of these functions is at first one that has `code` evaluated,
+    /// and then calls what has taken its place. To parse code takes a shell three to five times as long as to find
+    /// the end of a string. Untraced, where the shell's options are the user's: it is long, and of no interest.
+    fn later(self, entries: &str, code: &str) -> String {
+        let (begin, end, entry) = match self {
+            Shell::Bash => (
+                "__credsh_rest() { \\builtin eval ",
+                "; }\n",
+                r#"function NAME { { __credsh_rest; } 2>&-; \NAME "$@"; }"#,
+            ),
+            Shell::Zsh => {
+                ("__credsh_rest() { builtin eval ", "; }\n", r#"function NAME { __credsh_rest; NAME "$@"; }"#)
+            }
+            Shell::Fish => (
+                "function __credsh_rest\n    builtin eval ",
+                "\nend\n",
+                "function NAME; __credsh_untraced __credsh_rest; NAME $argv; end",
+            ),
+            Shell::Nu | Shell::Elvish | Shell::Xonsh | Shell::Powershell => return code.into(),
+        };
+        let quoted = if self == Shell::Fish { fish_literal(code) } else { literal(code) };
+        let mut text = [begin, &quoted, end].concat();
+        for name in entries.split_whitespace() {
+            text += &entry.replace("NAME", name);
+            text.push('\n');
+        }
+        text
     }
 
     /// One shell for each kind of file from which a lease is adopted.
@@ -239,6 +304,11 @@ fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// The same in fish, in whose single quotes a backslash quotes itself and the quote.
+fn fish_literal(text: &str) -> String {
+    format!("'{}'", text.replace('\\', r"\\").replace('\'', r"\'"))
+}
+
 impl Grammar {
     /// `text` as one word, whatever it holds: the one quoting function.
     ///
@@ -251,8 +321,7 @@ impl Grammar {
         }
         Ok(match self {
             Grammar::Posix => literal(text),
-            // In fish's single quotes a backslash quotes itself and the quote.
-            Grammar::Fish => format!("'{}'", text.replace('\\', r"\\").replace('\'', r"\'")),
+            Grammar::Fish => fish_literal(text),
             Grammar::Elvish => format!("'{}'", text.replace('\'', "''")),
             // As there is no control character, nu, JSON and Python write it the same way.
             Grammar::Nu | Grammar::Xonsh => format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\"")),
@@ -345,11 +414,61 @@ mod tests {
     #[test]
     fn only_comments_are_left_out() {
         for shell in Shell::value_variants() {
-            let (text, left) = (shell.script(), without_comments(shell.script()));
+            let code = Code::of(shell.script());
+            let (text, left) = (shell.script(), code.before + &code.rest + &code.after);
             assert!(left.starts_with("# credsh: ") && left.len() < text.len(), "{shell:?}");
             assert!(!left.lines().skip(1).any(|line| line.trim_start().starts_with('#')), "{shell:?}");
-            let code = |text: &str| text.lines().filter(|line| !line.trim_start().starts_with('#')).count();
-            assert_eq!(code(&left), code(text), "{shell:?}");
+            let filled = |text: &'static str| {
+                text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+            };
+            assert!(filled(text).eq(left.lines().map(str::trim).filter(|line| !line.is_empty()).skip(1)), "{shell:?}");
+        }
+    }
+
+    #[test]
+    fn a_shell_without_a_lease_gets_the_rest_as_a_string() {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+            let [at_once, later] = [true, false].map(|holds| shell.init(&["exe"], holds).unwrap());
+            let entered = |text: &str| text.matches("__credsh_rest; ").count();
+            assert_eq!(entered(&at_once), 0, "{shell:?}");
+            let code = Code::of(shell.script());
+            assert!(code.rest.len() > at_once.len() / 3, "{shell:?}");
+            assert_eq!(entered(&later), code.entries.split_whitespace().count(), "{shell:?}");
+        }
+    }
+
+    /// What another part calls has to stand for itself until the rest is there: or it would be no function.
+    #[test]
+    fn the_rest_is_entered_by_every_function_that_another_part_names() {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+            let Code { before, after, entries, .. } = Code::of(shell.script());
+            let rest = shell.script().split_once(REST[0]).unwrap().1.split_once(REST[1]).unwrap().0;
+            let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let words = |text: &str| -> Vec<String> { text.split(|c| !word(c)).map(str::to_owned).collect() };
+            let others = words(&(before + &after));
+            // A definition in the rest stands alone at the beginning of a line; what people type is called from nowhere.
+            let defined = rest.lines().filter_map(|line| {
+                let name = line.strip_prefix("function ").or_else(|| line.split_once("() {").map(|(name, _)| name))?;
+                Some(name.trim_end_matches(" {").to_owned()).filter(|name| name.chars().all(word))
+            });
+            let (typed, called): (Vec<_>, Vec<_>) = defined.partition(|name| !name.starts_with("__"));
+            let mut needed: Vec<String> =
+                called.into_iter().filter(|name| others.contains(name)).chain(typed).collect();
+            let mut entries = words(entries.trim());
+            needed.sort();
+            needed.dedup();
+            entries.sort();
+            assert_eq!(needed, entries, "{shell:?}");
+        }
+    }
+
+    #[test]
+    fn no_token_is_left() {
+        for shell in Shell::value_variants() {
+            for holds in [true, false] {
+                let text = shell.init(&["exe"], holds).unwrap();
+                assert!(!text.contains(TOKEN) && !text.contains(VERSION), "{shell:?}");
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 
 use crate::cli::{Init, Side};
-use crate::env::Env;
+use crate::env::{self, Env};
 use crate::error::Result;
 use crate::prompt::Time;
 use crate::request::Request;
@@ -41,6 +41,7 @@ pub fn run(args: &Init, env: &Env) -> Result<u8> {
     let (exe, place) = (shell::text(&exe)?, shell::text(&place)?);
     let mut words = vec![exe, &args.prefix, side, time, place, &lease];
     words.extend(selectors.iter().map(String::as_str));
-    ui::print(&args.shell.init(&words)?)?;
+    let holds = !lease.is_empty() || env.get(env::LEASE).is_some();
+    ui::print(&args.shell.init(&words, holds)?)?;
     Ok(0)
 }
