@@ -93,6 +93,12 @@ function __credsh_on_preexec --on-event fish_preexec
     test $__credsh_seen -lt $__credsh_due -a $__credsh_seen -ge $__credsh_low; or __credsh_untraced __credsh_cold exec $__credsh_seen
 end
 
+# The store's directory is gone, and this is where it is now.
+function __credsh_move
+    set -g __credsh_store $argv[1]
+    set -g __credsh_clock $argv[1]/clock
+end
+
 # rest: __credsh_look __credsh_load credsh credsh_off
 # What a shell that holds no lease may never call, up to the end of this part: `init` hands it to such a shell as one
 # string, which is evaluated when one of the functions named above is first called (src/shell.rs).
@@ -156,12 +162,6 @@ end
 # What was said already, by the program.
 function __credsh_heard
     set -g __credsh_said $argv[1]
-end
-
-# The store's directory is gone, and this is where it is now.
-function __credsh_move
-    set -g __credsh_store $argv[1]
-    set -g __credsh_clock $argv[1]/clock
 end
 
 # What is not stored is asked for again in the same words.

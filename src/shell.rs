@@ -36,6 +36,13 @@ const ZSH: [&str; 2] = [
     "; fi\n",
 ];
 
+/// fish reads all of a script before it runs any of it, and one before 3.6 knows not all of the builtins in ours: to such a fish
+/// it is a string that is not evaluated.
+const FISH: [&str; 2] = [
+    "if string match -qr '^(3\\.([6-9]|[1-9][0-9])|[4-9]|[1-9][0-9])' -- $version\n    eval ",
+    "\nelse if status is-interactive\n    echo \"credsh: not set up: fish 3.6 is wanted, and this is $version\" >&2\nend\n",
+];
+
 /// What a script says of its rest, which a shell without a lease may never call: where it begins, by which functions it is
 /// entered, and where it ends.
 const REST: [&str; 2] = ["# rest: ", "# end of the rest"];
@@ -101,6 +108,7 @@ impl Shell {
         script += end;
         match self {
             Shell::Zsh => Ok(ZSH.join(&literal(&script))),
+            Shell::Fish => Ok(FISH.join(&fish_literal(&script))),
             _ => Ok(script),
         }
     }

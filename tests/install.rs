@@ -8,11 +8,29 @@ use support::Sandbox;
 use support::endpoint::Endpoint;
 use support::pty::Shell;
 
+in_shells! { an_older_fish_is_told_so: fish Fish }
 in_every_shell! {
     not_interactive_does_and_prints_nothing
     evaluated_twice_installs_once
     another_version_of_it_is_replaced
     off_leaves_the_shell_as_it_was
+}
+
+/// Not three errors of fish's own at every start.
+fn an_older_fish_is_told_so(shell: Shell) {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    for (version, old) in
+        [("3.1.2", true), ("3.5.1", true), ("2.7.1", true), ("3.6.0", false), ("3.10", false), ("4.9.3", false)]
+    {
+        // What fish calls itself is not to be changed.
+        let line = format!("credsh init fish | string replace -a '$version' {version} | source");
+        let mut session = shell.rc().unhooked().start(&sandbox);
+        let told =
+            if old { format!("credsh: not set up: fish 3.6 is wanted, and this is {version}") } else { String::new() };
+        assert_eq!(session.run(&line), told);
+        assert_eq!(session.run("functions -a | grep -c credsh") == "0", old, "{version}");
+    }
 }
 
 fn not_interactive_does_and_prints_nothing(shell: Shell) {
