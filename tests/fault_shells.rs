@@ -115,7 +115,7 @@ fn each_fault_of_sts_is_one_line_and_passes(shell: Shell) {
     let yes = |secret: &str, end: &str| answer(200, "", &sts::credentials("AssumeRole", "ASIAODD", secret, 1, end));
     let faults = [
         (Behaviour::Close, "cannot reach AWS STS: connection closed before message completed".into()),
-        (Behaviour::Hang(Duration::from_secs(60)), "AWS STS did not answer within 3 s".into()),
+        (Behaviour::Hang(Duration::from_secs(60)), "AWS STS did not answer within 8 s".into()),
         (answer(429, "", "Too Many Requests"), "AWS STS answered with status 429".into()),
         (answer(429, "Retry-After: 3600\r\n", ""), "AWS STS answered with status 429".into()),
         (answer(429, "Retry-After: 1\r\n", "wait"), "AWS STS answered with status 429".into()),
@@ -145,7 +145,8 @@ impl Double {
         match self {
             Double::Container(endpoint) => (Sandbox::in_cloudshell(endpoint), "", "cloudshell"),
             Double::Role(sts) => {
-                let sandbox = Sandbox::new().with("AWS_ENDPOINT_URL_STS", &sts.url());
+                // The SDK's three attempts take up to three seconds, by chance.
+                let sandbox = Sandbox::new().with("AWS_ENDPOINT_URL_STS", &sts.url()).with("CREDSH_WAIT", "8");
                 sandbox.file(
                     ".aws/config",
                     "[profile user]\naws_access_key_id = AKIAUSER\naws_secret_access_key = long-term-secret\n",
