@@ -7,7 +7,7 @@ use crate::env::Env;
 use crate::error::{Error, Kind, Result};
 use crate::lease::{Lease, State};
 use crate::request::Request;
-use crate::store::Store;
+use crate::store::{Lock, Store};
 use crate::{source, ui};
 
 /// When the stored lease is not good enough.
@@ -110,11 +110,8 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
     match (fresh(request, Some(store), env, terms), stored) {
         (Ok(answer), stored) => {
             let lease = stored.map_or(answer.clone(), |stored| stored.renewed(answer, env.random()));
-            // Cleared while the source was asked: it stays cleared.
-            if lock.stands() {
-                save(store, &lease, env);
-                store.tidy(env, &lease);
-            }
+            save(store, &lease, &lock, env);
+            store.tidy(env, &lease);
             let unchanged = before.is_some_and(|before| before.credentials == lease.credentials);
             Ok(Outcome { lease, renewed: true, unchanged, failure: None })
         }
@@ -122,9 +119,7 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
             let hopeless =
                 matches!(error, Error::NeedsPerson { .. }) || matches!(error.kind(), Kind::Denied | Kind::Failed);
             let lease = stored.failed(env.now(), env.random(), one_line(&error), hopeless);
-            if lock.stands() {
-                save(store, &lease, env);
-            }
+            save(store, &lease, &lock, env);
             outcome(lease, false, Some(error), env)
         }
         (Err(error), None) => Err(error),
@@ -175,8 +170,8 @@ pub fn load(store: &Store, id: &str) -> Result<Option<Lease>> {
 }
 
 /// The credentials are in hand: a disk that does not take them is a pity, not a failure.
-fn save(store: &Store, lease: &Lease, env: &Env) {
-    if let Err(error) = store.save(lease, env) {
+fn save(store: &Store, lease: &Lease, lock: &Lock, env: &Env) {
+    if let Err(error) = store.save_locked(lease, lock, env) {
         unshared(&error);
     }
 }

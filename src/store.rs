@@ -165,15 +165,17 @@ impl Store {
     /// # Errors
     /// The directory cannot be read.
     pub fn all(&self) -> Result<Vec<Lease>> {
-        let mut leases: Vec<Lease> = self.ids()?.iter().filter_map(|id| self.load(id).ok()?.0).collect();
+        let mut leases: Vec<Lease> = self.ids("json")?.iter().filter_map(|id| self.load(id).ok()?.0).collect();
         leases.sort_by_key(|lease| lease.expires);
         Ok(leases)
     }
 
-    fn ids(&self) -> Result<Vec<String>> {
+    /// Whatever has a file with this ending.
+    fn ids(&self, ending: &str) -> Result<Vec<String>> {
         let entries = fs::read_dir(&self.dir).map_err(Error::io("read the store", &self.dir))?;
         let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        Ok(names.filter_map(|name| name.strip_suffix(".json").filter(|id| is_id(id)).map(str::to_owned)).collect())
+        let id = |name: String| Some(name.strip_suffix(ending)?.strip_suffix('.')?.to_owned());
+        Ok(names.filter_map(id).filter(|id| is_id(id)).collect())
     }
 
     /// Writes the lease, and what the shells source to adopt it.
@@ -239,7 +241,24 @@ impl Store {
         }
     }
 
-    /// Removes a lease and all its files; whether there was one.
+    /// Writes the lease as [`Store::save`] does, unless it was cleared since `lock` was taken: then it stays cleared.
+    ///
+    /// # Errors
+    /// As [`Store::save`].
+    pub fn save_locked(&self, lease: &Lease, lock: &Lock, env: &Env) -> Result<()> {
+        if !lock.stands() {
+            return Ok(());
+        }
+        self.save(lease, env)?;
+        // And if that was in the middle of it. Whoever has taken a new lock by now writes the files anew.
+        if !lock.stands() && !lock.path.exists() {
+            self.remove(&lease.request.id())?;
+        }
+        Ok(())
+    }
+
+    /// Removes a lease and all its files; whether there was one. The lock goes first: a renewal that is writing sees by that,
+    /// when it is done, that it was in vain.
     ///
     /// # Errors
     /// A file is there and cannot be removed.
@@ -248,7 +267,7 @@ impl Store {
         if !is_id(id) {
             return Ok(found);
         }
-        for ending in Shell::KINDS.map(Shell::lease_file).into_iter().chain(["json", "broken", "lock"]) {
+        for ending in ["lock"].into_iter().chain(Shell::KINDS.map(Shell::lease_file)).chain(["json", "broken"]) {
             let path = self.path(id, ending);
             match fs::remove_file(&path) {
                 Ok(()) => found |= ending == "json",
@@ -281,12 +300,15 @@ impl Store {
         }
     }
 
-    /// Removes every lease; how many there were.
+    /// Removes every lease, one that is being renewed for the first time too; how many there were.
     ///
     /// # Errors
     /// As [`Store::remove`].
     pub fn clear(&self) -> Result<usize> {
-        self.ids()?.iter().try_fold(0, |count, id| Ok(count + usize::from(self.remove(id)?)))
+        self.ids("lock")?
+            .iter()
+            .chain(&self.ids("json")?)
+            .try_fold(0, |count, id| Ok(count + usize::from(self.remove(id)?)))
     }
 }
 

@@ -314,6 +314,26 @@ fn clear_forgets() {
     assert!(precious.exists());
 }
 
+/// Also where a renewal is in the midst of writing what it has, for the first time.
+#[test]
+fn what_is_cleared_while_it_is_written_stays_cleared() {
+    for clear in [&["clear"][..], &["clear", "--all"]] {
+        let endpoint = Endpoint::start(600);
+        let sandbox = Sandbox::in_cloudshell(&endpoint);
+        let mut slow = sandbox.command(strace()[0]);
+        slow.args(&strace()[1..]).args(["-o", "/dev/null", "-e", "inject=/^rename:delay_enter=2000000:when=4"]);
+        let mut slow = slow.args([CREDSH, "refresh"]).stderr(Stdio::null()).spawn().unwrap();
+        let written = |ending: &str| sandbox.stored().iter().any(|name| name.ends_with(ending));
+        while !written(".words") {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert!(!written(".json"), "the control");
+        sandbox.credsh(clear);
+        assert!(slow.wait().unwrap().success());
+        assert_eq!(sandbox.stored(), ["clock"], "{clear:?}");
+    }
+}
+
 #[test]
 fn an_unchanged_answer_is_no_error_and_is_not_asked_for_again_at_once() {
     let endpoint = Endpoint::start(200);
