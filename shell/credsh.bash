@@ -160,8 +160,9 @@ __credsh_load() {
   if [[ -n $__credsh_lease && -f $file && -O $file && ! -L $file ]]; then \builtin . "$file"; fi
 }
 
-# The program, for the store that this shell looks into. With the standard names it sees the surroundings as they were before the lease: this shell's own output
-# would else be a source like any other once the store has lost the lease, and a role's base not the profile it was.
+# The program, for the store that this shell looks into. With the standard names it sees the surroundings as they were
+# before the lease: this shell's own output would else be a source like any other once the store has lost the lease,
+# and a role's base not the profile it was.
 __credsh_run() {
   if [[ -n $__credsh_prefix || -z $__credsh_label || ${AWS_ACCESS_KEY_ID-} != "$__credsh_key" ]]; then
     "$__credsh_exe" --store="$__credsh_store" "$@"

@@ -124,8 +124,9 @@ fn load {
   if (and (not-eq $lease '') (path:is-regular $file)) { obey (slurp < $file) }
 }
 
-# The program, for the store that this shell looks into. With the standard names it sees the surroundings as they were before the lease: this shell's own output
-# would else be a source like any other once the store has lost the lease, and a role's base not the profile it was.
+# The program, for the store that this shell looks into. With the standard names it sees the surroundings as they were
+# before the lease: this shell's own output would else be a source like any other once the store has lost the lease,
+# and a role's base not the profile it was.
 fn run {|@words|
   if (or (not-eq $prefix '') (eq $label '') (not (has-env AWS_ACCESS_KEY_ID)) (not-eq (get-env AWS_ACCESS_KEY_ID) $key)) {
     (external $exe) --store=$store $@words

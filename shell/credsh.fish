@@ -198,8 +198,9 @@ function __credsh_load
     test -n "$__credsh_lease" -a -f $file -a -O $file -a ! -L $file; and builtin source $file
 end
 
-# The program, for the store that this shell looks into. With the standard names it sees the surroundings as they were before the lease: this shell's own output
-# would else be a source like any other once the store has lost the lease, and a role's base not the profile it was.
+# The program, for the store that this shell looks into. With the standard names it sees the surroundings as they were
+# before the lease: this shell's own output would else be a source like any other once the store has lost the lease,
+# and a role's base not the profile it was.
 function __credsh_run
     if test -n "$__credsh_prefix" -o -z "$__credsh_label" -o "$AWS_ACCESS_KEY_ID" != "$__credsh_key"
         $__credsh_exe --store=$__credsh_store $argv

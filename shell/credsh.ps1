@@ -121,8 +121,9 @@ function Import-Lease {
     }
 }
 
-# The program, for the store that this shell looks into. With the standard names it sees the surroundings as they were before the lease: this shell's own output
-# would else be a source like any other once the store has lost the lease, and a role's base not the profile it was.
+# The program, for the store that this shell looks into. With the standard names it sees the surroundings as they were
+# before the lease: this shell's own output would else be a source like any other once the store has lost the lease,
+# and a role's base not the profile it was.
 function Invoke-Program([string[]]$words) {
     $own = $script:prefix -eq '' -and $script:label -ne '' -and $Env:AWS_ACCESS_KEY_ID -ceq $script:key
     $held = @{}

@@ -1,5 +1,5 @@
-//! Shells: each one's script, and the grammars they are written in: quoting, setting. Nothing else knows a shell's grammar, and nothing
-//! else quotes.
+//! Shells: each one's script, and the grammars they are written in: quoting, setting. Nothing else knows a shell's grammar,
+//! and nothing else quotes.
 
 use std::path::Path;
 
@@ -36,8 +36,8 @@ const ZSH: [&str; 2] = [
     "; fi\n",
 ];
 
-/// fish reads all of a script before it runs any of it, and one before 3.6 knows not all of the builtins in ours: to such a fish
-/// it is a string that is not evaluated.
+/// fish reads all of a script before it runs any of it, and one before 3.6 knows not all of the builtins in ours: to such a
+/// fish it is a string that is not evaluated.
 const FISH: [&str; 2] = [
     "if string match -qr '^(3\\.([6-9]|[1-9][0-9])|[4-9]|[1-9][0-9])' -- $version\n    eval ",
     "\nelse if status is-interactive\n    echo \"credsh: not set up: fish 3.6 is wanted, and this is $version\" >&2\nend\n",

@@ -1,5 +1,6 @@
-//! The hook in nu, elvish and xonsh, for real: what only these have to be asked, or in their own words. What all six are asked
-//! is in `hooks.rs` and `fault_shells.rs`. PowerShell cannot be run here; what can be said of its script without it is said at the end.
+//! The hook in nu, elvish and xonsh, for real: what only these have to be asked, or in their own words. What all six are
+//! asked is in `hooks.rs` and `fault_shells.rs`. PowerShell cannot be run here; what can be said of its script without it is
+//! said at the end.
 
 mod support;
 
