@@ -42,12 +42,16 @@ done
 # fish looks for its functions beside itself, if there is an etc/, too.
 ln -s ../etc "$root/usr/etc"
 # zsh looks for its modules and functions where it was told to at its birth: it sees its own there, and no one else does.
+# Who is not root is that there, as nobody else may mount anything.
 rm "$dir/bin/zsh"
+as_user=''
+((EUID == 0)) || as_user=--map-root-user
 cat >"$dir/bin/zsh" <<ZSH
 #!/bin/sh
-exec unshare --mount --propagation private sh -c '
-  mount --bind $root/usr/lib/*-linux-gnu/zsh /usr/lib/*-linux-gnu/zsh && mount --bind $root/usr/share/zsh /usr/share/zsh && exec "\$0" "\$@"
-' $(find "$root" -path '*/bin/zsh' -type f) "\$@"
+exec unshare $as_user --mount --propagation private sh -c '
+  mount --bind "\$1"/usr/lib/*-linux-gnu/zsh /usr/lib/*-linux-gnu/zsh && mount --bind "\$1/usr/share/zsh" /usr/share/zsh || exit
+  shift; exec "\$0" "\$@"
+' $(printf %q "$(find "$root" -path '*/bin/zsh' -type f)") $(printf %q "$root") "\$@"
 ZSH
 chmod 755 "$dir/bin/zsh"
 # All in one piece.
