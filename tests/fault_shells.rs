@@ -37,6 +37,7 @@ in_all_six_shells! {
 const NAME: &str = "the container endpoint (cloudshell)";
 const UNREACHED: &str = "; check that AWS_CONTAINER_CREDENTIALS_FULL_URI is this environment's, and try again";
 
+const NO_STS: &str = "; check the network, HTTPS_PROXY and AWS_ENDPOINT_URL_STS, and try again";
 const REFUSED: &str =
     "; the endpoint did not take AWS_CONTAINER_AUTHORIZATION_TOKEN; open a new terminal to get this session's";
 
@@ -114,8 +115,8 @@ fn each_fault_of_sts_is_one_line_and_passes(shell: Shell) {
     let unusable = |reason: &str| format!("AWS STS gave no usable credentials: {reason}");
     let yes = |secret: &str, end: &str| answer(200, "", &sts::credentials("AssumeRole", "ASIAODD", secret, 1, end));
     let faults = [
-        (Behaviour::Close, "cannot reach AWS STS: connection closed before message completed".into()),
-        (Behaviour::Hang(Duration::from_secs(60)), "AWS STS did not answer within 8 s".into()),
+        (Behaviour::Close, format!("cannot reach AWS STS: connection closed before message completed{NO_STS}")),
+        (Behaviour::Hang(Duration::from_secs(60)), format!("AWS STS did not answer within 8 s{NO_STS}")),
         (answer(429, "", "Too Many Requests"), "AWS STS answered with status 429".into()),
         (answer(429, "Retry-After: 3600\r\n", ""), "AWS STS answered with status 429".into()),
         (answer(429, "Retry-After: 1\r\n", "wait"), "AWS STS answered with status 429".into()),
