@@ -231,7 +231,7 @@ fn a_runtime_directory_that_is_set_anew_or_gone(shell: Other) {
     // Prompts alone: a command that waits would be told the outcome wherever it went.
     let renewed = |session: &mut Session| {
         for (near, what) in [(true, "the window to come near"), (false, "the adoption at a prompt")] {
-            let end = Instant::now() + Duration::from_secs(20);
+            let end = Instant::now() + Duration::from_secs(60);
             while (left(session) <= 12) != near {
                 assert!(Instant::now() < end, "{what}: {}", session.text());
                 thread::sleep(Duration::from_millis(500));
