@@ -67,7 +67,6 @@ end
 # More than the comparison is wanted, at $argv[2] by the clock. $argv[1]: prompt or exec. While nothing is held and nothing
 # due, nothing is shown.
 function __credsh_cold
-    set -e __credsh_seen
     if test -n "$__credsh_label" -o $argv[2] -ge $__credsh_due -o $argv[2] -lt $__credsh_low
         __credsh_look $argv[1]
     else
@@ -76,21 +75,17 @@ function __credsh_cold
     end
 end
 
-# The two checks. Nothing but the comparison while nothing is due. To read the clock is most of it, so after a command that
-# took no time the prompt goes by what the check before the command has read. (It is true still, to a tenth of a second;
-# before a command nothing but the clock will do.) Whoever has defined fish_prompt anew has kept ours from running, and so
-# from setting __credsh_shown.
+# The two checks. Nothing but the comparison while nothing is due. Whoever has defined fish_prompt anew has kept
+# ours from running, and so from setting __credsh_shown.
 function __credsh_on_prompt --on-event fish_prompt
-    if not test -n "$__credsh_seen" -a -n "$__credsh_shown" -a -n "$CMD_DURATION" -a "$CMD_DURATION" -lt 100 -a "$__credsh_seen" -lt $__credsh_tick -a "$__credsh_seen" -ge $__credsh_low
-        set -l now (builtin path mtime -R -- $__credsh_clock; or builtin echo $__credsh_never)
-        test $now -lt $__credsh_tick -a $now -ge $__credsh_low; or __credsh_untraced __credsh_cold prompt $now
-        set -q __credsh_shown; or __credsh_wrap
-    end
-    set -e $__credsh_once
+    set -l now (builtin path mtime -R -- $__credsh_clock; or builtin echo $__credsh_never)
+    test $now -lt $__credsh_tick -a $now -ge $__credsh_low; or __credsh_untraced __credsh_cold prompt $now
+    set -q __credsh_shown; or test $__credsh_side = off; or __credsh_wrap
+    set -e __credsh_shown
 end
 function __credsh_on_preexec --on-event fish_preexec
-    set -g __credsh_seen (builtin path mtime -R -- $__credsh_clock; or builtin echo $__credsh_never)
-    test $__credsh_seen -lt $__credsh_due -a $__credsh_seen -ge $__credsh_low; or __credsh_untraced __credsh_cold exec $__credsh_seen
+    set -l now (builtin path mtime -R -- $__credsh_clock; or builtin echo $__credsh_never)
+    test $now -lt $__credsh_due -a $now -ge $__credsh_low; or __credsh_untraced __credsh_cold exec $now
 end
 
 # The store's directory is gone, and this is where it is now.
@@ -399,14 +394,6 @@ function __credsh_start
             set -g __credsh_$name $__credsh_never
         end
         set -g __credsh_text
-    end
-    # What holds for one prompt. With no indicator there is no prompt function of ours that could be missing.
-    set -g __credsh_once __credsh_seen __credsh_shown
-    if test $__credsh_side = off
-        set -g __credsh_once __credsh_seen
-        set -g __credsh_shown 1
-    else if test $__credsh_wraps = 0
-        set -e __credsh_shown
     end
     test -z "$__credsh_label"; or return 0
     # A nested shell goes on with its parent's lease, if it is in this user's store (after su or sudo it is not).
