@@ -89,8 +89,12 @@ __credsh_preexec() {
   \builtin : "${1-}"
 }
 
-# rest: __credsh_look __credsh_load __credsh_older credsh credsh_off
-# What a newer bash that holds no lease may never call, up to the end of this part: `init` hands it to such a shell as one
+# The program, but a refresh or clear changes this shell. `function`, as an alias may have the name. In front of the rest, as
+# people put functions of their own round it, and what is defined later would take their place.
+function credsh { __credsh_typed "$@"; }
+
+# rest: __credsh_look __credsh_load __credsh_older __credsh_adopt __credsh_typed credsh_off
+# What a newer bash that holds no lease seldom calls, up to the end of this part: `init` hands it to such a shell as one
 # string, which is evaluated when one of the functions named above is first called. A shell reads that in a third of the
 # time that it takes to read code (src/shell.rs).
 
@@ -242,8 +246,7 @@ __credsh_draw() {
   __credsh_put
 }
 
-# The program, but a refresh or clear changes this shell. `function`, as an alias may have the name.
-function credsh {
+__credsh_typed() {
   case ${1-} in
     refresh | clear) __credsh_untraced __credsh_command "$@" ;;
     doctor) CREDSH_HOOK="bash$(__credsh_report)" __credsh_run "$@" ;;

@@ -45,13 +45,13 @@ function __credsh_wrap
     # The inner one first, in a substitution: nothing may run before it, as it shows $status and $pipestatus.
     if test $__credsh_side = right
         function fish_right_prompt -V __credsh_inner
-            set -l lines ($__credsh_inner)
+            set -l lines ($__credsh_inner $argv)
             set -g __credsh_shown 1
             string join ' ' -- $lines $__credsh_text
         end
     else
         function fish_prompt -V __credsh_inner
-            set -l lines ($__credsh_inner)
+            set -l lines ($__credsh_inner $argv)
             set -g __credsh_shown 1
             # Many prompts begin with an empty line; the segment belongs on the first that shows something.
             if test -z "$lines[1]"; and set -q lines[2]
@@ -94,8 +94,14 @@ function __credsh_move
     set -g __credsh_clock $argv[1]/clock
 end
 
-# rest: __credsh_look __credsh_load credsh credsh_off
-# What a shell that holds no lease may never call, up to the end of this part: `init` hands it to such a shell as one
+# The program, but a refresh or clear changes this shell. In front of the rest, as people put functions of their own round it,
+# and what is defined later would take their place.
+function credsh
+    __credsh_typed $argv
+end
+
+# rest: __credsh_look __credsh_load __credsh_adopt __credsh_typed credsh_off
+# What a shell that holds no lease seldom calls, up to the end of this part: `init` hands it to such a shell as one
 # string, which is evaluated when one of the functions named above is first called (src/shell.rs).
 
 # The program's answer, as code: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE UNTIL ZONE
@@ -314,8 +320,7 @@ function __credsh_draw
     test $__credsh_side = left; and set __credsh_text "$__credsh_text "
 end
 
-# The program, but a refresh or clear changes this shell.
-function credsh
+function __credsh_typed
     if builtin contains -- "$argv[1]" refresh clear
         __credsh_untraced __credsh_command $argv
     else if test "$argv[1]" = doctor

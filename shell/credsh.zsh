@@ -28,11 +28,16 @@ typeset -g __credsh_never=99999999999
 # stale or growing twice, and needs no PROMPT_SUBST.
 __credsh_put() {
   [[ -n $__credsh_place ]] || builtin return 0
+  local found=$psvar[74]
   psvar[71]=$1 psvar[72]=$2 psvar[73]=$3 psvar[74]=credsh
-  [[ ${(P)__credsh_place} != *'%71v'* ]] || builtin return 0
-  typeset -g "$__credsh_place=$__credsh_segment${(P)__credsh_place}"
-  # A prompt tool that came later sets it anew each time: from now on it goes first.
-  [[ -z $__credsh_shown || $precmd_functions[-1] == __credsh_precmd ]] || precmd_functions=(${precmd_functions:#__credsh_precmd} __credsh_precmd)
+  if [[ ${(P)__credsh_place} != *'%71v'* ]]; then
+    found=
+    typeset -g "$__credsh_place=$__credsh_segment${(P)__credsh_place}"
+  fi
+  # A prompt tool that came later and sets either anew each time goes first from now on.
+  if [[ -z $found && -n $__credsh_shown && $precmd_functions[-1] != __credsh_precmd ]] && (( $precmd_functions[(I)__credsh_precmd] )); then
+    precmd_functions=(${precmd_functions:#__credsh_precmd} __credsh_precmd)
+  fi
   __credsh_shown=1
 }
 
@@ -54,8 +59,12 @@ __credsh_preexec() {
   if (( EPOCHSECONDS >= __credsh_due || EPOCHSECONDS < __credsh_low )); then __credsh_cold exec; fi
 }
 
-# rest: __credsh_look __credsh_load credsh credsh_off
-# What a shell that holds no lease may never call, up to the end of this part: `init` hands it to such a shell as one
+# The program, but a refresh or clear changes this shell. `function`, as an alias may have the name. In front of the rest, as
+# people put functions of their own round it, and what is defined later would take their place.
+function credsh { __credsh_typed "$@"; }
+
+# rest: __credsh_look __credsh_load __credsh_adopt __credsh_typed credsh_off
+# What a shell that holds no lease seldom calls, up to the end of this part: `init` hands it to such a shell as one
 # string, which is evaluated when one of the functions named above is first called (src/shell.rs).
 
 # The program's answer, as code: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE UNTIL ZONE
@@ -203,8 +212,7 @@ __credsh_draw() {
   __credsh_put "$text[@]"
 }
 
-# The program, but a refresh or clear changes this shell. `function`, as an alias may have the name.
-function credsh {
+__credsh_typed() {
   case $1 in
     (refresh|clear) ;;
     (doctor) CREDSH_HOOK="zsh$(__credsh_report)" __credsh_run "$@"; builtin return ;;

@@ -32,6 +32,8 @@ impl Cli {
     /// clap's, for a person to read; help and version are among them.
     pub fn of(words: &[OsString]) -> clap::error::Result<Self> {
         match words {
+            // Nothing was typed but the name, for which the shell's function has put its store: help is wanted.
+            [name, store] if store.as_encoded_bytes().starts_with(b"--store=") => return Self::try_parse_from([name]),
             [_, init, shell] if init == "init" => shell.to_str().and_then(|name| Shell::from_str(name, false).ok()),
             _ => None,
         }

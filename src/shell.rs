@@ -114,26 +114,33 @@ impl Shell {
     }
 
     /// `code` for when one of its `entries` is first called: each of these functions is at first one that has `code` evaluated,
-    /// and then calls what has taken its place. To parse code takes a shell three to five times as long as to find
-    /// the end of a string. Untraced, where the shell's options are the user's: it is long, and of no interest.
+    /// and then calls what has taken its place: itself, where nothing has, so only if `code` came to its end. To parse code
+    /// takes a shell three to five times as long as to find the end of a string. Untraced, where the shell's options are the
+    /// user's: it is long, and of no interest.
     fn later(self, entries: &str, code: &str) -> String {
-        let (begin, end, entry) = match self {
+        let (begin, end, entry, done) = match self {
             Shell::Bash => (
-                "__credsh_rest() { \\builtin eval ",
+                "__credsh_rested=''\n__credsh_rest() { \\builtin eval ",
                 "; }\n",
-                r#"function NAME { { __credsh_rest; } 2>&-; \NAME "$@"; }"#,
+                r#"function NAME { { __credsh_rest; } 2>&-; if [[ -n ${__credsh_rested-} ]]; then \NAME "$@"; fi; }"#,
+                "__credsh_rested=1\n",
             ),
-            Shell::Zsh => {
-                ("__credsh_rest() { builtin eval ", "; }\n", r#"function NAME { __credsh_rest; NAME "$@"; }"#)
-            }
+            Shell::Zsh => (
+                "typeset -g __credsh_rested=\n__credsh_rest() { builtin eval ",
+                "; }\n",
+                r#"function NAME { __credsh_rest; if [[ -n ${__credsh_rested-} ]]; then NAME "$@"; fi; }"#,
+                "__credsh_rested=1\n",
+            ),
             Shell::Fish => (
-                "function __credsh_rest\n    builtin eval ",
+                "set -e -g __credsh_rested\nfunction __credsh_rest\n    builtin eval ",
                 "\nend\n",
-                "function NAME; __credsh_untraced __credsh_rest; NAME $argv; end",
+                "function NAME; __credsh_untraced __credsh_rest; set -q __credsh_rested; and NAME $argv; end",
+                "set -g __credsh_rested 1\n",
             ),
             Shell::Nu | Shell::Elvish | Shell::Xonsh | Shell::Powershell => return code.into(),
         };
-        let quoted = if self == Shell::Fish { fish_literal(code) } else { literal(code) };
+        let code = [code, done].concat();
+        let quoted = if self == Shell::Fish { fish_literal(&code) } else { literal(&code) };
         let mut text = [begin, &quoted, end].concat();
         for name in entries.split_whitespace() {
             text += &entry.replace("NAME", name);
@@ -453,7 +460,8 @@ mod tests {
             let rest = shell.script().split_once(REST[0]).unwrap().1.split_once(REST[1]).unwrap().0;
             let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
             let words = |text: &str| -> Vec<String> { text.split(|c| !word(c)).map(str::to_owned).collect() };
-            let others = words(&(before + &after));
+            // The script to source has the answer for it evaluated by a shell with a hook.
+            let others = words(&[&before, &after, Script::Sh.text(), Script::Fish.text()].concat());
             // A definition in the rest stands alone at the beginning of a line; what people type is called from nowhere.
             let defined = rest.lines().filter_map(|line| {
                 let name = line.strip_prefix("function ").or_else(|| line.split_once("() {").map(|(name, _)| name))?;

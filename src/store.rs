@@ -56,17 +56,27 @@ pub fn place(env: &Env) -> Result<PathBuf> {
 
 /// The surroundings of a shell that keeps its leases at `own`, and the place it has to look at from now on if that is
 /// another. It belongs to the shell: whatever XDG_RUNTIME_DIR becomes while it runs, what is typed and what is renewed go
-/// where the shell looks. Only a place whose directory is gone, as a session's is when it ends and tmux stays, is given up.
+/// where the shell looks. Only a place whose directory is gone, as a session's is when it ends and tmux stays, is given up, or
+/// one that is refused, when there is another to go to.
 pub fn of_shell(own: Option<&Path>, env: &Env) -> (Env, Option<PathBuf>) {
     let Some((own, parent)) = own.and_then(|own| Some((own, own.parent()?))) else { return (env.clone(), None) };
-    match parent.to_str().filter(|_| parent.exists()) {
-        Some(parent) => (env.clone().with(env::RUNTIME_DIR, parent), None),
-        None => (env.clone(), place(env).ok().filter(|place| place != own)),
+    let other = place(env).ok().filter(|place| place != own);
+    let refused = || matches!(Store { dir: own.into() }.check(), Err(Error::Store { .. }));
+    match parent.to_str() {
+        Some(parent) if Path::new(parent).exists() && (other.is_none() || !refused()) => {
+            (env.clone().with(env::RUNTIME_DIR, parent), None)
+        }
+        _ => (env.clone(), other),
     }
 }
 
 /// The file whose age is fish's clock: its time is the epoch, so `path mtime -R` prints now.
 pub const CLOCK: &str = "clock";
+
+/// How the names of a lease's files end, in the order in which they are removed: see [`Store::remove`].
+const ENDINGS: [&str; 6] = ["lock", "sh", "fish", "words", "json", "broken"];
+/// How the name of a file begins that is being written.
+const TEMPORARY: &str = ".new-";
 
 impl Store {
     /// Opens the store, creating it if needed.
@@ -199,7 +209,7 @@ impl Store {
     /// A reader sees the old file or the new one: temporary file created 0600, fsync if it shall `last`, rename.
     fn write(&self, path: &Path, bytes: &[u8], last: bool) -> Result<()> {
         let error = || Error::io("write", path);
-        let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(&self.dir).map_err(error())?;
+        let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(&self.dir).map_err(error())?;
         file.write_all(bytes).map_err(error())?;
         if last {
             file.as_file().sync_all().map_err(error())?;
@@ -250,9 +260,10 @@ impl Store {
             return Ok(());
         }
         self.save(lease, env)?;
-        // And if that was in the middle of it. Whoever has taken a new lock by now writes the files anew.
-        if !lock.stands() && !lock.path.exists() {
-            self.remove(&lease.request.id())?;
+        // And if that was in the middle of it. Who has taken a new lock by now writes the files anew.
+        let id = lease.request.id();
+        if !lock.stands() && self.lock(&id, Instant::now())?.is_some() {
+            self.remove(&id)?;
         }
         Ok(())
     }
@@ -267,7 +278,7 @@ impl Store {
         if !is_id(id) {
             return Ok(found);
         }
-        for ending in ["lock"].into_iter().chain(Shell::KINDS.map(Shell::lease_file)).chain(["json", "broken"]) {
+        for ending in ENDINGS {
             let path = self.path(id, ending);
             match fs::remove_file(&path) {
                 Ok(()) => found |= ending == "json",
@@ -294,21 +305,26 @@ impl Store {
         for entry in entries.filter_map(std::result::Result::ok) {
             let time = entry.metadata().and_then(|meta| meta.modified()).ok();
             let age = time.and_then(|time| now.duration_since(time).ok());
-            if entry.file_name().to_string_lossy().starts_with(".new-") && age > Some(Duration::from_mins(1)) {
+            if entry.file_name().to_string_lossy().starts_with(TEMPORARY) && age > Some(Duration::from_mins(1)) {
                 let _ = fs::remove_file(entry.path());
             }
         }
     }
 
-    /// Removes every lease, one that is being renewed for the first time too; how many there were.
+    /// Removes every lease, and all that is left of others: of one that is being renewed, or whose writer was killed. How
+    /// many there were.
     ///
     /// # Errors
     /// As [`Store::remove`].
     pub fn clear(&self) -> Result<usize> {
-        self.ids("lock")?
-            .iter()
-            .chain(&self.ids("json")?)
-            .try_fold(0, |count, id| Ok(count + usize::from(self.remove(id)?)))
+        let ids = ENDINGS.iter().map(|ending| self.ids(ending)).collect::<Result<Vec<_>>>()?;
+        let count = ids.iter().flatten().try_fold(0, |count, id| Ok(count + usize::from(self.remove(id)?)))?;
+        for entry in fs::read_dir(&self.dir).map_err(Error::io("read the store", &self.dir))?.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+        Ok(count)
     }
 }
 

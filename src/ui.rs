@@ -6,6 +6,7 @@ use std::fmt::Display;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, raise};
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
@@ -107,6 +108,7 @@ struct Unseen<'a> {
     tty: &'a File,
     before: Termios,
     mask: SigSet,
+    over: Arc<Mutex<bool>>,
 }
 
 impl<'a> Unseen<'a> {
@@ -123,7 +125,8 @@ impl<'a> Unseen<'a> {
         // leaves no time for any of it.
         let ends: SigSet = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT].into_iter().collect();
         let mask = ends.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-        let unseen = Unseen { tty, before: before.clone(), mask };
+        let over = Arc::new(Mutex::new(false));
+        let unseen = Unseen { tty, before: before.clone(), mask, over: Arc::clone(&over) };
         // What was typed ahead is part of the answer.
         tcsetattr(tty, OptionalActions::Now, &quiet)?;
         let watched = tty.try_clone()?;
@@ -133,7 +136,10 @@ impl<'a> Unseen<'a> {
                 let _ = ends.thread_unblock().and_then(|()| raise(signal));
                 // Still there, so it is ignored (nohup).
                 let _ = ends.thread_block();
-                let _ = tcsetattr(&watched, OptionalActions::Now, &quiet);
+                match over.lock() {
+                    Ok(over) if !*over => drop(tcsetattr(&watched, OptionalActions::Now, &quiet)),
+                    _ => break,
+                }
             }
         })?;
         Ok(unseen)
@@ -164,7 +170,10 @@ impl<'a> Unseen<'a> {
 
 impl Drop for Unseen<'_> {
     fn drop(&mut self) {
-        let _ = tcsetattr(self.tty, OptionalActions::Now, &self.before);
+        if let Ok(mut over) = self.over.lock() {
+            *over = true;
+            let _ = tcsetattr(self.tty, OptionalActions::Now, &self.before);
+        }
         let _ = self.mask.thread_set_mask();
     }
 }

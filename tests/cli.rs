@@ -194,6 +194,15 @@ fn a_label_cannot_inject_into_a_prompt() {
     assert_eq!(sts.call().get("RoleArn"), role, "what is asked for is as it was typed");
 }
 
+/// As is the case where the shell's function has put its store there.
+#[test]
+fn the_name_alone_is_a_call_for_help() {
+    let sandbox = Sandbox::new();
+    let (bare, hooked) = (sandbox.credsh(&[]), sandbox.credsh(&["--store=/nowhere/credsh"]));
+    assert!(format!("{bare:?}").contains("Usage: credsh"), "{bare:?}");
+    assert_eq!(format!("{bare:?}"), format!("{hooked:?}"));
+}
+
 #[test]
 fn help_has_examples_for_each_command() {
     let sandbox = Sandbox::new();

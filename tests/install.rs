@@ -10,6 +10,8 @@ use support::pty::Shell;
 
 in_shells! { an_older_fish_is_told_so: fish Fish }
 in_every_shell! {
+    what_the_script_to_source_brings_is_adopted_by_a_shell_without_a_lease
+    a_function_of_the_users_round_ours_stays
     not_interactive_does_and_prints_nothing
     evaluated_twice_installs_once
     another_version_of_it_is_replaced
@@ -31,6 +33,38 @@ fn an_older_fish_is_told_so(shell: Shell) {
         assert_eq!(session.run(&line), told);
         assert_eq!(session.run("functions -a | grep -c credsh") == "0", old, "{version}");
     }
+}
+
+/// Whose hook is mostly a string still, as nothing has called for it.
+fn what_the_script_to_source_brings_is_adopted_by_a_shell_without_a_lease(shell: Shell) {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let text = sandbox.credsh(&["script", shell.pick("sh", "fish")]).ok();
+    sandbox.file("publish", &text);
+    let mut session = shell.rc().init("--no-auto").start(&sandbox);
+    assert_eq!(session.key(), "");
+    session.run("source ~/publish -q");
+    assert_eq!(session.key(), "ASIATEST0001");
+    assert_eq!(session.var("CREDSH_SOURCE"), "cloudshell", "{}", session.text());
+    session.enter();
+    assert_eq!(session.prompt(), "[cloudshell 9m] $ ");
+}
+
+fn a_function_of_the_users_round_ours_stays(shell: Shell) {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let wrapper = match shell {
+        Shell::Bash => {
+            "eval \"$(declare -f credsh | sed '1s/credsh/theirs/')\"\nfunction credsh { echo mine; theirs \"$@\"; }"
+        }
+        Shell::Zsh => "functions[theirs]=$functions[credsh]\nfunction credsh { echo mine; theirs \"$@\"; }",
+        Shell::Fish => "functions -c credsh theirs\nfunction credsh; echo mine; theirs $argv; end",
+    };
+    let mut session = shell.rc().init("--no-auto").after(wrapper).start(&sandbox);
+    for command in ["credsh --version", "credsh refresh", "credsh --version"] {
+        assert!(session.run(command).starts_with("mine"), "{command}: {}", session.text());
+    }
+    assert_eq!(session.key(), "ASIATEST0001");
 }
 
 fn not_interactive_does_and_prints_nothing(shell: Shell) {

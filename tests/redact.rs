@@ -123,3 +123,37 @@ fn nor_credentials_under_another_status() {
     endpoint.answer(404, "no {such} thing");
     sandbox.credsh(&["export"]).fails(4, &["status 404: no {such} thing\n"]);
 }
+
+/// Of what is sent an endpoint may show a part, or what it means.
+#[test]
+fn nor_a_part_of_what_was_sent() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint)
+        .with("AWS_CONTAINER_AUTHORIZATION_TOKEN", "Bearer abcdefghijklmnop")
+        .with("AWS_CONTAINER_CREDENTIALS_FULL_URI", &format!("{}?sig=qrst%2Buvwx%2Fyz01%3D", endpoint.uri()));
+    for told in ["token abcdefghijklmnop", "signature qrst+uvwx/yz01=", "signature qrst%2Buvwx%2Fyz01%3D"] {
+        endpoint.answer(403, told);
+        let run = sandbox.credsh(&["export", "--no-store"]);
+        assert!(run.stderr.contains("answered with status 403: "), "the control: {run:?}");
+        assert!(!run.stderr.contains("efgh") && !run.stderr.contains("qrst"), "{run:?}");
+    }
+}
+
+/// An answer that somebody has wrapped into a message.
+#[test]
+fn nor_credentials_in_a_message() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    for body in [
+        r#"{"message":"it said {\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"BURIED\"}"}"#,
+        "error: {'SecretAccessKey': 'BURIED'}",
+        "<pre>{&quot;SecretAccessKey&quot;:&quot;BURIED&quot;}</pre>",
+        r#"error: "{\"SecretAccessKey\":\"BURIED\"}""#,
+        "aws_secret_access_key = BURIED",
+    ] {
+        endpoint.answer(500, body);
+        let run = sandbox.credsh(&["export", "--no-store"]);
+        assert!(run.stderr.contains("answered with status 500"), "the control: {run:?}");
+        assert!(!run.stderr.contains("BURIED"), "{run:?}");
+    }
+}

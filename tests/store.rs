@@ -306,7 +306,12 @@ fn clear_forgets() {
     sandbox.credsh(&["export"]).ok();
     assert_eq!(sandbox.credsh(&["clear", "--all"]).stderr, "credsh: cleared 2 leases\n");
     assert_eq!(sandbox.stored(), ["clock"]);
+    // What one that was killed leaves is no lease, and holds secrets all the same.
+    for name in [".new-killed", &format!("{own}.sh"), &format!("{own}.words")] {
+        std::fs::write(sandbox.store().join(name), "").unwrap();
+    }
     assert_eq!(sandbox.credsh(&["clear", "--all"]).status, 0);
+    assert_eq!(std::fs::read_dir(sandbox.store()).unwrap().count(), 1);
     // What comes through the environment does not become a path.
     let precious = sandbox.file("precious.json", "");
     sandbox.set("CREDSH_LEASE", "../../home/precious");

@@ -70,8 +70,12 @@ fn told(text: &str, hidden: &[&Secret]) -> String {
 /// shown at all: to find where it begins and ends would be to know them all.
 fn redacted(text: &str, hidden: &[&Secret]) -> String {
     let text = hidden.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), "**"));
-    let tokens: Vec<String> = hidden.iter().map(|secret| letters(secret.expose())).collect();
-    let held = |text: &String| tokens.iter().any(|token| !token.is_empty() && text.contains(token));
+    let tokens: Vec<String> = hidden.iter().flat_map(|secret| readings(secret.expose())).collect();
+    // Nor is an answer that was wrapped into a message.
+    let held = |text: &String| {
+        tokens.iter().any(|token| !token.is_empty() && text.contains(token))
+            || text.to_ascii_lowercase().contains("secretaccesskey")
+    };
     if readings(&text).iter().any(held) { "**".into() } else { text }
 }
 

@@ -45,7 +45,8 @@ struct Endpoint<'a> {
     url: Url,
     client: Client,
     token: Option<Secret>,
-    query: Vec<Secret>,
+    /// What else of the request may be one: values of its query, the token without its scheme.
+    parts: Vec<Secret>,
     /// What the other dialect gave instead of a token.
     session: OnceCell<Secret>,
     source: &'a str,
@@ -67,8 +68,10 @@ impl<'a> Endpoint<'a> {
             http::Http::pinned(url.host_str().unwrap_or_default(), &addresses)
         };
         let client = client.map_err(|reason| Error::Unreachable { source: source.into(), reason })?;
-        let (token, query, session) = (token(asking.env)?, in_query(&url), OnceCell::new());
-        Ok(Endpoint { url, client, token, query, session, source, http: &asking.http })
+        let (token, mut parts, session) = (token(asking.env)?, in_query(&url), OnceCell::new());
+        // A scheme (`Bearer ...`) may be left out where the rest is echoed.
+        parts.extend(token.iter().filter_map(|token| Some(Secret::new(token.expose().split_once(' ')?.1))));
+        Ok(Endpoint { url, client, token, parts, session, source, http: &asking.http })
     }
 
     /// The answer's body, trying again while it is worth it, and before `until`: nothing answers, 429, 5xx.
@@ -157,7 +160,7 @@ impl<'a> Endpoint<'a> {
         self.token
             .iter()
             .chain(self.session.get())
-            .chain(&self.query)
+            .chain(&self.parts)
             .filter(|token| !token.expose().is_empty())
             .collect()
     }
