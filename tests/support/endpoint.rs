@@ -11,6 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub const TOKEN: &str = "test-authorization-token";
 /// Another that it takes, with all that a real one may have in it.
 pub const BASE64: &str = "test/F1x+base64=to-ken==";
+/// One with its scheme.
+pub const BEARER: &str = "Bearer abcdefghijklmnop";
 pub const PATH: &str = "/latest/meta-data/container/security-credentials";
 
 /// What it does with a request that has the right path and token.
@@ -224,7 +226,7 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
     if request.path.split('?').next() != Some(PATH) {
         return answer(404, "", r#"{"code":"NotFound","message":"no such path"}"#);
     }
-    let allowed = request.header("authorization").is_some_and(|token| [TOKEN, BASE64].contains(&token))
+    let allowed = request.header("authorization").is_some_and(|token| [TOKEN, BASE64, BEARER].contains(&token))
         || request.header("x-aws-ec2-metadata-token") == Some("session-token-of-put");
     if !allowed {
         return answer(403, "", r#"{"message":"Forbidden"}"#);
