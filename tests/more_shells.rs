@@ -87,8 +87,9 @@ fn while_one_renewal_is_under_way_no_other_is_started(shell: Other) {
 fn a_program_that_is_gone_is_one_line(shell: Other) {
     let endpoint = Endpoint::start(4);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
-    let copy = sandbox.file("bin/credsh", "");
-    fs::copy(CREDSH, &copy).unwrap();
+    let copy = sandbox.home().join("bin/credsh");
+    fs::create_dir(sandbox.home().join("bin")).unwrap();
+    symlink(CREDSH, &copy).unwrap();
     let mut session = shell.start_with(&shell.init("").replace("credsh init", "~/bin/credsh init"), &sandbox);
     let first = session.key();
     assert_eq!(first, "ASIATEST0001");
