@@ -16,6 +16,7 @@ in_every_shell! {
     no_colour_where_none_is_wanted
 }
 
+in_shells! { what_the_prompt_function_is_called_with_reaches_the_users: fish Fish }
 in_shells! { a_tool_that_came_later_and_sets_the_prompt_each_time_goes_first: bash Bash, zsh Zsh }
 
 const SEGMENT: &str = "[cloudshell 9m]";
@@ -135,6 +136,20 @@ fn not_doubled_by_a_tool_that_sets_the_prompt_each_time(shell: Shell) {
             }
             assert_eq!(session.prompt(), format!("{SEGMENT} tool$ "));
         }
+    }
+}
+
+/// fish 4 calls it once more for a line that is done with, and says so.
+fn what_the_prompt_function_is_called_with_reaches_the_users(shell: Shell) {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let rc =
+        ["fish_prompt", "fish_right_prompt"].map(|name| format!("function {name}; echo -n \"$argv[1]\\$ \"; end\n"));
+    for (side, name) in [("left", "fish_prompt"), ("right", "fish_right_prompt")] {
+        let mut session = shell.rc().before(&rc.concat()).init(&format!("--prompt {side}")).start(&sandbox);
+        assert_eq!(session.key(), "ASIATEST0001");
+        let drawn = session.run(&format!("{name} --final-rendering"));
+        assert!(drawn.contains("--final-rendering$") && drawn.contains(SEGMENT), "{drawn}");
     }
 }
 

@@ -319,6 +319,25 @@ fn clear_forgets() {
     assert!(precious.exists());
 }
 
+/// As the hint says that one may.
+#[test]
+fn a_shell_leaves_a_store_that_is_refused_for_another() {
+    let endpoint = Endpoint::start(600);
+    let mut sandbox = Sandbox::in_cloudshell(&endpoint);
+    sandbox.credsh(&["export"]).ok();
+    let own = sandbox.store();
+    let words = [&format!("--store={}", own.display()), "--hooked=bash", "refresh"];
+    std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o755)).unwrap();
+    sandbox.credsh(&words).fails(1, &["is open to other users", "set XDG_RUNTIME_DIR"]);
+    let other = sandbox.file("other/none", "").with_file_name("credsh");
+    sandbox.set("XDG_RUNTIME_DIR", other.parent().unwrap().to_str().unwrap());
+    let code = sandbox.credsh(&words).ok();
+    assert!(code.starts_with(&format!("__credsh_move '{}'\n__credsh_adopt ", other.display())), "{code}");
+    // And no other.
+    std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o700)).unwrap();
+    assert!(sandbox.credsh(&words).ok().starts_with("__credsh_adopt "));
+}
+
 /// Also where a renewal is in the midst of writing what it has, for the first time.
 #[test]
 fn what_is_cleared_while_it_is_written_stays_cleared() {
