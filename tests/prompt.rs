@@ -153,23 +153,31 @@ fn what_the_prompt_function_is_called_with_reaches_the_users(shell: Shell) {
     }
 }
 
-/// As liquidprompt and powerlevel9k do.
+/// As liquidprompt and powerlevel9k do; or what the prompt is made of, as zsh's `vcs_info` has it in its manual.
 fn a_tool_that_came_later_and_sets_the_prompt_each_time_goes_first(shell: Shell) {
     let endpoint = Endpoint::start(599);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
-    let (tool, hooks) = match shell {
-        Shell::Bash => ("tool() { PS1='tool$ '; }\nPROMPT_COMMAND+=(tool)", "echo ${PROMPT_COMMAND[@]}"),
-        _ => ("tool() { PROMPT='tool$ ' }\nprecmd_functions+=(tool)", "echo $precmd_functions"),
+    let (tools, hooks) = match shell {
+        Shell::Bash => (&["tool() { PS1='tool$ '; }\nPROMPT_COMMAND+=(tool)"][..], "echo ${PROMPT_COMMAND[@]}"),
+        _ => (
+            &[
+                "tool() { PROMPT='tool$ ' }\nprecmd_functions+=(tool)",
+                "tool() { psvar=() }\nPROMPT='tool$ '\nprecmd_functions+=(tool)",
+            ][..],
+            "echo $precmd_functions",
+        ),
     };
-    let mut session = shell.rc().after(tool).start(&sandbox);
-    session.key();
-    for _ in 0..3 {
-        session.enter();
-        assert_eq!(session.prompt(), format!("{SEGMENT} tool$ "));
+    for tool in tools {
+        let mut session = shell.rc().after(tool).start(&sandbox);
+        session.key();
+        for _ in 0..3 {
+            session.enter();
+            assert_eq!(session.prompt(), format!("{SEGMENT} tool$ "), "{tool}");
+        }
+        assert_eq!(session.run("credsh_off"), "");
+        assert_eq!(session.prompt(), "tool$ ");
+        assert_eq!(session.run(hooks), "tool");
     }
-    assert_eq!(session.run("credsh_off"), "");
-    assert_eq!(session.prompt(), "tool$ ");
-    assert_eq!(session.run(hooks), "tool");
 }
 
 fn a_long_line_is_edited_beside_it(shell: Shell) {
