@@ -189,7 +189,14 @@ __credsh_wait() {
   \builtin local code=''
   __credsh_defer "$(($1 + 10))"
   code=$(CREDSH_WAIT=${CREDSH_WAIT-} __credsh_program --wait) || \builtin :
-  if [[ $code == __credsh_* ]]; then \builtin eval "$code"; fi
+  __credsh_obey "$code" || \builtin :
+}
+
+# Does what an answer of the program's says, whatever comes of it; false if this is none.
+__credsh_obey() {
+  if [[ $1 != __credsh_* ]]; then \builtin return 1; fi
+  \builtin eval "$1"
+  \builtin return 0
 }
 
 # Something is due, or the indicator's text has changed; or the clock was set back behind __credsh_low, and what is due is
@@ -207,7 +214,7 @@ __credsh_look() {
       # substitution, as what a trap runs for PS0 would be a job that is done to a `jobs` typed then.
       __credsh_asked=$now
       code=$(__credsh_program 2>/dev/null) || \builtin :
-      if [[ $code == __credsh_* ]]; then \builtin eval "$code"; fi
+      __credsh_obey "$code" || \builtin :
     fi
   fi
   __credsh_draw "$((__credsh_clock))"
@@ -268,8 +275,7 @@ __credsh_report() {
 __credsh_command() {
   \builtin local code='' status=0
   code=$(__credsh_run --hooked=bash "$@") || status=$?
-  if [[ $code == __credsh_* ]]; then
-    \builtin eval "$code"
+  if __credsh_obey "$code"; then
     __credsh_draw "$((__credsh_clock))"
   elif [[ -n $code ]]; then
     \builtin printf '%s\n' "$code"

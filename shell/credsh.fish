@@ -229,10 +229,11 @@ function __credsh_wait
     __credsh_obey (CREDSH_WAIT="$CREDSH_WAIT" __credsh_program --wait | string collect)
 end
 
+# Does what an answer of the program's says, whatever comes of it; false if this is none.
 function __credsh_obey
-    if string match -q '__credsh_*' -- $argv[1]
-        builtin eval $argv[1]
-    end
+    string match -q '__credsh_*' -- "$argv[1]"; or return 1
+    builtin eval $argv[1]
+    return 0
 end
 
 # Now, for the cold path: never empty.
@@ -337,8 +338,7 @@ function __credsh_command
     # Not in a substitution: what that says on stderr goes past the redirection of whoever calls this.
     __credsh_run --hooked=fish $argv | read -lz code
     set -l result $pipestatus[1]
-    if string match -q '__credsh_*' -- "$code"
-        builtin eval $code
+    if __credsh_obey "$code"
         __credsh_draw (__credsh_now)
     else if test -n "$code"
         builtin printf '%s' $code

@@ -158,7 +158,14 @@ __credsh_wait() {
   local code
   __credsh_defer $(($1 + 10))
   code=$(CREDSH_WAIT=${CREDSH_WAIT-} __credsh_program --wait)
-  if [[ $code == __credsh_* ]]; then builtin eval "$code"; fi
+  __credsh_obey "$code"
+}
+
+# Does what an answer of the program's says, whatever comes of it; false if this is none.
+__credsh_obey() {
+  [[ $1 == __credsh_* ]] || builtin return 1
+  builtin eval "$1"
+  builtin return 0
 }
 
 # Something is due, or the indicator's text has changed; or the clock was set back behind __credsh_low, and what is due is
@@ -175,7 +182,7 @@ __credsh_look() {
       # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes.
       __credsh_asked=$now
       code=$(__credsh_program 2>/dev/null)
-      if [[ $code == __credsh_* ]]; then builtin eval "$code"; fi
+      __credsh_obey "$code"
     fi
   fi
   __credsh_draw $EPOCHSECONDS
@@ -221,8 +228,7 @@ __credsh_typed() {
   local code
   local -i result=0
   code=$(__credsh_run --hooked=zsh "$@") || result=$?
-  if [[ $code == __credsh_* ]]; then
-    builtin eval "$code"
+  if __credsh_obey "$code"; then
     __credsh_draw $EPOCHSECONDS
   elif [[ -n $code ]]; then
     builtin print -r -- "$code"
