@@ -31,14 +31,16 @@ impl Cli {
     /// # Errors
     /// clap's, for a person to read; help and version are among them.
     pub fn of(words: &[OsString]) -> clap::error::Result<Self> {
-        match words {
-            // Nothing was typed but the name, for which the shell's function has put its store: help is wanted.
-            [name, store] if store.as_encoded_bytes().starts_with(b"--store=") => return Self::try_parse_from([name]),
+        let usual = match words {
             [_, init, shell] if init == "init" => shell.to_str().and_then(|name| Shell::from_str(name, false).ok()),
             _ => None,
+        };
+        match (usual, words) {
+            (Some(shell), _) => Ok(Cli { hooked: None, place: None, command: Command::Init(Init::plain(shell)) }),
+            // Nothing was typed but the name, behind which the shell's function has put its store: help is wanted.
+            (None, [name, store]) if store.as_encoded_bytes().starts_with(b"--store=") => Self::try_parse_from([name]),
+            (None, words) => Self::try_parse_from(words),
         }
-        .map(|shell| Cli { hooked: None, place: None, command: Command::Init(Init::plain(shell)) })
-        .map_or_else(|| Self::try_parse_from(words), Ok)
     }
 }
 

@@ -44,7 +44,7 @@ fn main() -> ExitCode {
         Err(error) => return ExitCode::from(ui::usage(&error)),
     };
     detach::from_debuggers();
-    match command::run(cli, &env) {
+    match command::run(cli, env) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
             ui::error(&error);

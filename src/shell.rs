@@ -43,7 +43,7 @@ const FISH: [&str; 2] = [
     "\nelse if status is-interactive\n    echo \"credsh: not set up: fish 3.6 is wanted, and this is $version\" >&2\nend\n",
 ];
 
-/// What a script says of its rest, which a shell without a lease may never call: where it begins, by which functions it is
+/// What a script says of its rest, which a shell without a lease seldom calls: where it begins, by which functions it is
 /// entered, and where it ends.
 const REST: [&str; 2] = ["# rest: ", "# end of the rest"];
 

@@ -58,23 +58,21 @@ pub fn place(env: &Env) -> Result<PathBuf> {
 /// another. It belongs to the shell: whatever XDG_RUNTIME_DIR becomes while it runs, what is typed and what is renewed go
 /// where the shell looks. Only a place whose directory is gone, as a session's is when it ends and tmux stays, is given up, or
 /// one that is refused, when there is another to go to.
-pub fn of_shell(own: Option<&Path>, env: &Env) -> (Env, Option<PathBuf>) {
-    let Some((own, parent)) = own.and_then(|own| Some((own, own.parent()?))) else { return (env.clone(), None) };
-    let other = place(env).ok().filter(|place| place != own);
+pub fn of_shell(own: Option<&Path>, env: Env) -> (Env, Option<PathBuf>) {
+    let Some((own, parent)) = own.and_then(|own| Some((own, own.parent()?))) else { return (env, None) };
+    let other = place(&env).ok().filter(|place| place != own);
     let refused = || matches!(Store { dir: own.into() }.check(), Err(Error::Store { .. }));
     match parent.to_str() {
         Some(parent) if Path::new(parent).exists() && (other.is_none() || !refused()) => {
-            (env.clone().with(env::RUNTIME_DIR, parent), None)
+            (env.with(env::RUNTIME_DIR, parent), None)
         }
-        _ => (env.clone(), other),
+        _ => (env, other),
     }
 }
 
 /// The file whose age is fish's clock: its time is the epoch, so `path mtime -R` prints now.
 pub const CLOCK: &str = "clock";
 
-/// How the names of a lease's files end, in the order in which they are removed: see [`Store::remove`].
-const ENDINGS: [&str; 6] = ["lock", "sh", "fish", "words", "json", "broken"];
 /// How the name of a file begins that is being written.
 const TEMPORARY: &str = ".new-";
 
@@ -175,17 +173,19 @@ impl Store {
     /// # Errors
     /// The directory cannot be read.
     pub fn all(&self) -> Result<Vec<Lease>> {
-        let mut leases: Vec<Lease> = self.ids("json")?.iter().filter_map(|id| self.load(id).ok()?.0).collect();
+        let mut leases: Vec<Lease> = self.ids()?.iter().filter_map(|id| self.load(id).ok()?.0).collect();
         leases.sort_by_key(|lease| lease.expires);
         Ok(leases)
     }
 
-    /// Whatever has a file with this ending.
-    fn ids(&self, ending: &str) -> Result<Vec<String>> {
+    fn ids(&self) -> Result<Vec<String>> {
+        let names = self.names()?.into_iter();
+        Ok(names.filter_map(|name| name.strip_suffix(".json").filter(|id| is_id(id)).map(str::to_owned)).collect())
+    }
+
+    fn names(&self) -> Result<Vec<String>> {
         let entries = fs::read_dir(&self.dir).map_err(Error::io("read the store", &self.dir))?;
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let id = |name: String| Some(name.strip_suffix(ending)?.strip_suffix('.')?.to_owned());
-        Ok(names.filter_map(id).filter(|id| is_id(id)).collect())
+        Ok(entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect())
     }
 
     /// Writes the lease, and what the shells source to adopt it.
@@ -278,7 +278,7 @@ impl Store {
         if !is_id(id) {
             return Ok(found);
         }
-        for ending in ENDINGS {
+        for ending in endings() {
             let path = self.path(id, ending);
             match fs::remove_file(&path) {
                 Ok(()) => found |= ending == "json",
@@ -317,15 +317,19 @@ impl Store {
     /// # Errors
     /// As [`Store::remove`].
     pub fn clear(&self) -> Result<usize> {
-        let ids = ENDINGS.iter().map(|ending| self.ids(ending)).collect::<Result<Vec<_>>>()?;
-        let count = ids.iter().flatten().try_fold(0, |count, id| Ok(count + usize::from(self.remove(id)?)))?;
-        for entry in fs::read_dir(&self.dir).map_err(Error::io("read the store", &self.dir))?.flatten() {
-            if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
-                let _ = fs::remove_file(entry.path());
+        self.names()?.iter().try_fold(0, |count, name| {
+            if name.starts_with(TEMPORARY) {
+                let _ = fs::remove_file(self.dir.join(name));
             }
-        }
-        Ok(count)
+            let id = name.split_once('.').filter(|(_, ending)| endings().any(|known| known == *ending));
+            Ok(count + usize::from(id.map_or(Ok(false), |(id, _)| self.remove(id))?))
+        })
     }
+}
+
+/// How the names of a lease's files end, in the order in which they are removed: see [`Store::remove`].
+fn endings() -> impl Iterator<Item = &'static str> {
+    ["lock"].into_iter().chain(Shell::KINDS.map(Shell::lease_file)).chain(["json", "broken"])
 }
 
 /// A request id, before it becomes part of a path: it may come from the environment.

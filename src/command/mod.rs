@@ -37,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// What the command failed with.
-pub fn run(cli: Cli, env: &Env) -> Result<u8> {
+pub fn run(cli: Cli, env: Env) -> Result<u8> {
     let (env, moved) = &store::of_shell(cli.place.as_deref(), env);
     let told = match &cli.command {
         Command::Hook(args) if !args.detached => Some(args.shell),
