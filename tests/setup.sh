@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 # Command and the Debian package that has it.
 packages=(bash:bash zsh:zsh fish:fish shellcheck:shellcheck strace:strace curl:curl jq:jq tmux:tmux setsid:util-linux python3:python3
   direnv:direnv zoxide:zoxide dash:dash ksh93:ksh mksh:mksh yash:yash elvish:elvish npm:npm g++:g++
-  docker:docker.io podman:podman runc:runc newuidmap:uidmap slirp4netns:slirp4netns iptables:iptables)
+  patchelf:patchelf docker:docker.io podman:podman runc:runc newuidmap:uidmap slirp4netns:slirp4netns iptables:iptables)
 # Debian's administrators' directories are not in everybody's PATH.
 PATH+=:/usr/sbin:/sbin
 missing=()

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the bash, zsh and fish (and elvish) of another Debian suite into target/shells/SUITE, beside the system's own and out of their
-# way; whoever has target/shells/SUITE/bin first in PATH has those. For `make shells`.
+# Installs the bash, zsh and fish (and elvish) of another Debian suite into target/shells/SUITE, beside the system's own and
+# out of their way; whoever has target/shells/SUITE/bin first in PATH has those. For `make shells`, after tests/setup.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,11 +10,6 @@ dir=$PWD/target/shells/$suite
 packages=(bash zsh zsh-common fish fish-common libc6 libtinfo6 libncursesw6 libpcre2-32-0 libpcre2-8-0 libgcc-s1 libstdc++6 libcap2)
 # No older suite has the one, and the other as credsh wants it.
 [[ $suite != @(forky|sid) ]] || packages+=(ble.sh elvish)
-
-as_root=()
-((EUID == 0)) || as_root=(sudo)
-command -v patchelf >/dev/null ||
-  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get -o Acquire::Retries=3 install -y -qq --no-install-recommends patchelf >/dev/null
 
 # From where this system has its own packages, by lists of their own: apt's choices for the system stay as they are.
 # shellcheck disable=SC2016 # apt's own
