@@ -41,7 +41,8 @@ lint: setup
 	fish -n shell/publish_temporary_credentials.fish
 
 # The same with other shells than this system's: from testing Debian bash 5.3, zsh 5.9.2, fish 4, elvish 0.21 and ble.sh, or from what
-# was (SUITE=bullseye) bash 5.1 and zsh 5.8. Not a part of `make test`, as those of testing are others every month; CI does it.
+# was (SUITE=bullseye) bash 5.1 and zsh 5.8. Not a part of `make test`, nor of CI, as those of testing are others every month:
+# for who changes a hook, and before a release.
 shells: setup
 	@# ble.sh is forky's in any case.
 	tests/shells.sh forky && tests/shells.sh $(SUITE)
