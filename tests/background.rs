@@ -138,10 +138,12 @@ fn it_outlives_a_hang_up(shell: Shell) {
     at.session.line("sh -c 'until test -e ~/go; do sleep 0.1; done; touch ~/job' &");
     let shell_id = at.session.run(shell.pick("echo $$", "echo $fish_pid"));
     // Again and again, as bash misses one that comes just before it begins to read.
-    while !at.session.ended() {
-        at.sandbox.command("sh").args(["-c", &format!("kill -HUP {shell_id}")]).status().unwrap();
-        thread::sleep(Duration::from_millis(200));
-    }
+    let mut hang_up = at.sandbox.command("sh");
+    hang_up.args(["-c", &format!("kill -HUP {shell_id}")]);
+    at.session.until("the end of the shell", |session| {
+        hang_up.status().unwrap();
+        session.ended()
+    });
     assert!(at.still());
     at.finish();
     at.sandbox.file("go", "");

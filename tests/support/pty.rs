@@ -262,8 +262,13 @@ impl Session {
         let open = || File::options().read(true).write(true).open(&tty).unwrap();
         // Makes the pty the shell's terminal: std cannot between fork and exec without `unsafe`.
         let mut command = sandbox.command("setsid");
-        // A test run in the background has SIGINT ignored, and whoever begins with that never gets it back.
-        command.args(["--ctty", "env", "--default-signal=INT"]).args(words).stdin(open()).stdout(open()).stderr(open());
+        // A test run in the background has SIGINT ignored, and under nohup SIGHUP; whoever begins with that never gets it back.
+        command
+            .args(["--ctty", "env", "--default-signal=INT,HUP"])
+            .args(words)
+            .stdin(open())
+            .stdout(open())
+            .stderr(open());
         let child = command.spawn().unwrap();
         let mut reader = keyboard.try_clone().unwrap();
         let (sender, incoming) = channel();
