@@ -20,7 +20,8 @@ struct Tool {
     name: &'static str,
     /// Lines of a start-up file.
     load: String,
-    /// A command that undoes what it has done, if that can be; one that has it do its work, one that shows that it has, and what that prints.
+    /// A command that undoes what it has done, if that can be; one that has it do its work; one that shows that it has;
+    /// and what that prints.
     undo: &'static str,
     work: &'static str,
     shows: String,
