@@ -2,7 +2,7 @@
 # credsh: keeps temporary AWS credentials fresh in this shell. bash 3.2 to 5.3.
 #
 # All policy is the program's; this only compares a builtin clock with numbers the program computed. While
-# nothing is due that is a comparison at the prompt, and one in PS0 before a command: no fork, no file.
+# nothing is due that is a comparison in PROMPT_COMMAND, and one in PS0 before a command: no fork, no file.
 # `\builtin` throughout, as functions and aliases of the user's may have the names of builtins; a function of that very
 # name leaves no way round it.
 # Does nothing, and says nothing, where nobody types (not interactive) or where it may not run (restricted).
@@ -20,10 +20,10 @@ __credsh_version=@VERSION@
 
 # Eleven nines: a time that does not come (time.rs, NEVER).
 __credsh_never=99999999999
-# The check at the prompt, and nothing at all once credsh is off: for where a tool may take over the text (starship does)
-# and go on with it.
+# What stands in PROMPT_COMMAND: the check at the prompt. Nothing at all once credsh is off, for where a tool may take over
+# the text (starship does) and go on with it.
 # shellcheck disable=SC2016
-__credsh_guarded='${__credsh_exe:+"__credsh_prompt"}'
+__credsh_check='${__credsh_exe:+"__credsh_prompt"}'
 
 # Runs "$@" untraced: a trace (set -x, set -v) of what follows would show the secrets. A Ctrl-C ends this function too:
 # then the next prompt, which for that is not a fresh one, sets the trace as it was. One within another, as when a signal
@@ -53,16 +53,17 @@ __credsh_put() {
     __credsh_shown=1
   fi
   __credsh_gate_last
+  __credsh_hot='' __credsh_len=${PS1+${#PS1}}
 }
 
 # A prompt tool that came later and sets PS1 anew each time goes first from now on. bash-preexec bears nobody behind it.
 __credsh_last() {
   \builtin local i last=0
   for i in "${!PROMPT_COMMAND[@]}"; do last=$i; done
-  if ((last > __credsh_place)) && [[ ${PROMPT_COMMAND[__credsh_place]-} == __credsh_prompt && -z ${bash_preexec_imported-}${__bp_imported-} ]]; then
+  if ((last > __credsh_place)) && [[ ${PROMPT_COMMAND[__credsh_place]-} == "$__credsh_check" && -z ${bash_preexec_imported-}${__bp_imported-} ]]; then
     \builtin unset -v "PROMPT_COMMAND[$__credsh_place]"
     __credsh_place=$((last + 8))
-    PROMPT_COMMAND[__credsh_place]=__credsh_prompt
+    PROMPT_COMMAND[__credsh_place]=$__credsh_check
   fi
 }
 
@@ -76,9 +77,8 @@ __credsh_cold() {
   fi
 }
 
-# The two checks. Nothing but the comparison while nothing is due; with stderr closed, or a trace (set -x) would show it at
-# every prompt. It shows the call all the same: a group in PROMPT_COMMAND itself would hide that, too, but tools join
-# that array's elements with blanks, and then it would be a syntax error. (A trap of the user's that comes just then has no
+# The two checks where no expansion can stand for them (__credsh_install). Nothing but the comparison while nothing is due;
+# with stderr closed, or a trace (set -x) would show it at every prompt. (A trap of the user's that comes just then has no
 # stderr either; the trace at each prompt is what people see.)
 __credsh_prompt() {
   { ((__credsh_clock < __credsh_tick && __credsh_clock >= __credsh_low)) && [[ ${PS1-} == *"$__credsh_mark"* ]]; } 2>&- || __credsh_untraced __credsh_cold prompt
@@ -88,6 +88,9 @@ __credsh_preexec() {
   if ((__credsh_clock >= __credsh_due || __credsh_clock < __credsh_low)); then __credsh_untraced __credsh_cold exec; fi
   \builtin : "${1-}"
 }
+
+# What the check in PROMPT_COMMAND calls.
+__credsh_stale() { __credsh_untraced __credsh_cold prompt; }
 
 # The program, but a refresh or clear changes this shell. `function`, as an alias may have the name. In front of the rest, as
 # people put functions of their own round it, and what is defined later would take their place.
@@ -265,8 +268,8 @@ __credsh_report() {
   \builtin local all last
   all=(${PROMPT_COMMAND[@]+"${PROMPT_COMMAND[@]}"}) # of a string `: -1` would be the last letter
   last="${all[*]+"${all[*]: -1}"} ${precmd_functions[*]+"${precmd_functions[*]: -1}"}"
-  last=${last/"$__credsh_guarded"/__credsh_prompt}
-  if [[ "${PROMPT_COMMAND[*]-} ${precmd_functions[*]-}" == *__credsh_prompt* ]]; then
+  last=${last/"$__credsh_check"/__credsh_prompt}
+  if [[ "${PROMPT_COMMAND[*]-} ${precmd_functions[*]-}" == *__credsh_* ]]; then
     \builtin printf ' prompt'
     if [[ $last' ' != *__credsh_prompt' '* ]]; then \builtin printf ' not-last'; fi
   fi
@@ -308,12 +311,12 @@ function credsh_off {
   done
   if [[ $__credsh_commands != others ]]; then # nor readonly
     for i in ${PROMPT_COMMAND[@]+"${!PROMPT_COMMAND[@]}"}; do
-      if [[ ${PROMPT_COMMAND[i]} == __credsh_prompt || ${PROMPT_COMMAND[i]} == "$__credsh_guarded" ]]; then
+      if [[ ${PROMPT_COMMAND[i]} == "$__credsh_check" ]]; then
         if ((i == 0)); then first=1; fi
         \builtin unset -v "PROMPT_COMMAND[$i]"
       else
-        PROMPT_COMMAND[i]=${PROMPT_COMMAND[i]/$'\n'"$__credsh_guarded"/}
-        PROMPT_COMMAND[i]=${PROMPT_COMMAND[i]#"$__credsh_guarded"$'\n'}
+        PROMPT_COMMAND[i]=${PROMPT_COMMAND[i]/$'\n'"$__credsh_check"/}
+        PROMPT_COMMAND[i]=${PROMPT_COMMAND[i]#"$__credsh_check"$'\n'}
       fi
     done
   fi
@@ -380,7 +383,7 @@ __credsh_older() {
         \builtin return "$last"
       }
       # shellcheck disable=SC2128,SC2178
-      PROMPT_COMMAND=${PROMPT_COMMAND:+$PROMPT_COMMAND$'\n'}$__credsh_guarded
+      PROMPT_COMMAND=${PROMPT_COMMAND:+$PROMPT_COMMAND$'\n'}$__credsh_check
       ;;
   esac
 }
@@ -461,16 +464,25 @@ __credsh_install() {
   else
     __credsh_commands=${commands:-none}
     if ((version >= 501)); then
+      # No call but an expansion, which comes to no command while nothing is due: a trace (set -x) shows nothing of it, and it
+      # is cheaper. That PS1 is as we left it is told by its length, which costs less than to look for the segment in it; one
+      # of ours that is exchanged for one as long is seen to with the next text. `${PS1+`, as with set -u one may not ask for
+      # the length of nothing.
+      __credsh_when='EPOCHSECONDS>=__credsh_tick||EPOCHSECONDS<__credsh_low?__credsh_hot=1:0'
+      # shellcheck disable=SC2016
+      __credsh_check='${PS1+${__credsh_nil:${#PS1}-__credsh_len?(__credsh_hot=1):__credsh_when}${__credsh_hot:+"__credsh_stale"}}'
       # With no indicator nothing needs to be last, and the variable shall be there before a tool reads it for the prompt it
       # makes: first, too.
       __credsh_shifted=
       if [[ $__credsh_side == off ]]; then
+        # shellcheck disable=SC2016
+        __credsh_check='${__credsh_exe:+${__credsh_nil:__credsh_when}${__credsh_hot:+"__credsh_stale"}}'
         if [[ -n ${PROMPT_COMMAND[0]+set} ]]; then __credsh_shifted=1 PROMPT_COMMAND=('' "${PROMPT_COMMAND[@]}"); fi
-        PROMPT_COMMAND[0]=$__credsh_guarded
+        PROMPT_COMMAND[0]=$__credsh_check
       fi
       for i in ${PROMPT_COMMAND[@]+"${!PROMPT_COMMAND[@]}"}; do place=$i; done
       __credsh_place=$((place + 8))
-      PROMPT_COMMAND[__credsh_place]=__credsh_prompt
+      PROMPT_COMMAND[__credsh_place]=$__credsh_check
     else
       __credsh_older prompt
     fi
@@ -491,7 +503,7 @@ __credsh_start() {
   if [[ ${__credsh_installed[1]-} != 1 ]]; then
     __credsh_installed=([1]=1) __credsh_traced='' __credsh_asked=0 __credsh_said='' __credsh_profile='' __credsh_default='' __credsh_text='' __credsh_color='' __credsh_reset=''
     __credsh_lease='' __credsh_label='' __credsh_until='' __credsh_zone='' __credsh_low=0 __credsh_exp=$__credsh_never __credsh_window=$__credsh_never __credsh_must=$__credsh_never
-    __credsh_due=$__credsh_never __credsh_ps1='' __credsh_mark='' __credsh_place=0 __credsh_shown=''
+    __credsh_due=$__credsh_never __credsh_ps1='' __credsh_mark='' __credsh_place=0 __credsh_shown='' __credsh_hot='' __credsh_len=''
     __credsh_install
   fi
   if [[ -n $__credsh_fixed ]]; then __credsh_side=off; fi
