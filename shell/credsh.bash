@@ -293,11 +293,11 @@ function credsh_off {
   __credsh_drop
   # virtualenv keeps a copy for later.
   if [[ -n $__credsh_ps1 ]]; then
-    PS1=${PS1//"$__credsh_ps1"/}
+    if [[ -n ${PS1-} ]]; then PS1=${PS1//"$__credsh_ps1"/}; fi
     if [[ -n ${_OLD_VIRTUAL_PS1-} ]]; then _OLD_VIRTUAL_PS1=${_OLD_VIRTUAL_PS1//"$__credsh_ps1"/}; fi
   fi
   if [[ -n $__credsh_ps0 ]]; then
-    PS0=${PS0//"$__credsh_ps0"/}
+    PS0=${PS0+${PS0//"$__credsh_ps0"/}}
     if [[ -z $PS0 ]]; then \builtin unset -v PS0; fi
     if [[ $(\builtin trap -p URG) == *__credsh_preexec* ]]; then \builtin trap - URG; fi
   elif [[ $(\builtin trap -p DEBUG) == *__credsh_preexec* ]]; then

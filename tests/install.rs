@@ -4,9 +4,9 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use support::Sandbox;
 use support::endpoint::Endpoint;
 use support::pty::Shell;
+use support::{Run, Sandbox};
 
 in_shells! { an_older_fish_is_told_so: fish Fish }
 in_every_shell! {
@@ -203,6 +203,18 @@ fn a_readonly_prompt_is_left_alone_however_often() {
     assert_eq!(session.key(), "ASIATEST0001");
     session.enter();
     assert!(!session.text().contains("readonly") && session.prompt() == "$ ", "{}", session.text());
+}
+
+/// With set -u each of these would be an error, and end what it stands in.
+#[test]
+fn variables_of_the_prompt_that_are_gone_are_not_missed() {
+    let sandbox = Sandbox::new();
+    let typed = "eval \"$(credsh init bash)\"\nset -u\nunset PS1 PS0\n(exit 3)\necho $? $_\nunset PS0\ncredsh_off\n\
+        compgen -A function credsh\ncompgen -A function __credsh\ncompgen -v __credsh\necho \"${PS0-none}\"\n";
+    let input = std::fs::File::open(sandbox.file("typed", typed)).unwrap();
+    let run = Run::of(sandbox.command("bash").args(["--norc", "-i"]).stdin(input).output().unwrap());
+    assert!(!run.stderr.contains("unbound"), "{run:?}");
+    assert_eq!(run.stdout, "3 PS0\nnone\n", "{run:?}");
 }
 
 /// Prints everything that a hook could leave behind.
