@@ -121,9 +121,10 @@ impl Lease {
         Lease { due: now + lease.pause(now, random), ..lease }
     }
 
-    /// The same life by a clock that shows `by` seconds more.
+    /// The same life by a clock that shows `by` seconds more, in times that [`Lease::read`] takes.
     fn moved(self, by: Epoch) -> Lease {
-        Lease { expires: (self.expires + by).clamp(0, NEVER), received: self.received + by, ..self }
+        let received = (self.received + by).clamp(-NEVER, NEVER);
+        Lease { expires: (self.expires + by).clamp(0, NEVER), received, ..self }
     }
 
     /// How long to leave the source alone: max(1 s, min(60 s, R/4)) with 20 % jitter. Once nothing remains
@@ -283,6 +284,20 @@ mod tests {
         assert_eq!((kept.expires, kept.window(), kept.due), (first.expires, first.window(), 1_000_360));
         // An end that was not known is known now.
         assert_eq!(answer(1_000_000, None).renewed(first.clone(), 0.5).expires, first.expires);
+    }
+
+    #[test]
+    fn what_moves_with_a_clock_stays_readable() {
+        // Both are read, so what a renewal makes of them has to be.
+        let kept = |received, shown| {
+            let lease = Lease { received, ..answer(1_000_000, Some(600)) };
+            let answer = Lease { expires: shown, ..lease.clone() };
+            let kept = lease.renewed(answer, 0.5);
+            Lease::read(&serde_json::to_vec(&kept).unwrap(), &kept.request.id()).map(|lease| lease.received)
+        };
+        assert_eq!(kept(1_000_000, 2_000_600), Some(2_000_000), "the control");
+        assert_eq!(kept(NEVER - 1, 2_000_600), Some(NEVER));
+        assert_eq!(kept(-NEVER, 0), Some(-NEVER));
     }
 
     #[test]
