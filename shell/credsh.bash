@@ -20,10 +20,6 @@ __credsh_version=@VERSION@
 
 # Eleven nines: a time that does not come (time.rs, NEVER).
 __credsh_never=99999999999
-# What stands in PROMPT_COMMAND: the check at the prompt. Nothing at all once credsh is off, for where a tool may take over
-# the text (starship does) and go on with it.
-# shellcheck disable=SC2016
-__credsh_check='${__credsh_exe:+"__credsh_prompt"}'
 
 # Runs "$@" untraced: a trace (set -x, set -v) of what follows would show the secrets. A Ctrl-C ends this function too:
 # then the next prompt, which for that is not a fresh one, sets the trace as it was. One within another, as when a signal
@@ -53,7 +49,10 @@ __credsh_put() {
     __credsh_shown=1
   fi
   __credsh_gate_last
-  __credsh_hot='' __credsh_len=${PS1+${#PS1}}
+  # The length that the check in PROMPT_COMMAND goes by: none where there is nothing to look for, and one that no PS1 has where
+  # it is not there.
+  __credsh_hot='' __credsh_len=0
+  if [[ ${PS1-} != *"$__credsh_mark"* ]]; then __credsh_len=-1; elif [[ -n $__credsh_mark ]]; then __credsh_len=${#PS1}; fi
 }
 
 # A prompt tool that came later and sets PS1 anew each time goes first from now on. bash-preexec bears nobody behind it.
@@ -470,13 +469,14 @@ __credsh_install() {
       # the length of nothing.
       __credsh_when='EPOCHSECONDS>=__credsh_tick||EPOCHSECONDS<__credsh_low?__credsh_hot=1:0'
       # shellcheck disable=SC2016
-      __credsh_check='${PS1+${__credsh_nil:${#PS1}-__credsh_len?(__credsh_hot=1):__credsh_when}${__credsh_hot:+"__credsh_stale"}}'
+      __credsh_check='${PS1+${__credsh_nil:__credsh_len&&${#PS1}-__credsh_len?(__credsh_hot=1):__credsh_when}${__credsh_hot:+"__credsh_stale"}}'
       # With no indicator nothing needs to be last, and the variable shall be there before a tool reads it for the prompt it
       # makes: first, too.
       __credsh_shifted=
       if [[ $__credsh_side == off ]]; then
+        # Nothing at all once credsh is off, as a tool may take over the text of the first one and go on with it: starship does.
         # shellcheck disable=SC2016
-        __credsh_check='${__credsh_exe:+${__credsh_nil:__credsh_when}${__credsh_hot:+"__credsh_stale"}}'
+        __credsh_check='${__credsh_exe:+'$__credsh_check'}'
         if [[ -n ${PROMPT_COMMAND[0]+set} ]]; then __credsh_shifted=1 PROMPT_COMMAND=('' "${PROMPT_COMMAND[@]}"); fi
         PROMPT_COMMAND[0]=$__credsh_check
       fi
@@ -484,6 +484,8 @@ __credsh_install() {
       __credsh_place=$((place + 8))
       PROMPT_COMMAND[__credsh_place]=$__credsh_check
     else
+      # shellcheck disable=SC2016
+      __credsh_check='${__credsh_exe:+"__credsh_prompt"}'
       __credsh_older prompt
     fi
   fi
@@ -503,7 +505,7 @@ __credsh_start() {
   if [[ ${__credsh_installed[1]-} != 1 ]]; then
     __credsh_installed=([1]=1) __credsh_traced='' __credsh_asked=0 __credsh_said='' __credsh_profile='' __credsh_default='' __credsh_text='' __credsh_color='' __credsh_reset=''
     __credsh_lease='' __credsh_label='' __credsh_until='' __credsh_zone='' __credsh_low=0 __credsh_exp=$__credsh_never __credsh_window=$__credsh_never __credsh_must=$__credsh_never
-    __credsh_due=$__credsh_never __credsh_ps1='' __credsh_mark='' __credsh_place=0 __credsh_shown='' __credsh_hot='' __credsh_len=''
+    __credsh_due=$__credsh_never __credsh_ps1='' __credsh_mark='' __credsh_place=0 __credsh_shown='' __credsh_hot='' __credsh_len=0 __credsh_check=__credsh_prompt
     __credsh_install
   fi
   if [[ -n $__credsh_fixed ]]; then __credsh_side=off; fi

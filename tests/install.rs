@@ -14,6 +14,7 @@ in_every_shell! {
     a_function_of_the_users_round_ours_stays
     not_interactive_does_and_prints_nothing
     evaluated_twice_installs_once
+    evaluated_again_with_another_side
     another_version_of_it_is_replaced
     off_leaves_the_shell_as_it_was
 }
@@ -105,6 +106,32 @@ fn evaluated_twice_installs_once(shell: Shell) {
     assert_eq!(session.prompt(), "[cloudshell 9m] $ ");
     assert_eq!(session.run(hooks), expected);
     assert_eq!(endpoint.count(), 1);
+    let report = session.run("credsh doctor | grep -o 'hook: .*'");
+    assert_eq!(report, format!("hook: {} prompt preexec", shell.name()));
+    session.run("credsh_off");
+    assert!(!session.run(hooks).contains("credsh"), "{}", session.text());
+}
+
+/// As when one tries which is nicer.
+fn evaluated_again_with_another_side(shell: Shell) {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.rc().init("--prompt off").start(&sandbox);
+    assert_eq!(session.key(), "ASIATEST0001");
+    session.run(&shell.init("--prompt left"));
+    session.enter();
+    assert_eq!(session.prompt(), "[cloudshell 9m] $ ");
+    session.run(match shell {
+        Shell::Bash => "PS1='new$ '",
+        Shell::Zsh => "PROMPT='new$ '",
+        Shell::Fish => "function fish_prompt; echo -n 'new$ '; end",
+    });
+    // fish says that its prompt function is another only by the new one's having run.
+    session.enter();
+    assert_eq!(session.prompt(), "[cloudshell 9m] new$ ");
+    session.run("credsh_off");
+    session.enter();
+    assert_eq!(session.prompt(), "new$ ");
 }
 
 fn another_version_of_it_is_replaced(shell: Shell) {
