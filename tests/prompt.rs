@@ -39,6 +39,8 @@ fn left_right_or_off(shell: Shell) {
     let mut session = shown(shell, &sandbox, "--prompt right");
     session.enter();
     assert_eq!(session.prompt(), "$ ");
+    // zsh draws it when the left one is already there.
+    session.wait_for("the right prompt", |session| session.rows()[session.row()].contains(SEGMENT));
     let row = session.rows()[session.row()].clone();
     let (before, after) = row.split_once(SEGMENT).unwrap_or_else(|| panic!("no segment in {row}"));
     assert_eq!((before.trim_end(), after.trim_end()), ("$", ""));
