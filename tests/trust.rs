@@ -227,6 +227,8 @@ fn another_process_of_the_same_user_can_read_what_was_handed_out() {
     let mut handed = sandbox.command(CREDSH).args(["exec", "--", "sleep", "60"]).spawn().unwrap();
     let proc = PathBuf::from(format!("/proc/{}", handed.id()));
     wait_for("the program", || fs::read_to_string(proc.join("comm")).unwrap() == "sleep\n");
+    // The kernel has a program's name in place before its environment.
+    wait_for("its environment", || !fs::read(proc.join("environ")).unwrap().is_empty());
     let environment = fs::read(proc.join("environ")).unwrap();
     handed.kill().unwrap();
     handed.wait().unwrap();
