@@ -11,6 +11,10 @@ use crate::time::Epoch;
 
 /// The request id of the lease this shell goes on renewing: 16 lower-case hexadecimal digits.
 pub const LEASE: &str = "CREDSH_LEASE";
+/// The source's label and the indicator's text, for the prompt of the shell that holds the lease.
+pub const SOURCE: &str = "CREDSH_SOURCE";
+/// See [`SOURCE`].
+pub const PROMPT: &str = "CREDSH_PROMPT";
 /// What a shell's `credsh` function says of its hook to `credsh doctor`: its name, then `prompt` and `preexec` if they are
 /// in place, and `not-last` if another prompt hook follows.
 pub const HOOK: &str = "CREDSH_HOOK";
@@ -130,6 +134,11 @@ impl Env {
     /// Whether AWS would see a container endpoint.
     pub fn in_container(&self) -> bool {
         self.get(CONTAINER_FULL).is_some() || self.get(CONTAINER_RELATIVE).is_some()
+    }
+
+    /// The machine's name, as `uname -n` has it; a container's own.
+    pub fn host(&self) -> String {
+        rustix::system::uname().nodename().to_string_lossy().into_owned()
     }
 
     /// The clock, whole seconds.

@@ -75,6 +75,8 @@ pub enum Error {
     Value { what: String, reason: &'static str },
     /// The lease is not in the store.
     NoLease { hint: &'static str },
+    /// A shell's own lease, by its id, is not in the store.
+    LeaseGone { id: String },
     /// A program that was to be run.
     Run { program: String, source: std::io::Error },
     /// The played session of `demo` did not show what it must.
@@ -106,8 +108,16 @@ impl Error {
             | Error::Io { .. }
             | Error::Value { .. }
             | Error::NoLease { .. }
+            | Error::LeaseGone { .. }
             | Error::Demo { .. } => Kind::Failed,
         }
+    }
+
+    /// Whether AWS said that it does not take the key it was asked with, or not any more.
+    pub fn disowns_key(&self) -> bool {
+        const CODES: [&str; 4] =
+            ["ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"];
+        matches!(self, Error::Aws { code, .. } if CODES.contains(&code.as_str()))
     }
 
     /// What to do about it, for the `hint: ` line.
@@ -129,6 +139,9 @@ impl Error {
             Error::Aws { advice, .. } => advice.clone(),
             Error::NeedsPerson { hint, .. } | Error::Store { hint, .. } => Some(hint.clone()),
             Error::NoLease { hint } => Some((*hint).into()),
+            Error::LeaseGone { .. } => Some(
+                "name what is meant (--role, --profile, --source); for what the surroundings offer let go of it first: `credsh clear` where there is a hook, else `unset CREDSH_LEASE`".into(),
+            ),
             _ => None,
         }
     }
@@ -162,6 +175,10 @@ impl fmt::Display for Error {
             Error::Run { program, source } => write!(f, "cannot run {program}: {}", lower(source)),
             Error::Value { what, reason } => write!(f, "{what} {reason}"),
             Error::NoLease { .. } => write!(f, "no lease is held"),
+            Error::LeaseGone { id } => write!(
+                f,
+                "this shell's lease {id} is not in the store: it was cleared, is another user's, or is kept nowhere (--no-store)"
+            ),
             Error::Demo { missing } => write!(f, "the demo did not show: {missing}"),
         }
     }

@@ -71,6 +71,8 @@ impl Lease {
     /// A lease on just-received credentials. `skew` is the source's clock minus the local one, seconds.
     pub fn new(request: Request, credentials: Credentials, now: Epoch, skew: Epoch) -> Lease {
         let skew = if skew.abs() <= SKEW_NOISE { 0 } else { skew };
+        // A far year, as 9999, is how some say that theirs do not end.
+        let credentials = Credentials { expiration: credentials.expiration.filter(|end| *end < NEVER), ..credentials };
         let expires = credentials.expiration.map_or(NEVER, |end| (end - skew).clamp(0, NEVER));
         let issued = vec![credentials.access_key_id.clone()];
         let mut lease = Lease {
@@ -104,11 +106,22 @@ impl Lease {
             let lease = Lease { asked: answer.asked, failures: 0, note: None, hopeless: false, ..self.moved(moved) };
             return Lease { due: answer.asked + lease.pause(answer.asked, random), ..lease };
         }
+        self.replaced(answer)
+    }
+
+    /// Takes an answer whatever it is.
+    #[must_use]
+    pub fn replaced(self, answer: Lease) -> Lease {
         let mut issued = self.issued;
         issued.retain(|id| *id != answer.credentials.access_key_id);
         issued.extend(answer.issued);
         let skip = issued.len().saturating_sub(REMEMBERED);
         Lease { issued: issued.split_off(skip), ..answer }
+    }
+
+    /// Whether what `answer` holds was this lease's before.
+    pub fn has_given(&self, answer: &Lease) -> bool {
+        self.issued.contains(&answer.credentials.access_key_id)
     }
 
     /// Takes a failure: the credentials stay, the next attempt moves. Where the clock was set back, so does the end, by as
@@ -208,7 +221,7 @@ mod tests {
             session_token: Some(Secret::new("t")),
             expiration: life.map(|life| now + life),
         };
-        Lease::new(Request { source: Source::Ec2, region: None, endpoint: None }, credentials, now, 0)
+        Lease::new(Request { source: Source::Ec2, region: None, endpoint: None, host: None }, credentials, now, 0)
     }
 
     #[test]
@@ -354,7 +367,7 @@ mod tests {
     #[test]
     fn cloud9s_file_is_read_again_when_the_next_should_be_there() {
         let now = 1_000_000;
-        let request = Request { source: Source::Cloud9 { file: "f".into() }, region: None, endpoint: None };
+        let request = Request { source: Source::Cloud9 { file: "f".into() }, region: None, endpoint: None, host: None };
         let lease = |age: Epoch| Lease::new(request.clone(), answer(now, Some(900 - age)).credentials, now, 0);
         assert_eq!(lease(0).due, now + 330);
         assert_eq!(lease(200).due, now + 130);

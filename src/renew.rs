@@ -10,6 +10,9 @@ use crate::request::Request;
 use crate::store::{Lock, Store};
 use crate::{source, ui};
 
+/// What a source gets of a wait that others have used up: the moment that loopback needs.
+const LEAST: Duration = Duration::from_millis(500);
+
 /// When the stored lease is not good enough.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum When {
@@ -101,15 +104,25 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
             what: "another credsh that is renewing this lease".into(),
             seconds: terms.deadline.as_secs(),
         };
-        return stored.map_or(Err(()), |lease| outcome(lease, false, None, env).map_err(|_| ())).map_err(|()| late);
+        // Where the source was to be asked in any case, that it was not is a failure.
+        return match stored {
+            Some(lease) if terms.when == When::Now => outcome(lease, false, Some(late), env),
+            Some(lease) => outcome(lease, false, None, env).map_err(|_| late),
+            None => Err(late),
+        };
     };
-    // One wait: what the lock has taken of it is not there for the source, but for the moment that loopback needs.
+    // One wait: what the lock has taken of it is not there for the source.
     let left = if terms.queue { until.saturating_duration_since(Instant::now()) } else { terms.deadline };
-    let left = left.max(Duration::from_millis(500));
+    let left = left.max(LEAST);
     let terms = &Terms { deadline: left, ..*terms };
     match (fresh(request, Some(store), env, terms), stored) {
         (Ok(answer), stored) => {
-            let lease = stored.map_or(answer.clone(), |stored| stored.renewed(answer, env.random()));
+            let lease = match stored {
+                // Somebody insists, and these are others: whoever gave them has changed their mind about how long they live.
+                Some(stored) if terms.when == When::Now && !stored.has_given(&answer) => stored.replaced(answer),
+                Some(stored) => stored.renewed(answer, env.random()),
+                None => answer,
+            };
             save(store, &lease, &lock, env);
             store.tidy(env, &lease);
             let unchanged = before.is_some_and(|before| before.credentials == lease.credentials);
@@ -145,7 +158,7 @@ fn outcome(lease: Lease, renewed: bool, failure: Option<Error>, env: &Env) -> Re
 
 fn wanted(lease: &Lease, when: When, now: i64) -> bool {
     // A look at a file's time, where there is a file: a newer one is not left unread until the lease is due.
-    if when != When::Due && source::newer_than(&lease.request.source, lease.credentials.expiration) {
+    if when != When::Due && source::newer_than(&lease.request.source, &lease.credentials) {
         return true;
     }
     match when {
@@ -181,16 +194,23 @@ fn unshared(error: &Error) {
 }
 
 fn fresh(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms) -> Result<Lease> {
+    let until = Instant::now() + terms.deadline;
     let mut given = source::Given::default();
-    if let Some(session) = request.source.mfa_session() {
+    if let Some(base) = request.source.base_with_code() {
         // A lease of its own, taken from the store until it is over.
-        let request = Request { source: session.clone(), ..request.clone() };
+        let request = Request { source: base.clone(), ..request.clone() };
         let terms = Terms { when: When::Over, ..*terms };
-        given.mfa_session = Some(lease(&request, store, env, &terms)?.lease.credentials);
+        given.base = Some((base.clone(), lease(&request, store, env, &terms)?.lease.credentials));
     }
+    let mut left = until.saturating_duration_since(Instant::now()).max(LEAST);
     given.mfa_code = match request.source.mfa_serial() {
         None => None,
-        Some(serial) if terms.person => Some(ui::ask(&format!("MFA code for {}: ", ui::clean(serial)))?),
+        Some(serial) if terms.person => {
+            let code = ui::ask(&format!("MFA code for {}: ", ui::clean(serial)))?;
+            // However long the person took.
+            left = terms.deadline;
+            Some(code)
+        }
         Some(_) => {
             let hint = "type `credsh refresh`".into();
             return Err(Error::NeedsPerson {
@@ -199,7 +219,17 @@ fn fresh(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms) -> 
             });
         }
     };
-    let answer = source::ask(request, env, given, terms.deadline)?;
+    let base = given.base.as_ref().map(|(base, _)| Request { source: base.clone(), ..request.clone() });
+    let answer = source::ask(request, env, given, left).inspect_err(|error| {
+        if let (Some(store), Some(base), true) = (store, base, error.disowns_key()) {
+            // Or it would be in the way until its hours are over: only they would have a code asked for again.
+            let _ = store.remove(&base.id());
+            ui::say(format_args!(
+                "what took an MFA code ({}) is forgotten, and a new one will be asked for",
+                base.label()
+            ));
+        }
+    })?;
     for notice in answer.notices {
         ui::say(notice);
     }

@@ -5,12 +5,14 @@ mod support;
 use std::io::Write;
 use std::process::Stdio;
 
+use support::endpoint::Endpoint;
 use support::pty::{Session, Shell};
 use support::sts::Sts;
 use support::{CREDSH, Run, Sandbox};
 
 const DEVICE: &str = "arn:aws:iam::123456789012:mfa/me";
 const QUESTION: &str = "MFA code for arn:aws:iam::123456789012:mfa/me: ";
+const ROLE: &str = "arn:aws:iam::123456789012:role/deploy";
 const CONFIG: &str = "[profile base]\naws_access_key_id = AKIABASE\naws_secret_access_key = long-term-secret\n[profile user]\naws_access_key_id = AKIAUSER\naws_secret_access_key = long-term-secret\nmfa_serial = arn:aws:iam::123456789012:mfa/me\n[profile mfa]\nrole_arn = arn:aws:iam::123456789012:role/deploy\nsource_profile = base\nmfa_serial = arn:aws:iam::123456789012:mfa/me\n";
 
 fn sandbox(sts: &Sts) -> Sandbox {
@@ -282,4 +284,77 @@ fn keys_of_a_process_are_not_handed_out_either() {
     std::fs::write(file, temporary).unwrap();
     assert!(sandbox.credsh(&["export", "--no-store", "--profile", "proc"]).ok().contains("'ASIAPROCESS'"));
     assert_eq!(sts.calls().len(), 1);
+}
+
+/// Each goes with what it was asked for, and no role of the chain is left out.
+#[test]
+fn two_codes_in_one_chain() {
+    let sts = Sts::start();
+    let sandbox = sandbox(&sts);
+    let over = |name: &str, source: &str| {
+        format!(
+            "[profile {name}]\nrole_arn = arn:aws:iam::123456789012:role/{name}\nsource_profile = {source}\nmfa_serial = {DEVICE}\n"
+        )
+    };
+    sandbox.file(".aws/config", &(CONFIG.to_owned() + &over("middle", "base") + &over("outer", "middle")));
+    let (screen, run) = typed(&sandbox, "111111\n222222", "export --profile outer");
+    assert_eq!(screen.matches(QUESTION).count(), 2, "{screen:?}");
+    assert!(run.ok().contains("'ASIASTS0003'"));
+    let wanted = [
+        format!("GetSessionToken {DEVICE} 111111 43200 by AKIABASE"),
+        "AssumeRole    by ASIASTS0001".into(),
+        format!("AssumeRole {DEVICE} 222222  by ASIASTS0002"),
+    ];
+    assert_eq!(calls(&sts), wanted);
+    let roles: Vec<String> = sts.of("AssumeRole").iter().map(|call| call.get("RoleArn").to_owned()).collect();
+    assert!(roles[0].ends_with("/middle") && roles[1].ends_with("/outer"), "{roles:?}");
+}
+
+/// AWS makes no session of what is temporary.
+#[test]
+fn a_code_over_temporary_credentials_goes_with_the_role() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("AWS_ENDPOINT_URL_STS", &sts.url());
+    let (screen, run) = typed(&sandbox, "123456", &format!("export --role {ROLE} --mfa-serial {DEVICE}"));
+    assert_eq!((screen.matches(QUESTION).count(), run.status), (1, 0), "{run:?}");
+    assert_eq!(calls(&sts), [format!("AssumeRole {DEVICE} 123456  by ASIATEST0001")]);
+}
+
+#[test]
+fn a_profiles_device_is_wanted_with_a_role_too() {
+    let sts = Sts::start();
+    let sandbox = sandbox(&sts);
+    let (screen, run) = typed(&sandbox, "123456", &format!("export --profile user --role {ROLE}"));
+    assert_eq!((screen.matches(QUESTION).count(), run.status), (1, 0), "{run:?}");
+    let session = format!("GetSessionToken {DEVICE} 123456 43200 by AKIAUSER");
+    assert_eq!(calls(&sts), [session, "AssumeRole    by ASIASTS0001".into()]);
+}
+
+/// It would be in the way for all its twelve hours.
+#[test]
+fn a_session_that_aws_does_not_know_any_more_is_forgotten() {
+    let sts = Sts::start();
+    let sandbox = sandbox(&sts);
+    typed(&sandbox, "123456", "export --profile mfa").1.ok();
+    let refresh = ["refresh", "--force", "--profile", "mfa"];
+    sts.refuse(403, "AccessDenied", "no");
+    alone(&sandbox, &refresh).fails(4, &["AccessDenied"]);
+    sts.refuse(403, "InvalidClientTokenId", "The security token included in the request is invalid.");
+    // The first is the control: that the role is refused says nothing of the session.
+    alone(&sandbox, &refresh).fails(4, &["what took an MFA code (profile:base) is forgotten", "InvalidClientTokenId"]);
+    sts.yes();
+    alone(&sandbox, &refresh).fails(1, &["cannot ask on /dev/tty"]);
+    let (screen, run) = typed(&sandbox, "654321", "refresh --force --profile mfa");
+    assert_eq!((screen.matches(QUESTION).count(), run.status), (1, 0), "{screen:?} {run:?}");
+}
+
+#[test]
+fn clear_names_what_it_keeps() {
+    let sts = Sts::start();
+    let sandbox = sandbox(&sts);
+    typed(&sandbox, "123456", "export --profile mfa").1.ok();
+    let run = sandbox.credsh(&["clear", "--profile", "mfa"]);
+    let wanted = "credsh: kept, as others may stand on it: what took an MFA code (profile:base)\nhint: `credsh clear --all` forgets that too\ncredsh: cleared 1 lease\n";
+    assert_eq!((run.status, run.stderr.as_str()), (0, wanted));
+    assert_eq!(sandbox.credsh(&["clear", "--all"]).stderr, "credsh: cleared 1 lease\n");
 }

@@ -346,3 +346,125 @@ fn what_a_process_says() {
         assert_eq!((run.status == 0, run.stderr.is_empty()), (name == "good", name == "good"), "{name}: {run:?}");
     }
 }
+
+/// As botocore has it, also where the profile is its own source.
+#[test]
+fn a_source_profiles_keys_go_before_its_role() {
+    let sts = Sts::start();
+    let config = "[default]\naws_access_key_id = AKIADEFAULT\naws_secret_access_key = s\nrole_arn = arn:aws:iam::123456789012:role/self\nsource_profile = default
+[profile other]\nrole_arn = arn:aws:iam::123456789012:role/other\nsource_profile = default\n";
+    let sandbox = configured(&sts, config);
+    for (profile, role) in [("other", "role/other"), ("default", "role/self")] {
+        let before = sts.calls().len();
+        sandbox.credsh(&["export", "--profile", profile]).ok();
+        let calls = sts.calls().split_off(before);
+        assert_eq!((calls.len(), calls[0].signer()), (1, "AKIADEFAULT"), "{calls:?}");
+        assert!(calls[0].get("RoleArn").ends_with(role), "{calls:?}");
+    }
+}
+
+/// A name under which somebody writes another account gives that one's, and what was asked for before is not renewed with it.
+#[test]
+fn a_profile_that_was_changed_is_another() {
+    let sts = Sts::start();
+    let mut sandbox = configured(&sts, "");
+    let first = process(&sandbox, &json("ASIAONE", 600));
+    std::fs::rename(&first, sandbox.home().join("one")).unwrap();
+    let second = process(&sandbox, &json("ASIATWO", 600));
+    let profiles = [
+        (
+            "[profile dev]\naws_access_key_id = AKIAONE\naws_secret_access_key = s\n".to_owned(),
+            "[profile dev]\naws_access_key_id = AKIATWO\naws_secret_access_key = s\n".to_owned(),
+        ),
+        (
+            format!("[profile dev]\ncredential_process = {}\n", sandbox.home().join("one").display()),
+            format!("[profile dev]\ncredential_process = {second}\n"),
+        ),
+    ];
+    for (before, after) in profiles {
+        sandbox.unset("CREDSH_LEASE");
+        sandbox.credsh(&["clear", "--all"]).ok();
+        sandbox.file(".aws/config", &before);
+        let given = sandbox.credsh(&["export", "--profile", "dev"]).ok();
+        assert_eq!(sandbox.credsh(&["export", "--profile", "dev"]).ok(), given, "the control: from the store");
+        let lease = sandbox.ids().remove(0);
+        sandbox.file(".aws/config", &after);
+        assert_ne!(sandbox.credsh(&["export", "--profile", "dev"]).ok(), given);
+        sandbox.set("CREDSH_LEASE", &lease);
+        let error =
+            "profile dev: has been changed since these credentials were asked for, and may be another account's";
+        assert_eq!(sandbox.credsh(&["export"]).ok(), given, "what is fresh is used");
+        let run = sandbox.credsh(&["refresh", "--force"]);
+        assert!(run.status == 1 && run.stderr.contains(error), "{run:?}");
+        let lines = sandbox.credsh(&["hook", "--shell", "bash", "--wait", "--lease", &lease]).ok();
+        assert!(!lines.contains("TWO") && !lines.contains("ASIASTS0002"), "{lines}");
+    }
+    let signers: Vec<String> = sts.calls().iter().map(|call| call.signer().to_owned()).collect();
+    assert_eq!(signers, ["AKIAONE", "AKIATWO"]);
+}
+
+/// What people paste into a profile, or a tool writes there each hour, has no end that would make it due.
+#[test]
+fn session_keys_in_a_profile_are_read_again() {
+    let sts = Sts::start();
+    let sandbox = configured(&sts, "");
+    let export = |key: &str| {
+        let keys = format!("aws_access_key_id = {key}\naws_secret_access_key = s\naws_session_token = t\n");
+        sandbox.file(".aws/credentials", &format!("[st]\n{keys}"));
+        sandbox.credsh(&["export", "--profile", "st"]).ok()
+    };
+    assert!(export("ASIAOLD").contains("'ASIAOLD'"));
+    assert!(export("ASIANEW").contains("'ASIANEW'"));
+    assert_eq!(sandbox.ids().len(), 1, "and it is the same lease");
+}
+
+/// Who insists gets what the source gives now, though it ends sooner; a hook keeps what lasts longer.
+#[test]
+fn other_credentials_that_end_sooner() {
+    let sts = Sts::start();
+    let sandbox = configured(&sts, "");
+    let program = process(&sandbox, &json("ASIAONE", 43200));
+    sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = {program}\n"));
+    let export = || sandbox.credsh(&["export", "--profile", "p"]).ok();
+    assert!(export().contains("'ASIAONE'"));
+    process(&sandbox, &json("ASIATWO", 3600));
+    assert!(export().contains("'ASIAONE'"), "the control: fresh");
+    let run = sandbox.credsh(&["refresh", "--force", "--profile", "p"]);
+    assert!(run.status == 0 && run.stderr.starts_with("credsh: renewed: profile:p "), "{run:?}");
+    assert!(export().contains("'ASIATWO'"));
+    // What this lease has given before is no news.
+    process(&sandbox, &json("ASIAONE", 600));
+    let run = sandbox.credsh(&["refresh", "--force", "--profile", "p"]);
+    assert!(run.stderr.starts_with("credsh: asked, and the source has no newer ones yet: "), "{run:?}");
+    assert!(export().contains("'ASIATWO'"));
+}
+
+/// As some say that theirs do not end.
+#[test]
+fn a_year_that_nobody_sees_is_no_end() {
+    let sts = Sts::start();
+    let sandbox = configured(&sts, "");
+    let far = json("ASIAFAR", 0).replace(&rfc3339(now()), "9999-12-31T23:59:59Z");
+    let program = process(&sandbox, &far);
+    assert!(far.contains("9999"), "{far}");
+    sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = {program}\n"));
+    let out = sandbox.credsh(&["export", "--profile", "p"]).ok();
+    assert!(out.contains("'ASIAFAR'") && !out.contains("EXPIRATION"), "{out}");
+    let table = sandbox.credsh(&["status"]).ok();
+    assert!(table.contains("profile:p  unknown  unknown "), "{table}");
+}
+
+/// What a credential_process prints of credentials that end so many seconds from now.
+fn json(key: &str, life: i64) -> String {
+    let end = rfc3339(now() + life);
+    format!(r#"{{"Version":1,"AccessKeyId":"{key}","SecretAccessKey":"s","SessionToken":"t","Expiration":"{end}"}}"#)
+}
+
+#[test]
+fn a_profile_beside_a_source_that_looks_at_none() {
+    let sandbox = Sandbox::new().with("AWS_ACCESS_KEY_ID", "ASIAENV").with("AWS_SECRET_ACCESS_KEY", "s");
+    let sandbox = sandbox.with("AWS_SESSION_TOKEN", "t");
+    sandbox.credsh(&["export", "--source", "env"]).ok();
+    let run = sandbox.credsh(&["export", "--source", "env", "--profile", "prod"]);
+    run.fails(2, &["credsh: --profile: names nothing that this --source looks at\n"]);
+}

@@ -87,13 +87,13 @@ pub fn profile(files: &Files, name: &str) -> Result<Option<Profile>> {
     }))
 }
 
-/// The keys of a profile that is its own `source_profile`. The SDK would assume the profile's role with them, and the
-/// role is ours to assume.
+/// The keys of a profile that has a role too. The SDK would assume that role with them, and where it is wanted it is ours to
+/// assume.
 ///
 /// # Errors
 /// As [`profile`].
 pub fn keys_beside_role(files: &Files, name: &str) -> Result<Option<Credentials>> {
-    let own = |profile: &Section| profile.get("role_arn").is_some() && profile.get("source_profile") == Some(name);
+    let own = |profile: &Section| profile.get("role_arn").is_some() && profile.get("web_identity_token_file").is_none();
     Ok(load(files, name)?.filter(own).as_ref().and_then(keys_of))
 }
 
@@ -138,7 +138,7 @@ pub fn sections(files: &EnvConfigFiles) -> Result<EnvConfigSections> {
 }
 
 /// What credsh asks of a profile; the SDK reads the rest by itself.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 18] = [
     "aws_access_key_id",
     "credential_process",
     "credential_source",
@@ -151,6 +151,8 @@ const KEYS: [&str; 16] = [
     "role_session_name",
     "source_profile",
     "sso_account_id",
+    "sso_region",
+    "sso_role_name",
     "sso_session",
     "sso_start_url",
     "web_identity_token_file",

@@ -141,7 +141,12 @@ fn answer(now: Epoch, ahead: Epoch, end: Epoch) -> Lease {
         session_token: Some(Secret::new("t")),
         expiration: Some(end),
     };
-    Lease::new(Request { source: Source::Ec2, region: None, endpoint: None }, credentials, now + ahead, -ahead)
+    Lease::new(
+        Request { source: Source::Ec2, region: None, endpoint: None, host: None },
+        credentials,
+        now + ahead,
+        -ahead,
+    )
 }
 
 fn plans(event: impl Strategy<Value = Event>) -> impl Strategy<Value = Plan> {

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::Files;
 
+pub use profile::{same_profile, static_keys};
 pub use resolve::nothing_found;
 
 /// Where credentials come from, with every parameter. What is not given stays out of the stored form, so
@@ -23,8 +24,9 @@ pub use resolve::nothing_found;
 pub enum Source {
     /// The container credentials endpoint (CloudShell, ECS, EKS).
     Container { uri: String },
-    /// A profile without a role of its own: keys, SSO, `credential_process`, web identity.
-    Profile { name: String, sso: bool, files: Files },
+    /// A profile without a role of its own: keys, SSO, `credential_process`, web identity. `whose` is a digest of what in it
+    /// says whose credentials it gives: the name stays when somebody writes another account under it.
+    Profile { name: String, sso: bool, files: Files, whose: String },
     /// `sts:AssumeRoleWithWebIdentity` from the environment's variables.
     WebIdentity {
         token_file: String,
@@ -85,20 +87,22 @@ pub struct Request {
     /// Another STS endpoint (`AWS_ENDPOINT_URL_STS`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
+    /// The machine, where the source is a metadata endpoint: its address is the same on each, and a home may be shared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
 }
 
 /// The path under which CloudShell serves credentials on loopback (port 1338 there; any here, for doubles).
 pub const CLOUDSHELL_PATH: &str = "/latest/meta-data/container/security-credentials";
 /// ECS's address, before a relative URI.
 const ECS: &str = "http://169.254.170.2";
+
 impl Request {
     /// A short digest: 16 lower-case hexadecimal digits, safe in a path and in every shell. Equal requests
     /// have equal ids; 64 bits keep a user's few dozen apart.
     pub fn id(&self) -> String {
         // A path that is no text has no JSON. Nothing that holds one is stored, but it is no other request either.
-        let written = serde_json::to_vec(self).unwrap_or_else(|_| format!("{self:?}").into_bytes());
-        let digest = Sha256::digest(written);
-        format!("{:016x}", digest.iter().take(8).fold(0, |id: u64, byte| id << 8 | u64::from(*byte)))
+        digest(&serde_json::to_vec(self).unwrap_or_else(|_| format!("{self:?}").into_bytes()))
     }
 
     /// The source's name for prompt and table: only `[A-Za-z0-9 ._:/@+=,-]`, whatever the role is called.
@@ -112,7 +116,9 @@ impl Source {
     pub fn label(&self) -> String {
         let label = match self {
             Source::Container { uri } if is_cloudshell(uri) => "cloudshell".into(),
-            Source::Container { uri } if uri.starts_with(ECS) => "ecs".into(),
+            Source::Container { uri } if uri.strip_prefix(ECS).is_some_and(|path| path.starts_with('/')) => {
+                "ecs".into()
+            }
             Source::Container { uri } if uri.contains("//169.254.170.23/") || uri.contains("[fd00:ec2::23]") => {
                 "eks".into()
             }
@@ -139,15 +145,31 @@ impl Source {
         }
     }
 
-    /// The session with MFA that this source stands on. It is a lease of its own: its code is asked once, and the
-    /// roles on top renew without one until it ends.
-    pub fn mfa_session(&self) -> Option<&Source> {
+    /// What it is asked with.
+    pub fn base(&self) -> Option<&Source> {
         match self {
-            Source::Role { base, .. } if base.mfa_serial().is_some() => Some(base),
-            Source::Role { base, .. } | Source::Session { base, .. } => base.mfa_session(),
+            Source::Role { base, .. } | Source::Session { base, .. } => Some(base),
             _ => None,
         }
     }
+
+    /// What this source stands on that took a code, a session with MFA as a rule. It is a lease of its own: its code is
+    /// asked once, and what is on top renews without one until it ends.
+    pub fn base_with_code(&self) -> Option<&Source> {
+        let base = self.base()?;
+        if base.mfa_serial().is_some() { Some(base) } else { base.base_with_code() }
+    }
+
+    /// What all of it begins with.
+    pub fn root(&self) -> &Source {
+        self.base().map_or(self, Source::root)
+    }
+}
+
+/// 16 lower-case hexadecimal digits.
+fn digest(written: &[u8]) -> String {
+    let digest = Sha256::digest(written);
+    format!("{:016x}", digest.iter().take(8).fold(0, |id: u64, byte| id << 8 | u64::from(*byte)))
 }
 
 /// Keeps what a prompt may show; the rest becomes `_`. At most 64 characters.
@@ -162,4 +184,22 @@ fn is_cloudshell(uri: &str) -> bool {
     let loopback =
         ["localhost", "127.0.0.1", "[::1]"].iter().any(|name| host == *name || host.starts_with(&format!("{name}:")));
     loopback && path == CLOUDSHELL_PATH
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_container_endpoints_tell_where_one_is() {
+        for (uri, label) in [
+            ("http://localhost:1338/latest/meta-data/container/security-credentials", "cloudshell"),
+            ("http://169.254.170.2/v2/credentials/0", "ecs"),
+            ("http://169.254.170.23/v1/credentials", "eks"),
+            ("http://[fd00:ec2::23]/v1/credentials", "eks"),
+            ("http://127.0.0.1:80/", "container"),
+        ] {
+            assert_eq!(Source::Container { uri: uri.into() }.label(), label, "{uri}");
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! What a profile of the AWS config files means as a source.
 
-use super::resolve::{container, of_env, role_over, session_over, unwrap_session};
-use super::{Role, Source};
+use super::resolve::{container, of_env, role_over, session_over, without_session};
+use super::{Role, Source, digest};
 use crate::config::{self, Files, Profile};
+use crate::credentials::Credentials;
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::selectors::SourceKind;
@@ -30,8 +31,12 @@ pub(super) fn of_profile(name: &str, files: &Files, env: &Env, depth: usize) -> 
     }
     let plain = || {
         let sso = profile.contains_key("sso_account_id") || profile.contains_key("sso_start_url");
-        Source::Profile { name: name.into(), sso, files: files.clone() }
+        Source::Profile { name: name.into(), sso, files: files.clone(), whose: whose(&profile) }
     };
+    // As botocore has it: a source_profile's own keys go before the role it could assume.
+    if depth > 0 && profile.contains_key("aws_access_key_id") {
+        return Ok(plain());
+    }
     let Some(arn) = profile.get("role_arn").filter(|_| !profile.contains_key("web_identity_token_file")) else {
         let long_term = profile.contains_key("aws_access_key_id") && !profile.contains_key("aws_session_token");
         let base = plain();
@@ -41,7 +46,7 @@ pub(super) fn of_profile(name: &str, files: &Files, env: &Env, depth: usize) -> 
         (Some(_), Some(_)) => return Err(broken("has both source_profile and credential_source".into())),
         (Some(source), None) if source == name => plain(),
         (Some(source), None) => of_profile(source, files, env, depth + 1)?,
-        (None, Some("Environment")) => unwrap_session(of_env(env)?),
+        (None, Some("Environment")) => without_session(of_env(env)?).0,
         (None, Some("EcsContainer")) => container(env)?,
         (None, Some("Ec2InstanceMetadata")) => Source::Ec2,
         (None, Some(other)) => return Err(broken(format!("its credential_source is {}", ui::clean(other)))),
@@ -59,17 +64,62 @@ pub(super) fn of_profile(name: &str, files: &Files, env: &Env, depth: usize) -> 
         mfa_serial: profile.get("mfa_serial").cloned(),
         profile: Some(name.into()),
     };
-    Ok(role_over(role, base))
+    role_over(role, base, env)
+}
+
+/// A digest of what in a profile says whose credentials it gives; as one, because a `credential_process` may hold a password.
+/// Temporary keys are not part of it: whoever writes them there does so every hour.
+fn whose(profile: &Profile) -> String {
+    let temporary = profile.contains_key("aws_session_token");
+    let keys = WHOSE.into_iter().filter(|key| !(temporary && *key == "aws_access_key_id"));
+    let lines: Vec<String> = keys.filter_map(|key| Some(format!("{key}={}", profile.get(key)?))).collect();
+    digest(lines.join("\n").as_bytes())
+}
+
+const WHOSE: [&str; 11] = [
+    "aws_access_key_id",
+    "credential_process",
+    "login_session",
+    "role_arn",
+    "role_session_name",
+    "sso_account_id",
+    "sso_region",
+    "sso_role_name",
+    "sso_session",
+    "sso_start_url",
+    "web_identity_token_file",
+];
+
+/// Refuses to ask a profile that is not the one that was meant any more: what it gives may be another account's, under the
+/// name of a lease that others go on with.
+///
+/// # Errors
+/// `Config`.
+pub fn same_profile(name: &str, files: &Files, meant: &str) -> Result<()> {
+    if whose(&named(name, files)?) == meant {
+        return Ok(());
+    }
+    Err(Error::Config {
+        what: format!("profile {}", ui::clean(name)),
+        reason: "has been changed since these credentials were asked for, and may be another account's".into(),
+        hint: Some("type again what asked for them, as in `credsh refresh --profile NAME`".into()),
+    })
+}
+
+/// The keys that a profile gives if it has no other way: the SDK comes to them last.
+///
+/// # Errors
+/// As [`config::profile`].
+pub fn static_keys(name: &str, files: &Files) -> Result<Option<Credentials>> {
+    let others = ["credential_process", "login_session", "role_arn", "sso_account_id", "sso_session", "sso_start_url"];
+    let profile = named(name, files)?;
+    if others.iter().any(|key| profile.contains_key(*key)) { Ok(None) } else { config::keys(files, name) }
 }
 
 /// Refuses a profile that the surroundings name and whose credential_process is a credsh that would look at the same
 /// surroundings: it would ask itself for ever.
 pub(super) fn not_itself(source: Source, files: &Files) -> Result<Source> {
-    let mut base = &source;
-    while let Source::Role { base: next, .. } | Source::Session { base: next, .. } = base {
-        base = next;
-    }
-    let Source::Profile { name, .. } = base else { return Ok(source) };
+    let Source::Profile { name, .. } = source.root() else { return Ok(source) };
     let process = named(name, files)?.remove("credential_process").unwrap_or_default();
     if process.contains("credsh export") && !process.contains("--source") && !process.contains("--profile") {
         return Err(Error::Config {

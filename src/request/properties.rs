@@ -43,7 +43,12 @@ fn role() -> impl Strategy<Value = Role> {
 fn source() -> impl Strategy<Value = Source> {
     let leaf = prop_oneof![
         text().prop_map(|uri| Source::Container { uri }),
-        (text(), any::<bool>(), files()).prop_map(|(name, sso, files)| Source::Profile { name, sso, files }),
+        (text(), any::<bool>(), files(), text()).prop_map(|(name, sso, files, whose)| Source::Profile {
+            name,
+            sso,
+            files,
+            whose
+        }),
         (text(), text(), option::of(text())).prop_map(|(token_file, role_arn, session_name)| Source::WebIdentity {
             token_file,
             role_arn,
@@ -64,11 +69,8 @@ fn source() -> impl Strategy<Value = Source> {
 }
 
 fn request() -> impl Strategy<Value = Request> {
-    (source(), option::of(text()), option::of(text())).prop_map(|(source, region, endpoint)| Request {
-        source,
-        region,
-        endpoint,
-    })
+    (source(), option::of(text()), option::of(text()), option::of(text()))
+        .prop_map(|(source, region, endpoint, host)| Request { source, region, endpoint, host })
 }
 
 #[test]
@@ -82,6 +84,7 @@ fn ids_are_equal_where_requests_are_and_nowhere_else() {
         for other in [
             Request { source, ..one.clone() },
             Request { region: text.clone(), ..one.clone() },
+            Request { host: text.clone(), ..one.clone() },
             Request { endpoint: text, ..one.clone() },
             Request { region: one.endpoint.clone(), endpoint: one.region.clone(), ..one.clone() },
         ] {

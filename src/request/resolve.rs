@@ -20,7 +20,11 @@ impl Request {
     /// with the places that were looked at.
     pub fn resolve(typed: &Selectors, env: &Env) -> Result<Request> {
         let files = Files::of(env);
-        let mut source = match (typed.source, &typed.profile) {
+        let source = match (typed.source, &typed.profile) {
+            (Some(kind), Some(_)) if !matches!(kind, SourceKind::Profile | SourceKind::Sso | SourceKind::Process) => {
+                let reason = "names nothing that this --source looks at".into();
+                return Err(Error::Flag { flag: "--profile", reason });
+            }
             (Some(SourceKind::Container), _) => container(env)?,
             (Some(kind @ (SourceKind::Profile | SourceKind::Sso | SourceKind::Process)), name) => {
                 let name = name.as_deref().or_else(|| env.first(&env::PROFILE)).unwrap_or("default");
@@ -34,20 +38,24 @@ impl Request {
             (None, Some(name)) => of_profile(name, &files, env, 0)?,
             (None, None) => choose(env, &files)?,
         };
+        let source = match &typed.role {
+            Some(arn) => {
+                let (base, asked) = without_session(source);
+                let role = Role {
+                    arn: arn.clone(),
+                    duration: typed.duration,
+                    session_name: typed.session_name.clone(),
+                    external_id: typed.external_id.clone(),
+                    mfa_serial: typed.mfa_serial.clone().or(asked),
+                    profile: None,
+                };
+                role_over(role, base, env)?
+            }
+            None if typed.duration.is_some() || typed.mfa_serial.is_some() => adjusted(source, typed, env)?,
+            None => source,
+        };
+        let host = matches!(source.root(), Source::Container { .. } | Source::Ec2).then(|| env.host());
         let mut region = typed.region.clone();
-        if let Some(arn) = &typed.role {
-            let role = Role {
-                arn: arn.clone(),
-                duration: typed.duration,
-                session_name: typed.session_name.clone(),
-                external_id: typed.external_id.clone(),
-                mfa_serial: typed.mfa_serial.clone(),
-                profile: None,
-            };
-            source = role_over(role, unwrap_session(source));
-        } else if typed.duration.is_some() || typed.mfa_serial.is_some() {
-            source = adjusted(source, typed)?;
-        }
         // A container endpoint or a profile's own keys ask nothing of STS: without this their id would
         // change with every `export AWS_REGION`, and with it the lease.
         let asks_sts = typed.region.is_some()
@@ -81,7 +89,7 @@ impl Request {
                 hint,
             });
         }
-        Ok(Request { source, region, endpoint })
+        Ok(Request { source, region, endpoint, host })
     }
 }
 
@@ -176,37 +184,45 @@ pub(super) fn session_over(mfa_serial: Option<String>, base: Source) -> Source {
 }
 
 /// A role that wants MFA stands on a session that has it, so that the code is asked once and not with every renewal.
-/// But that is role chaining: a role that shall live longer than its hour takes a code itself.
-pub(super) fn role_over(role: Role, base: Source) -> Source {
+/// But that is role chaining: a role that shall live longer than its hour takes a code itself. So does one over what is
+/// temporary already, of which AWS makes no session (`sts:GetSessionToken` is for long-term keys).
+pub(super) fn role_over(role: Role, base: Source, env: &Env) -> Result<Source> {
     match &role.mfa_serial {
-        Some(serial) if role.duration <= Some(CHAINED) => {
+        Some(serial) if role.duration <= Some(CHAINED) && is_long_term(&base, env)? => {
             let base = session_over(Some(serial.clone()), base);
-            Source::Role { role: Role { mfa_serial: None, ..role }, base: Box::new(base) }
+            Ok(Source::Role { role: Role { mfa_serial: None, ..role }, base: Box::new(base) })
         }
-        _ => Source::Role { role, base: Box::new(base) },
+        _ => Ok(Source::Role { role, base: Box::new(base) }),
     }
 }
 
-/// Long-term keys may assume a role themselves (and for longer than an hour): a session is only for handing out.
-pub(super) fn unwrap_session(source: Source) -> Source {
+/// Whether it is known to give an IAM user's own keys.
+fn is_long_term(source: &Source, env: &Env) -> Result<bool> {
+    Ok(match source {
+        Source::Profile { name, files, .. } => config::keys(files, name)?.is_some_and(|keys| keys.long_term()),
+        Source::Env { .. } => env.get(env::SESSION_TOKEN).is_none(),
+        _ => false,
+    })
+}
+
+/// Long-term keys may assume a role themselves (and for longer than an hour): a session is only for handing out. Its MFA
+/// device goes on being wanted.
+pub(super) fn without_session(source: Source) -> (Source, Option<String>) {
     match source {
-        Source::Session { base, .. } => *base,
-        other => other,
+        Source::Session { session, base } => (*base, session.mfa_serial),
+        other => (other, None),
     }
 }
 
 /// `--duration` and `--mfa-serial` without `--role` are the profile's role's, or the session's; anything else has a life
 /// of its own, and its own way to ask for a code.
-fn adjusted(source: Source, typed: &Selectors) -> Result<Source> {
+fn adjusted(source: Source, typed: &Selectors, env: &Env) -> Result<Source> {
     match source {
         Source::Role { role, base } => {
             // Taken apart and put together again: whether the code is the session's or the role's depends on both.
-            let (base, asked) = match *base {
-                Source::Session { session, base } => (*base, session.mfa_serial),
-                other => (other, None),
-            };
+            let (base, asked) = without_session(*base);
             let mfa_serial = typed.mfa_serial.clone().or(role.mfa_serial.clone()).or(asked);
-            Ok(role_over(Role { duration: typed.duration.or(role.duration), mfa_serial, ..role }, base))
+            role_over(Role { duration: typed.duration.or(role.duration), mfa_serial, ..role }, base, env)
         }
         Source::Session { session, base } => {
             let mfa_serial = typed.mfa_serial.clone().or(session.mfa_serial);

@@ -18,7 +18,7 @@ use crate::credentials::Credentials;
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::http::Http;
-use crate::request::{Request, Session, Source};
+use crate::request::{self, Request, Session, Source};
 use crate::time::Epoch;
 
 /// What a source gave.
@@ -46,8 +46,8 @@ struct Asking<'a> {
 pub struct Given {
     /// The answer to the one question there may be; asked before, so that its time does not count.
     pub mfa_code: Option<String>,
-    /// The credentials of the session with MFA that the request stands on.
-    pub mfa_session: Option<Credentials>,
+    /// A source that the request stands on and that took a code of its own, and what it gave then.
+    pub base: Option<(Source, Credentials)>,
 }
 
 /// Asks the request's source. Starts the only runtime there is.
@@ -86,11 +86,16 @@ fn block_on<T>(deadline: Duration, work: impl Future<Output = Result<T>>) -> Res
     Ok(done.ok())
 }
 
-/// Whether the source has something newer than what ends at `expiration`; known only where looking costs nothing. Not by
-/// when that was received: a file written in that very second would be missed.
-pub fn newer_than(source: &Source, expiration: Option<Epoch>) -> bool {
+/// Whether the source has something newer than `held`; known only where looking costs nothing. Not by when that was
+/// received: a file written in that very second would be missed.
+pub fn newer_than(source: &Source, held: &Credentials) -> bool {
     match source {
-        Source::Cloud9 { file } => cloud9::written(file).map(|written| written + cloud9::LIFE) > expiration,
+        Source::Cloud9 { file } => cloud9::written(file).map(|written| written + cloud9::LIFE) > held.expiration,
+        // Session keys that somebody writes into the file: no end is known of them that would make them due.
+        Source::Profile { name, files, .. } => {
+            let keys = request::static_keys(name, files).ok().flatten();
+            keys.is_some_and(|keys| keys.access_key_id != held.access_key_id)
+        }
         _ => false,
     }
 }
@@ -115,9 +120,15 @@ async fn temporary(source: &Source, asking: &mut Asking<'_>) -> Result<Credentia
 }
 
 async fn fetch(source: &Source, asking: &mut Asking<'_>) -> Result<Credentials> {
+    if let Some((_, credentials)) = asking.given.base.take_if(|(at, _)| at == source) {
+        return Ok(credentials);
+    }
     match source {
         Source::Container { uri } => container::fetch(uri, asking).await,
-        Source::Profile { name, files, .. } => sdk::profile(name, files, asking).await,
+        Source::Profile { name, files, whose, .. } => {
+            request::same_profile(name, files, whose)?;
+            sdk::profile(name, files, asking).await
+        }
         Source::WebIdentity { token_file, role_arn, session_name } => {
             sdk::web_identity(token_file, role_arn, session_name.as_deref(), asking).await
         }
@@ -130,9 +141,6 @@ async fn fetch(source: &Source, asking: &mut Asking<'_>) -> Result<Credentials> 
             role::assume(role, base, &base_credentials, asking).await
         }
         Source::Session { session, base } => {
-            if let Some(credentials) = asking.given.mfa_session.take_if(|_| session.mfa_serial.is_some()) {
-                return Ok(credentials);
-            }
             let base_credentials = Box::pin(fetch(base, asking)).await?;
             session::get(session, base, base_credentials, asking).await
         }
