@@ -11,6 +11,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
 use support::endpoint::{Endpoint, Rotation, TOKEN};
+use support::sts::Sts;
 use support::{CREDSH, Run, Sandbox};
 
 const CONFLICTS: [&str; 6] = [
@@ -245,4 +246,57 @@ fn no_secret_is_in_an_argument() {
     assert!(!line.contains("test-secret") && !line.contains("test-token"), "{line}");
     drop(child.stdin.take());
     child.wait().unwrap();
+}
+
+/// It would be somebody else's, without a word.
+#[test]
+fn a_lease_that_is_gone_is_not_replaced_by_what_else_is_there() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let mut sandbox = Sandbox::in_cloudshell(&endpoint).with("AWS_ENDPOINT_URL_STS", &sts.url());
+    let role = ["--role", "arn:aws:iam::123456789012:role/deploy"];
+    sandbox.credsh(&["refresh", role[0], role[1]]).ok();
+    let id = sandbox.ids().remove(0);
+    sandbox.set("CREDSH_LEASE", &id);
+    let key = |sandbox: &Sandbox, flags: &[&str]| {
+        sandbox.credsh(&[&["exec"], flags, &["--", "printenv", "AWS_ACCESS_KEY_ID"]].concat())
+    };
+    assert_eq!(key(&sandbox, &[]).ok(), "ASIASTS0001\n", "the control");
+    assert_eq!(key(&sandbox, &["--no-store"]).ok(), "ASIASTS0002\n", "what was asked for is known all the same");
+    sandbox.credsh(&["clear", "--all"]).ok();
+    let words: [&[&str]; 5] =
+        [&["exec", "--", "true"], &["export"], &["whoami"], &["refresh"], &["docker", "--", "run", "image"]];
+    for words in words {
+        let wanted = format!("credsh: this shell's lease {id} is not in the store: it was cleared, ");
+        sandbox.credsh(words).fails(1, &[&wanted, "\nhint: name what is meant (--role, --profile, --source); "]);
+    }
+    assert_eq!((sandbox.ids().len(), sts.calls().len()), (0, 2));
+    assert_eq!(key(&sandbox, &role).ok(), "ASIASTS0003\n");
+    // Where the same would be asked for again nothing is lost.
+    sandbox.credsh(&["clear", "--all"]).ok();
+    sandbox.unset("CREDSH_LEASE");
+    sandbox.credsh(&["refresh"]).ok();
+    let own = sandbox.ids().remove(0);
+    sandbox.credsh(&["clear", "--all"]).ok();
+    sandbox.set("CREDSH_LEASE", &own);
+    assert!(key(&sandbox, &[]).ok().starts_with("ASIATEST"));
+}
+
+/// A credsh in there has what it was given, as the endpoint is out of its reach.
+#[test]
+fn a_container_s_lease_does_not_go_along() {
+    let endpoint = Endpoint::start(600);
+    let mut sandbox = Sandbox::in_cloudshell(&endpoint);
+    sandbox.credsh(&["refresh"]).ok();
+    sandbox.set("CREDSH_LEASE", &sandbox.ids().remove(0));
+    sandbox.set("CREDSH_PROMPT", "cloudshell 9m");
+    let inside = sandbox.credsh(&["exec", "--", CREDSH, "export"]).ok();
+    assert!(inside.contains("'ASIATEST0001'"), "{inside}");
+    let seen = texts(&environment(&sandbox, &[CREDSH, "exec", "--", "env", "-0"]));
+    assert!(!seen.keys().any(|name| name.starts_with("CREDSH_")), "{seen:?}");
+    // What does not need the endpoint does.
+    let keys = r#"{"Version":1,"AccessKeyId":"ASIAONE","SecretAccessKey":"s","SessionToken":"t"}"#;
+    let keys = sandbox.file("keys.json", keys);
+    sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = cat {}\n", keys.display()));
+    let seen = texts(&environment(&sandbox, &[CREDSH, "exec", "--profile", "p", "--", "env", "-0"]));
+    assert!(seen.contains_key("CREDSH_LEASE"), "{seen:?}");
 }

@@ -10,6 +10,7 @@ use crate::env::{self, Env};
 use crate::error::{Error, Result};
 use crate::lease::Lease;
 use crate::renew::{self, Terms, When};
+use crate::request::Source;
 use crate::selectors::Selectors;
 use crate::{format, prompt, ui};
 
@@ -36,6 +37,12 @@ pub fn run(args: &Exec, env: &Env) -> Result<u8> {
     command.args(words);
     for name in CONFLICTS {
         command.env_remove(name);
+    }
+    if matches!(lease.request.source.root(), Source::Container { .. }) {
+        // Without the endpoint a credsh in there could not renew it: it has what it is given, as any program.
+        for name in [env::LEASE, env::SOURCE, env::PROMPT] {
+            command.env_remove(name);
+        }
     }
     for (name, value) in variables(&lease, env) {
         command.env(name, value.expose());

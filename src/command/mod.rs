@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use crate::cli::{Cli, Command};
 use crate::env::{self, Env};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::lease::Lease;
 use crate::renew;
 use crate::request::Request;
@@ -77,11 +77,24 @@ fn own_lease(store: Option<&Store>, env: &Env) -> Result<Option<Lease>> {
 }
 
 /// What is meant: the flags' request, or without any this shell's lease's own, or else what the surroundings offer.
+///
+/// # Errors
+/// `LeaseGone` where the shell has a lease that is not in the store. What it shows and what it exports are of that: to
+/// hand out the surroundings' credentials in its name would be somebody else's, without a word.
 fn meant(selectors: &Selectors, store: Option<&Store>, env: &Env) -> Result<Request> {
-    match own_lease(store, env)? {
-        Some(lease) if selectors.is_empty() => Ok(lease.request),
-        own => asked_for(selectors, own, env),
+    let Some(id) = env.get(env::LEASE).filter(|id| selectors.is_empty() && store::is_id(id)) else {
+        return asked_for(selectors, own_lease(store, env)?, env);
+    };
+    // With --no-store nothing is kept; what was asked for may still be looked up.
+    let opened = if store.is_none() { renew::open_store(env)? } else { None };
+    if let Some(lease) = own_lease(store.or(opened.as_ref()), env)? {
+        return Ok(lease.request);
     }
+    // Kept nowhere, but the same would be asked for again.
+    asked_for(selectors, None, env)
+        .ok()
+        .filter(|request| request.id() == id)
+        .ok_or_else(|| Error::LeaseGone { id: id.into() })
 }
 
 /// What the flags ask for, or without any what the surroundings offer, whatever this shell holds.
