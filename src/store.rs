@@ -7,7 +7,7 @@
 //! where there is an `XDG_RUNTIME_DIR`, and short-lived.
 
 use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -39,12 +39,14 @@ impl Lock {
 
 /// Where the store is, whether it exists or not: `$XDG_RUNTIME_DIR/credsh`, else the cache directory. A runtime directory
 /// that is not there is none (`su` and `sudo` hand on another session's, and a session's goes with it): nobody would ever
-/// clean up what was made in its name.
+/// clean up what was made in its name. Nor is another user's (the XDG Base Directory Specification wants it to be one's own):
+/// what root made there would be in the way of whose it is.
 ///
 /// # Errors
 /// Neither is known.
 pub fn place(env: &Env) -> Result<PathBuf> {
-    if let Some(dir) = env.get(env::RUNTIME_DIR).filter(|dir| dir.starts_with('/') && Path::new(dir).exists()) {
+    let own = |dir: &&str| fs::metadata(dir).is_ok_and(|meta| meta.uid() == rustix::process::geteuid().as_raw());
+    if let Some(dir) = env.get(env::RUNTIME_DIR).filter(|dir| dir.starts_with('/')).filter(own) {
         return Ok(Path::new(dir).join("credsh"));
     }
     BaseDirs::new().map(|dirs| dirs.cache_dir().join("credsh")).ok_or_else(|| Error::Store {
@@ -154,26 +156,34 @@ impl Store {
             return Ok((None, None));
         }
         let path = self.path(id, "json");
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => zeroize::Zeroizing::new(bytes),
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok((None, None)),
             Err(error) => return Err(Error::io("read", path)(error)),
         };
-        if let Some(lease) = Lease::read(&bytes, id) {
+        if let Some(lease) = read(&mut file, id).map_err(Error::io("read", &path))? {
             return Ok((Some(lease), None));
         }
+        // Somebody else may have done so by now, and somebody else again have put a good one in its place.
+        if !same_file(&file, &path) {
+            return self.load(id);
+        }
         let aside = self.path(id, "broken");
-        fs::rename(&path, &aside).map_err(Error::io("set aside", &path))?;
+        match fs::rename(&path, &aside) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok((None, None)),
+            moved => moved.map_err(Error::io("set aside", &path))?,
+        }
         let warning = format!("the stored lease {id} could not be read; it was set aside as {}", aside.display());
         Ok((None, Some(warning)))
     }
 
-    /// Every readable lease, by the time it ends.
+    /// Every readable lease, by the time it ends. What cannot be read is left where it is, for who wants that one to be told.
     ///
     /// # Errors
     /// The directory cannot be read.
     pub fn all(&self) -> Result<Vec<Lease>> {
-        let mut leases: Vec<Lease> = self.ids()?.iter().filter_map(|id| self.load(id).ok()?.0).collect();
+        let lease = |id: &String| read(&mut File::open(self.path(id, "json")).ok()?, id).ok()?;
+        let mut leases: Vec<Lease> = self.ids()?.iter().filter_map(lease).collect();
         leases.sort_by_key(|lease| lease.expires);
         Ok(leases)
     }
@@ -294,8 +304,12 @@ impl Store {
     /// itself; failures can wait.
     pub fn tidy(&self, env: &Env, renewed: &Lease) {
         for lease in self.all().unwrap_or_default() {
-            if env.now() - lease.expires > 7 * 24 * 3600 {
-                let _ = self.remove(&lease.request.id());
+            let id = lease.request.id();
+            // Not one that somebody is renewing just now: that would go with it.
+            if env.now() - lease.expires > 7 * 24 * 3600
+                && self.lock(&id, Instant::now()).is_ok_and(|lock| lock.is_some())
+            {
+                let _ = self.remove(&id);
             }
         }
         // Now, by the clock of who made the files: a file server's may be minutes from ours, and a live writer's file look
@@ -335,6 +349,13 @@ fn endings() -> impl Iterator<Item = &'static str> {
 /// A request id, before it becomes part of a path: it may come from the environment.
 pub fn is_id(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
+/// The lease in a file, if that is one.
+fn read(file: &mut File, id: &str) -> std::io::Result<Option<Lease>> {
+    let mut bytes = zeroize::Zeroizing::new(Vec::new());
+    file.read_to_end(&mut bytes)?;
+    Ok(Lease::read(&bytes, id))
 }
 
 fn same_file(file: &File, path: &Path) -> bool {

@@ -604,3 +604,79 @@ fn what_the_lock_has_taken_the_source_does_not_get() {
     let seconds = told.and_then(|rest| rest.split(' ').next()?.parse::<u32>().ok());
     assert!(seconds.is_some_and(|seconds| seconds < 4), "{run:?}");
 }
+
+/// Who insists is not told that all is well because somebody else is at it. (Half a minute, as a person has patience.)
+#[test]
+fn a_lock_that_is_not_let_go_of_is_told_of() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    sandbox.credsh(&["refresh"]).ok();
+    let lock = fs::File::create(sandbox.store().join(format!("{}.lock", id(&sandbox)))).unwrap();
+    lock.lock().unwrap();
+    let run = sandbox.credsh(&["refresh", "--force"]);
+    let wanted = "credsh: another credsh that is renewing this lease did not answer within 30 s\ncredsh: the credentials at hand are kept: cloudshell ";
+    assert!(run.status == 5 && run.stderr.starts_with(wanted), "{run:?}");
+    assert_eq!(endpoint.count(), 1);
+}
+
+#[test]
+fn what_cannot_be_read_is_set_aside_by_who_wants_it() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    sandbox.credsh(&["refresh"]).ok();
+    let id = id(&sandbox);
+    fs::write(sandbox.store().join(format!("{id}.json")), "{").unwrap();
+    sandbox.credsh(&["status"]).ok();
+    // A renewal of another tidies up.
+    sandbox.credsh(&["refresh", "--region", "eu-west-1"]).ok();
+    assert_eq!(fs::read_to_string(sandbox.store().join(format!("{id}.json"))).unwrap(), "{");
+    let run = sandbox.credsh(&["refresh"]);
+    assert!(run.stderr.contains("could not be read; it was set aside as "), "{run:?}");
+    assert!(sandbox.stored().contains(&format!("{id}.broken")));
+}
+
+/// Or what is renewed at that moment would be dropped as if it had been cleared.
+#[test]
+fn a_lease_that_somebody_renews_is_not_tidied_away() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    sandbox.credsh(&["refresh"]).ok();
+    let old = id(&sandbox);
+    end(&sandbox);
+    let lock = fs::File::create(sandbox.store().join(format!("{old}.lock"))).unwrap();
+    lock.lock().unwrap();
+    sandbox.credsh(&["refresh", "--region", "eu-west-1"]).ok();
+    assert!(sandbox.ids().contains(&old));
+    drop(lock);
+    sandbox.credsh(&["refresh", "--force", "--region", "eu-west-1"]).ok();
+    assert!(!sandbox.ids().contains(&old), "the control");
+}
+
+/// A metadata endpoint has the same address on every machine, and a home may be shared.
+#[test]
+fn another_machine_has_a_lease_of_its_own() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    sandbox.credsh(&["export"]).ok();
+    let script = "hostname elsewhere && exec \"$0\" export";
+    let elsewhere = || {
+        let mut command = sandbox.command("unshare");
+        Run::of(command.args(["--map-root-user", "--uts", "sh", "-c", script, CREDSH]).output().unwrap()).ok()
+    };
+    elsewhere();
+    assert_eq!((sandbox.ids().len(), endpoint.count()), (2, 2));
+    elsewhere();
+    assert_eq!(endpoint.count(), 2, "which it finds again");
+}
+
+/// The variables are the shell's own, whatever is wrong with the store.
+#[test]
+fn clear_lets_go_where_the_store_is_refused() {
+    let endpoint = Endpoint::start(600);
+    let mut sandbox = Sandbox::in_cloudshell(&endpoint);
+    sandbox.credsh(&["refresh"]).ok();
+    sandbox.set("CREDSH_LEASE", &id(&sandbox));
+    set_mode(&sandbox.store(), 0o755);
+    let run = sandbox.credsh(&["--hooked", "bash", "clear"]);
+    assert_eq!((run.status, run.stdout.trim()), (1, "__credsh_drop"), "{run:?}");
+}

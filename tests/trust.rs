@@ -66,12 +66,32 @@ fn another_user_reads_no_lease() {
         "credsh: the store {} belongs to another user\nhint: have its owner remove it, or set XDG_RUNTIME_DIR to a private directory\n",
         sandbox.store().display()
     );
+    // In a directory of their own, as another one is none to them (see below).
+    chown(sandbox.run_dir(), Some(OTHER), None).unwrap();
     for command in ["status", "export", "refresh"] {
         assert_eq!(other(&sandbox, &[CREDSH, command]).fails(1, &[]), message);
     }
     set_mode(&sandbox.store(), 0o755);
     set_mode(Path::new(path), 0o644);
     assert!(read().stdout.contains("test-secret-1"), "the control: only the modes kept them out");
+}
+
+/// `su` and `sudo -E` hand it on: what root made there would keep its owner out.
+#[test]
+fn a_runtime_directory_of_another_users_is_none() {
+    if !root() {
+        return;
+    }
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    chown(sandbox.run_dir(), Some(OTHER), None).unwrap();
+    set_mode(&sandbox.run_dir(), 0o700);
+    sandbox.credsh(&["refresh"]).ok();
+    assert_eq!(fs::read_dir(sandbox.run_dir()).unwrap().count(), 0);
+    assert!(sandbox.home().join(".cache/credsh/clock").exists());
+    chown(sandbox.run_dir(), Some(0), None).unwrap();
+    sandbox.credsh(&["refresh"]).ok();
+    assert!(sandbox.store().exists(), "the control");
 }
 
 in_every_shell! {

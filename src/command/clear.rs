@@ -3,19 +3,20 @@
 use crate::cli::Clear;
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
+use crate::renew;
+use crate::request::Request;
 use crate::shell::Shell;
 use crate::store::Store;
 use crate::ui;
 
 /// Forgets; `hooked` is the shell that will evaluate stdout.
 pub fn run(args: &Clear, hooked: Option<Shell>, env: &Env) -> Result<u8> {
-    // A store that cannot be used holds nothing to forget; this shell's variables are its own.
-    let store = super::store(false, env)?;
-    let cleared = store.as_ref().map_or(Ok(0), |store| forget(args, hooked, store, env))?;
-    // Another lease's flags leave this shell's variables alone.
+    // Another lease's flags leave this shell's variables alone. They are its own, whatever is wrong with the store.
     if let Some(shell) = hooked.filter(|_| args.all || args.selectors.is_empty()) {
         ui::print(&shell.call("__credsh_drop", &[])?)?;
     }
+    let store = super::store(false, env)?;
+    let cleared = store.as_ref().map_or(Ok(0), |store| forget(args, hooked, store, env))?;
     match cleared {
         0 if !args.all && hooked.is_none() => Err(Error::NoLease { hint: "`credsh status` shows what is held" }),
         0 => Ok(0),
@@ -35,9 +36,20 @@ fn forget(args: &Clear, hooked: Option<Shell>, store: &Store, env: &Env) -> Resu
     if args.all {
         return store.clear();
     }
-    match env.get(env::LEASE) {
-        Some(id) if args.selectors.is_empty() => store.remove(id).map(usize::from),
-        None if args.selectors.is_empty() && hooked.is_some() => Ok(0),
-        _ => store.remove(&super::meant(&args.selectors, Some(store), env)?.id()).map(usize::from),
+    let id = match env.get(env::LEASE) {
+        Some(id) if args.selectors.is_empty() => id.to_owned(),
+        None if args.selectors.is_empty() && hooked.is_some() => return Ok(0),
+        _ => super::meant(&args.selectors, Some(store), env)?.id(),
+    };
+    let lease = renew::load(store, &id)?;
+    let cleared = store.remove(&id)?;
+    let base = lease.as_ref().and_then(|lease| Some((lease, lease.request.source.base_with_code()?)));
+    if let Some((lease, base)) = base.filter(|_| cleared) {
+        let base = Request { source: base.clone(), ..lease.request.clone() };
+        if renew::load(store, &base.id())?.is_some() {
+            ui::say(format_args!("kept, as others may stand on it: what took an MFA code ({})", base.label()));
+            ui::hint("`credsh clear --all` forgets that too");
+        }
     }
+    Ok(usize::from(cleared))
 }

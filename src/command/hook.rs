@@ -17,15 +17,15 @@ use crate::ui;
 /// What a renewal in the background may take; nobody waits for it.
 const BACKGROUND: Duration = Duration::from_secs(30);
 /// `CREDSH_WAIT`'s default, seconds.
-const WAIT: u64 = 3;
+const WAIT: f32 = 3.0;
 /// How long the hook leaves a source alone that gave nothing at all, seconds.
 const PAUSE: i64 = 10;
 
 /// Renews the shell's lease, whose store is at `place`.
 pub fn run(args: &Hook, place: Option<&Path>, env: &Env) -> Result<u8> {
     if args.wait {
-        let wait = env.get(env::WAIT).and_then(|text| text.parse().ok()).unwrap_or(WAIT).clamp(1, 60);
-        return wait_for(args, env, Duration::from_secs(wait));
+        let wait = env.get(env::WAIT).and_then(|text| text.parse().ok()).filter(|wait: &f32| !wait.is_nan());
+        return wait_for(args, env, Duration::from_secs_f32(wait.unwrap_or(WAIT).clamp(1.0, 60.0)));
     }
     if !args.detached {
         // Makes fish's clock, if that is what is missing. What the store has to complain of is said to who waits.
