@@ -136,11 +136,6 @@ impl Env {
         self.get(CONTAINER_FULL).is_some() || self.get(CONTAINER_RELATIVE).is_some()
     }
 
-    /// The machine's name, as `uname -n` has it; a container's own.
-    pub fn host(&self) -> String {
-        rustix::system::uname().nodename().to_string_lossy().into_owned()
-    }
-
     /// The clock, whole seconds.
     pub fn now(&self) -> Epoch {
         let since = (self.clock)().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -188,4 +183,9 @@ impl Env {
 pub fn time_of_day(time: Epoch) -> Option<String> {
     let time = jiff::Timestamp::from_second(time).ok()?;
     Some(jiff::tz::TimeZone::system().to_datetime(time).strftime("%H:%M").to_string())
+}
+
+/// The machine's name, as `uname -n` has it; a container's own.
+pub fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

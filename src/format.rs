@@ -47,6 +47,10 @@ pub fn render(format: Format, credentials: &Credentials, prefix: &str) -> Result
             variables(credentials).into_iter().map(|(name, value)| line(&format!("{prefix}{name}"), value.expose()));
         lines.collect::<Result<String>>()
     };
+    if !prefix.is_empty() && matches!(format, Format::Process | Format::Json | Format::Ini) {
+        let reason = "has no place in this --format: its names are what programs look for".into();
+        return Err(Error::Flag { flag: "--prefix", reason });
+    }
     let text = match format {
         Format::Env => lines(&|name, value| Grammar::Posix.set(name, value, true))?,
         Format::EnvNoExport => lines(&|name, value| Grammar::Posix.set(name, value, false))?,

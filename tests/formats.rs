@@ -94,8 +94,11 @@ fn json(text: &str) -> String {
 fn exported(sandbox: &Sandbox, endpoint: &Endpoint, format: &str, values: &[String]) -> Vec<Option<String>> {
     let one = |(number, value): (usize, &String)| {
         endpoint.field("SecretAccessKey", &json(value));
-        let prefix = format!("V{number}_");
-        let run = sandbox.credsh(&["export", "--no-store", "--format", format, "--prefix", &prefix]);
+        let prefix = format!("--prefix=V{number}_");
+        // These have names of their own.
+        let prefix = (!["process", "json", "ini"].contains(&format)).then_some(prefix.as_str());
+        let words = ["export", "--no-store", "--format", format].into_iter().chain(prefix);
+        let run = sandbox.credsh(&words.collect::<Vec<_>>());
         if run.status == 0 { Some(run.ok()) } else { run.fails(1, &["credsh: ", " hold"]).is_empty().then(String::new) }
     };
     values.iter().enumerate().map(one).collect()
@@ -265,8 +268,10 @@ fn every_shape_to_the_letter() {
     ];
     for (format, text) in shapes {
         assert_eq!(sandbox.credsh(&["export", "--format", format]).ok(), text, "{format}");
-        if !["process", "json", "ini"].contains(&format) {
-            let run = sandbox.credsh(&["export", "--prefix", "TEMPORARY_", "--format", format]);
+        let run = sandbox.credsh(&["export", "--prefix", "TEMPORARY_", "--format", format]);
+        if ["process", "json", "ini"].contains(&format) {
+            run.fails(2, &["credsh: --prefix: has no place in this --format"]);
+        } else {
             assert_eq!(run.ok(), text.replace("AWS_", "TEMPORARY_AWS_"), "{format}");
         }
     }

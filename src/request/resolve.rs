@@ -54,7 +54,7 @@ impl Request {
             None if typed.duration.is_some() || typed.mfa_serial.is_some() => adjusted(source, typed, env)?,
             None => source,
         };
-        let host = matches!(source.root(), Source::Container { .. } | Source::Ec2).then(|| env.host());
+        let host = matches!(source.root(), Source::Container { .. } | Source::Ec2).then(env::host);
         let mut region = typed.region.clone();
         // A container endpoint or a profile's own keys ask nothing of STS: without this their id would
         // change with every `export AWS_REGION`, and with it the lease.
