@@ -1,5 +1,5 @@
 //! `credsh doctor`: what is wrong here, why it matters, what to type. Everything that can be seen offline first, then one
-//! `sts:GetCallerIdentity`. Changes nothing.
+//! `sts:GetCallerIdentity`. Changes nothing but what it is asked with: a lease that is due is renewed, as by any command.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
