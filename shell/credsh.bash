@@ -292,10 +292,11 @@ function credsh_off {
   __credsh_drop
   # virtualenv keeps a copy for later.
   if [[ -n $__credsh_ps1 ]]; then
-    if [[ -n ${PS1-} ]]; then PS1=${PS1//"$__credsh_ps1"/}; fi
+    # What has been made readonly meanwhile cannot be told but by trying, and that ends all of this.
+    if [[ -n ${PS1-} ]] && (PS1=) 2>/dev/null; then PS1=${PS1//"$__credsh_ps1"/}; fi
     if [[ -n ${_OLD_VIRTUAL_PS1-} ]]; then _OLD_VIRTUAL_PS1=${_OLD_VIRTUAL_PS1//"$__credsh_ps1"/}; fi
   fi
-  if [[ -n $__credsh_ps0 ]]; then
+  if [[ -n $__credsh_ps0 ]] && (PS0=) 2>/dev/null; then
     PS0=${PS0+${PS0//"$__credsh_ps0"/}}
     if [[ -z $PS0 ]]; then \builtin unset -v PS0; fi
     if [[ $(\builtin trap -p URG) == *__credsh_preexec* ]]; then \builtin trap - URG; fi
@@ -495,7 +496,9 @@ __credsh_install() {
 
 # EXE PREFIX SIDE TIME STORE LEASE [SELECTOR...]: from `credsh init`.
 __credsh_start() {
-  \builtin local inherited="${CREDSH_LEASE-}"
+  \builtin local inherited="${CREDSH_LEASE-}" was="${__credsh_ps1-}"
+  # Under other names from now on.
+  if [[ ${__credsh_installed[1]-} == 1 && -n $__credsh_label && $__credsh_prefix != "$2" ]]; then __credsh_drop; fi
   __credsh_exe=$1 __credsh_prefix=$2 __credsh_side=$3 __credsh_time=$4 __credsh_tick=0
   # What is held stays where it is.
   if [[ -z ${__credsh_label-} || ${__credsh_installed[1]-} != 1 ]]; then __credsh_store=$5; fi
@@ -507,19 +510,33 @@ __credsh_start() {
     __credsh_lease='' __credsh_label='' __credsh_until='' __credsh_zone='' __credsh_low=0 __credsh_exp=$__credsh_never __credsh_window=$__credsh_never __credsh_must=$__credsh_never
     __credsh_due=$__credsh_never __credsh_ps1='' __credsh_mark='' __credsh_place=0 __credsh_shown='' __credsh_hot='' __credsh_len=0 __credsh_check=__credsh_prompt
     __credsh_install
+  elif [[ $__credsh_commands != others && "${PROMPT_COMMAND[*]-}" != *"$__credsh_check"* ]]; then
+    # A start-up file that empties it is read once more.
+    if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)); then
+      __credsh_place=$((__credsh_place + 8))
+      PROMPT_COMMAND[__credsh_place]=$__credsh_check
+    else
+      # shellcheck disable=SC2128,SC2178
+      PROMPT_COMMAND=${PROMPT_COMMAND:+$PROMPT_COMMAND$'\n'}$__credsh_check
+    fi
   fi
   if [[ -n $__credsh_fixed ]]; then __credsh_side=off; fi
+  __credsh_mark='' __credsh_ps1=''
   # shellcheck disable=SC2016
   case $__credsh_side in
     left) __credsh_mark='${__credsh_text-}' __credsh_ps1='\[${__credsh_color-}\]${__credsh_text-}\[${__credsh_reset-}\]' ;;
     # bash has no right prompt: go there, print, come back, all of it counted as zero wide.
     right) __credsh_mark='${__credsh_text-}' __credsh_ps1='\[${__credsh_text:+\e7\e[${COLUMNS:-80}C\e[${#__credsh_text}D\e[C}${__credsh_color-}${__credsh_text-}${__credsh_reset-}${__credsh_text:+\e8}\]' ;;
   esac
+  # On another side than before.
+  if [[ -n $was && $was != "$__credsh_ps1" && -n ${PS1-} ]]; then PS1=${PS1//"$was"/}; fi
   if [[ -n $__credsh_label ]]; then \builtin return 0; fi
   # A nested shell goes on with its parent's lease, if it is in this user's store (after su or sudo it is not).
   if [[ ${#inherited} == 16 && $inherited != *[!0-9a-f]* ]]; then
     __credsh_lease=$inherited
-    __credsh_untraced __credsh_load
+    # What it has to say is said at the first prompt: a start-up file is no place for it.
+    __credsh_untraced __credsh_load 2>/dev/null
+    __credsh_said=''
   fi
   if [[ -z $__credsh_label ]]; then __credsh_lease=$6; fi
   \builtin shift 6

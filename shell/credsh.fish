@@ -31,28 +31,33 @@ end
 # Puts the segment round the prompt function there is now. The new function knows the old one by a name of its own
 # (-V keeps it), so that a copy of it, which virtualenv makes and calls from its own fish_prompt, calls the right one.
 function __credsh_wrap
+    set -g __credsh_shown 1
     set -l name fish_prompt
     test $__credsh_side = right; and set name fish_right_prompt
+    # One of ours that has not been drawn: the event may be sent by anybody, and Ctrl-C ends a prompt that takes long.
+    builtin functions $name 2>/dev/null | string match -q '*set -l __credsh_inner *'; and return
     set -g __credsh_wraps (builtin math $__credsh_wraps + 1)
-    set -l __credsh_inner __credsh_inner_$__credsh_wraps
+    # The shell's own number, as one that somebody saves to a file is read by others.
+    set -l __credsh_inner __credsh_inner_{$fish_pid}_$__credsh_wraps
     if builtin functions -q $name
         builtin functions -c $name $__credsh_inner
     else
-        set -g __credsh_bare $name
+        set -ga __credsh_bare $__credsh_inner
         function $__credsh_inner
         end
     end
-    # The inner one first, in a substitution: nothing may run before it, as it shows $status and $pipestatus.
+    # The inner one first, in a substitution: nothing may run before it (to set a variable is not to run), as it shows
+    # $status and $pipestatus.
     if test $__credsh_side = right
         function fish_right_prompt -V __credsh_inner
-            set -l lines ($__credsh_inner $argv)
             set -g __credsh_shown 1
+            set -l lines ($__credsh_inner $argv)
             string join ' ' -- $lines $__credsh_text
         end
     else
         function fish_prompt -V __credsh_inner
-            set -l lines ($__credsh_inner $argv)
             set -g __credsh_shown 1
+            set -l lines ($__credsh_inner $argv)
             # Many prompts begin with an empty line; the segment belongs on the first that shows something.
             if test -z "$lines[1]"; and set -q lines[2]
                 string join \n -- '' "$__credsh_text$lines[2]" $lines[3..]
@@ -61,7 +66,18 @@ function __credsh_wrap
             end
         end
     end
-    set -g __credsh_shown 1
+end
+
+# Unwraps the function as far as it is ours: the one it holds by name is the one that was there before.
+function __credsh_unwrap
+    while set -l inner (builtin functions $argv[1] | string match -rg "set -l __credsh_inner '?(__credsh_inner_[0-9_]+)")
+        builtin functions -e $argv[1]
+        # Or it stood for nothing.
+        builtin contains -- $inner[1] $__credsh_bare; and break
+        builtin functions -c $inner[1] $argv[1]
+    end
+    set -e __credsh_shown
+    return 0
 end
 
 # More than the comparison is wanted, at $argv[2] by the clock. $argv[1]: prompt or exec. While nothing is held and nothing
@@ -86,6 +102,12 @@ end
 function __credsh_on_preexec --on-event fish_preexec
     set -l now (builtin path mtime -R -- $__credsh_clock; or builtin echo $__credsh_never)
     test $now -lt $__credsh_due -a $now -ge $__credsh_low; or __credsh_untraced __credsh_cold exec $now
+    # Who saves, edits or lists the prompt shall find their own: ours is put round it again at the next one.
+    if string match -qr 'fish_(right_)?prompt|fish_config|func(save|ed)' -- "$argv"
+        for name in fish_prompt fish_right_prompt
+            builtin functions -q $name; and __credsh_unwrap $name
+        end
+    end
 end
 
 # The store's directory is gone, and this is where it is now.
@@ -241,6 +263,8 @@ function __credsh_now
     builtin path mtime -R -- $__credsh_clock; and return
     # No clock: somebody has emptied the store, or its directory is gone. The program makes it anew, or says where it is now.
     set -l now (command date +%s)
+    # Without that either it is the last time that was known.
+    test -n "$now"; or set now $__credsh_missed
     if test $now -ge (builtin math $__credsh_missed + 5) -o $now -lt $__credsh_missed
         set -g __credsh_missed $now
         __credsh_obey (__credsh_run hook --shell=fish </dev/null 2>/dev/null | string collect)
@@ -351,19 +375,18 @@ function credsh_off
     set -q __credsh_installed; or return 0
     __credsh_drop
     # A prompt of somebody else's may call a copy that it has made of ours, as virtualenv's does.
+    # Or a function that it calls may; only those that are there, so as to load none for this.
     set -l names fish_prompt fish_right_prompt
-    for name in $names
-        set -a names (builtin functions $name | string match -ar '\b\w[\w-]*')
+    set -l known (builtin functions -a)
+    set -l i 1
+    while set -q names[$i]
+        for word in (builtin functions $names[$i] 2>/dev/null | string match -ar '\b\w[\w-]*')
+            builtin contains -- $word $known; and not builtin contains -- $word $names; and set -a names $word
+        end
+        set i (builtin math $i + 1)
     end
     for name in $names
-        builtin functions -q $name; or continue
-        # Unwraps as far as the functions are ours: the one they hold by name is the one that was there before.
-        while set -l inner (builtin functions $name | string match -rg "set -l __credsh_inner '?(__credsh_inner_[0-9]+)")
-            builtin functions -e $name
-            builtin functions -c $inner[1] $name
-        end
-        # The innermost stood for nothing.
-        builtin contains -- $name $__credsh_bare; and builtin functions -e $name
+        builtin functions -q $name; and __credsh_unwrap $name
     end
     for name in (builtin functions -a | string match '__credsh_*') credsh credsh_off
         builtin functions -e $name
@@ -377,6 +400,18 @@ end
 
 # EXE PREFIX SIDE TIME STORE LEASE [SELECTOR...]: from `credsh init`.
 function __credsh_start
+    if set -q __credsh_installed
+        # Under other names from now on.
+        if test -n "$__credsh_label" -a "$__credsh_prefix" != "$argv[2]"
+            set -l lease $__credsh_lease
+            __credsh_drop
+            set -gx CREDSH_LEASE $lease
+        end
+        # On another side, perhaps.
+        for name in fish_prompt fish_right_prompt
+            builtin functions -q $name; and __credsh_unwrap $name
+        end
+    end
     set -g __credsh_exe $argv[1]
     set -g __credsh_prefix $argv[2]
     set -g __credsh_side $argv[3]
@@ -404,7 +439,9 @@ function __credsh_start
     # A nested shell goes on with its parent's lease, if it is in this user's store (after su or sudo it is not).
     if string match -qr '^[0-9a-f]{16}$' -- "$CREDSH_LEASE"
         set -g __credsh_lease $CREDSH_LEASE
-        __credsh_untraced __credsh_load
+        # What it has to say is said at the first prompt: a start-up file is no place for it.
+        __credsh_untraced __credsh_load 2>/dev/null
+        set -g __credsh_said ''
     end
     test -n "$__credsh_label"; or set -g __credsh_lease $argv[6]
     set -g __credsh_args $argv[7..]

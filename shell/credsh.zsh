@@ -30,7 +30,7 @@ __credsh_put() {
   [[ -n $__credsh_place ]] || builtin return 0
   local found=$psvar[74]
   psvar[71]=$1 psvar[72]=$2 psvar[73]=$3 psvar[74]=credsh
-  if [[ ${(P)__credsh_place} != *'%71v'* ]]; then
+  if [[ ${(P)__credsh_place} != *'%71v'* && ${(Pt)__credsh_place} != *readonly* ]]; then
     found=
     typeset -g "$__credsh_place=$__credsh_segment${(P)__credsh_place}"
   fi
@@ -41,8 +41,18 @@ __credsh_put() {
   __credsh_shown=1
 }
 
+# Takes the segment out of the prompts; virtualenv keeps a copy for later.
+__credsh_take() {
+  local name
+  for name in PROMPT RPROMPT _OLD_VIRTUAL_PS1; do
+    [[ -n $__credsh_segment && ${(P)name} == *"$__credsh_segment"* && ${(Pt)name} != *readonly* ]] && typeset -g "$name=${(P)name//$__credsh_segment/}"
+  done
+  builtin return 0
+}
+
 # More than the comparison is wanted. $1: prompt or exec. While nothing is held and nothing due, only of where things are.
 __credsh_cold() {
+  builtin trap - DEBUG ZERR
   if [[ -n $__credsh_label ]] || (( EPOCHSECONDS >= __credsh_due || EPOCHSECONDS < __credsh_low )); then
     __credsh_look $1
   else
@@ -220,6 +230,7 @@ __credsh_draw() {
 }
 
 __credsh_typed() {
+  builtin trap - DEBUG ZERR
   case $1 in
     (refresh|clear) ;;
     (doctor) CREDSH_HOOK="zsh$(__credsh_report)" __credsh_run "$@"; builtin return ;;
@@ -238,8 +249,10 @@ __credsh_typed() {
 
 # Which checks are in place, for `credsh doctor`.
 __credsh_report() {
-  (( $precmd_functions[(I)__credsh_precmd] )) && builtin print -n ' prompt'
-  [[ $precmd_functions[-1] == __credsh_precmd ]] || builtin print -n ' not-last'
+  if (( $precmd_functions[(I)__credsh_precmd] )); then
+    builtin print -n ' prompt'
+    [[ $precmd_functions[-1] == __credsh_precmd ]] || builtin print -n ' not-last'
+  fi
   (( $preexec_functions[(I)__credsh_preexec] )) && builtin print -n ' preexec'
 }
 
@@ -247,11 +260,7 @@ __credsh_report() {
 function credsh_off {
   [[ ${(t)__credsh_installed-} == array* ]] || builtin return 0
   __credsh_drop
-  local name
-  # virtualenv keeps a copy for later.
-  for name in PROMPT RPROMPT _OLD_VIRTUAL_PS1; do
-    [[ -n $__credsh_segment && ${(P)name} == *"$__credsh_segment"* ]] && typeset -g "$name=${(P)name//$__credsh_segment/}"
-  done
+  __credsh_take
   precmd_functions=(${precmd_functions:#__credsh_precmd}) preexec_functions=(${preexec_functions:#__credsh_preexec})
   (( $#precmd_functions )) || builtin unset precmd_functions
   (( $#preexec_functions )) || builtin unset preexec_functions
@@ -267,7 +276,14 @@ function credsh_off {
 
 # EXE PREFIX SIDE TIME STORE LEASE [SELECTOR...]: from `credsh init`.
 __credsh_start() {
+  # Its files hold the secrets, as its words do: a trap of the user's is told what each command is.
+  builtin trap - DEBUG ZERR
   local inherited=${CREDSH_LEASE-}
+  if [[ ${(t)__credsh_installed-} == array* ]]; then
+    __credsh_take
+    # Under other names from now on.
+    [[ -z $__credsh_label || $__credsh_prefix == "$2" ]] || __credsh_drop
+  fi
   # What is held stays where it is.
   [[ ${(t)__credsh_installed-} == array* && -n $__credsh_label ]] || typeset -g __credsh_store=$5
   typeset -g __credsh_exe=$1 __credsh_prefix=$2 __credsh_time=$4 __credsh_tick=0 __credsh_place= __credsh_segment= __credsh_mark= __credsh_named=
@@ -277,6 +293,9 @@ __credsh_start() {
     __credsh_place=PROMPT
     # A dumb terminal has no right prompt.
     [[ $3 == right && ${TERM-dumb} != dumb ]] && __credsh_place=RPROMPT gap=
+    [[ ${(Pt)__credsh_place} == *readonly* ]] && __credsh_place=
+  fi
+  if [[ -n $__credsh_place ]]; then
     __credsh_segment="%(71V.$green%71v$end$gap.)%(72V.$yellow%72v$end$gap.)%(73V.$red%73v$end$gap.)"
     __credsh_mark=credsh __credsh_named='%71v'
   fi
@@ -285,15 +304,18 @@ __credsh_start() {
     __credsh_installed=(1)
     typeset -g __credsh_said= __credsh_shown= __credsh_profile= __credsh_default= __credsh_lease= __credsh_label= __credsh_key= __credsh_until= __credsh_zone=
     typeset -gi __credsh_asked=0 __credsh_low=0 __credsh_tick __credsh_exp=__credsh_never __credsh_window=__credsh_never __credsh_must=__credsh_never __credsh_due=__credsh_never
-    typeset -ga precmd_functions preexec_functions
-    precmd_functions+=(__credsh_precmd)
-    preexec_functions+=(__credsh_preexec)
   fi
+  # Also when a start-up file that empties them is read once more.
+  typeset -ga precmd_functions preexec_functions
+  (( $precmd_functions[(I)__credsh_precmd] )) || precmd_functions+=(__credsh_precmd)
+  (( $preexec_functions[(I)__credsh_preexec] )) || preexec_functions+=(__credsh_preexec)
   [[ -z $__credsh_label ]] || builtin return 0
   # A nested shell goes on with its parent's lease, if it is in this user's store (after su or sudo it is not).
   if [[ $#inherited == 16 && $inherited != *[^0-9a-f]* ]]; then
     __credsh_lease=$inherited
-    __credsh_load
+    # What it has to say is said at the first prompt: a start-up file is no place for it (an instant prompt is up).
+    __credsh_load 2>/dev/null
+    __credsh_said=
   fi
   [[ -n $__credsh_label ]] || __credsh_lease=$6
   builtin shift 6

@@ -5,7 +5,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use support::endpoint::Endpoint;
-use support::pty::Shell;
+use support::pty::{Session, Shell};
 use support::{Run, Sandbox};
 
 in_shells! { an_older_fish_is_told_so: fish Fish }
@@ -15,6 +15,9 @@ in_every_shell! {
     not_interactive_does_and_prints_nothing
     evaluated_twice_installs_once
     evaluated_again_with_another_side
+    evaluated_again_with_another_prefix
+    evaluated_again_after_the_hooks_were_emptied
+    init_says_nothing_of_a_lease_that_cannot_be_renewed
     another_version_of_it_is_replaced
     off_leaves_the_shell_as_it_was
 }
@@ -116,7 +119,7 @@ fn evaluated_twice_installs_once(shell: Shell) {
 fn evaluated_again_with_another_side(shell: Shell) {
     let endpoint = Endpoint::start(599);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
-    let mut session = shell.rc().init("--prompt off").start(&sandbox);
+    let mut session = shell.rc().init("--prompt off").size(50, 200).start(&sandbox);
     assert_eq!(session.key(), "ASIATEST0001");
     session.run(&shell.init("--prompt left"));
     session.enter();
@@ -129,9 +132,171 @@ fn evaluated_again_with_another_side(shell: Shell) {
     // fish says that its prompt function is another only by the new one's having run.
     session.enter();
     assert_eq!(session.prompt(), "[cloudshell 9m] new$ ");
+    // It is in one place at a time.
+    session.run(&shell.init("--prompt right"));
+    session.enter();
+    session.wait_for("the right prompt", |session| session.rows()[session.row()].contains("[cloudshell 9m]"));
+    assert_eq!(session.prompt(), "new$ ");
+    session.run(&shell.init("--prompt off"));
+    session.enter();
+    assert_eq!(session.rows()[session.row()].trim_end(), "new$");
     session.run("credsh_off");
     session.enter();
     assert_eq!(session.prompt(), "new$ ");
+}
+
+/// What was handed out under the other names goes with them.
+fn evaluated_again_with_another_prefix(shell: Shell) {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.start(&sandbox);
+    let lease = session.var("CREDSH_LEASE");
+    assert_eq!(session.key(), "ASIATEST0001");
+    session.run(&shell.init("--prefix MY_"));
+    session.enter();
+    assert_eq!(session.run("env | grep -c ^TEMPORARY_"), "0");
+    assert_eq!((session.var("MY_AWS_ACCESS_KEY_ID"), session.var("CREDSH_LEASE")), ("ASIATEST0001".into(), lease));
+    assert_eq!(session.prompt(), "[cloudshell 9m] $ ");
+    session.run("credsh_off");
+    assert_eq!(session.run("env | grep -c AWS_SECRET"), "0");
+    assert_eq!(endpoint.count(), 1);
+}
+
+/// As by a start-up file that is read once more.
+fn evaluated_again_after_the_hooks_were_emptied(shell: Shell) {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.start(&sandbox);
+    assert_eq!(session.key(), "ASIATEST0001");
+    session.run(match shell {
+        Shell::Bash => "unset PROMPT_COMMAND PS0; PROMPT_COMMAND=true",
+        Shell::Zsh => "precmd_functions=() preexec_functions=()",
+        Shell::Fish => "functions -e __credsh_on_prompt __credsh_on_preexec",
+    });
+    let report = "credsh doctor | grep -o 'hook: .*'";
+    let all = format!("hook: {} prompt preexec", shell.name());
+    assert_ne!(session.run(report), all, "the control");
+    session.run(&shell.init(""));
+    session.enter();
+    assert_eq!(session.run(report), all);
+    assert_eq!(session.prompt(), "[cloudshell 9m] $ ");
+}
+
+/// Where it is evaluated an instant prompt may be up. It is said at the first prompt.
+fn init_says_nothing_of_a_lease_that_cannot_be_renewed(shell: Shell) {
+    let endpoint = Endpoint::start(20);
+    let mut sandbox = Sandbox::in_cloudshell(&endpoint);
+    sandbox.credsh(&["refresh"]).ok();
+    endpoint.answer(403, "no");
+    sandbox.set("CREDSH_LEASE", &sandbox.ids().remove(0));
+    sandbox.credsh(&["refresh", "--force"]).fails(4, &["403"]);
+    let evaluated = shell.pick("echo evaluated", "echo evaluated");
+    let mut session = shell.rc().after(evaluated).start(&sandbox);
+    session.until("it is said", |session| {
+        session.enter();
+        session.text().contains("credsh: the container endpoint")
+    });
+    let text = session.text();
+    assert!(text.find("evaluated") < text.find("credsh: "), "{text}");
+}
+
+fn fish(sandbox: &Sandbox, lines: &str) -> Session {
+    Shell::Fish.rc().before(lines).start(sandbox)
+}
+
+/// Ours in its place would call a function that no other shell has, and the user's own would be lost.
+#[test]
+fn a_fish_prompt_that_is_saved_is_the_users() {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = fish(&sandbox, "function fish_prompt; echo -n 'mine$ '; end");
+    assert_eq!(session.key(), "ASIATEST0001");
+    assert_eq!(session.prompt(), "[cloudshell 9m] mine$ ", "the control: it is wrapped");
+    for save in ["funcsave fish_prompt", "echo y | fish_config prompt save"] {
+        session.run(save);
+        let path = sandbox.home().join(".config/fish/functions/fish_prompt.fish");
+        let saved = std::fs::read_to_string(&path).unwrap();
+        assert!(saved.contains("mine$") && !saved.contains("credsh"), "{save}: {saved}");
+        std::fs::remove_file(path).unwrap();
+        session.enter();
+        assert_eq!(session.prompt(), "[cloudshell 9m] mine$ ");
+    }
+    session.run("credsh_off");
+    session.enter();
+    assert_eq!(session.prompt(), "mine$ ");
+}
+
+/// Anybody may send the event, and Ctrl-C ends a prompt that takes long.
+#[test]
+fn a_fish_prompt_that_was_not_drawn_is_not_wrapped_twice() {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let slow = "function fish_prompt; set -q slow; and begin; echo >began; command sleep 20; end; echo -n '$ '; end";
+    let mut session = fish(&sandbox, slow);
+    assert_eq!(session.key(), "ASIATEST0001");
+    session.run("emit fish_prompt; emit fish_prompt");
+    assert_eq!(session.prompt(), "[cloudshell 9m] $ ");
+    for _ in 0..2 {
+        session.type_line("set -g slow 1");
+        session.until("it is being drawn", |_| sandbox.home().join("began").exists());
+        std::fs::remove_file(sandbox.home().join("began")).unwrap();
+        session.send(b"\x03");
+        session.until("it is being drawn again, or not", |session| {
+            session.send(b"\x03");
+            session.text().lines().last().is_some_and(|line| line.ends_with("$ ") || line.ends_with('$'))
+        });
+        session.run("set -e slow");
+    }
+    session.enter();
+    assert_eq!(session.prompt(), "[cloudshell 9m] $ ");
+}
+
+/// Our copy, two calls deep, as VS Code's and then virtualenv's way makes it.
+#[test]
+fn copies_of_a_fish_prompt_that_call_each_other_are_unwrapped() {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = Shell::Fish.start(&sandbox);
+    session.run("function tool --on-event fish_prompt; functions -e tool; functions -c fish_prompt tools_copy; function fish_prompt; tools_copy; end; end");
+    session.enter();
+    session.run("functions -c fish_prompt own_copy; function fish_prompt; echo -n '(venv) '; own_copy; end");
+    session.enter();
+    assert!(session.run("functions tools_copy").contains("__credsh_inner"), "the control: it holds ours");
+    session.run("credsh_off");
+    session.enter();
+    assert_eq!(session.prompt(), "(venv) $ ");
+    assert!(!session.text().contains("Unknown command"), "{}", session.text());
+}
+
+/// They would be told of each command of ours, secrets among its words, and of each that is false by design.
+#[test]
+fn traps_of_zsh_are_told_of_nothing() {
+    let endpoint = Endpoint::start(6);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let traps = "TRAPDEBUG() { print -r -- \"$ZSH_DEBUG_CMD\" >>~/audit }\ntrap 'print status $? >>~/zerr' ZERR";
+    let mut session = Shell::Zsh.rc().before(traps).start(&sandbox);
+    let requests = endpoint.count();
+    session.until("it is renewed", |session| {
+        session.enter();
+        endpoint.count() > requests + 1
+    });
+    session.run("credsh refresh --force");
+    session.run("false");
+    let read = |name: &str| std::fs::read_to_string(sandbox.home().join(name)).unwrap();
+    let audit = read("audit");
+    assert!(audit.contains("false"), "the control: {audit}");
+    assert!(!audit.contains("test-secret") && !audit.contains("test-token"), "{audit}");
+    assert_eq!(read("zerr"), "status 1\n");
+}
+
+#[test]
+fn zsh_that_counts_in_fractions() {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = Shell::Zsh.rc().before("setopt force_float source_trace").start(&sandbox);
+    assert_eq!(session.key(), "ASIATEST0001");
+    assert_eq!(session.prompt(), "[cloudshell 9m] $ ");
+    assert!(!session.text().contains("sourcetrace"), "{}", session.text());
 }
 
 fn another_version_of_it_is_replaced(shell: Shell) {
@@ -226,10 +391,20 @@ fn off_leaves_the_shell_as_it_was(shell: Shell) {
 fn a_readonly_prompt_is_left_alone_however_often() {
     let endpoint = Endpoint::start(600);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
-    let mut session = Shell::Bash.rc().before("readonly PS1").after(&Shell::Bash.init("")).start(&sandbox);
-    assert_eq!(session.key(), "ASIATEST0001");
-    session.enter();
-    assert!(!session.text().contains("readonly") && session.prompt() == "$ ", "{}", session.text());
+    for (shell, name) in [(Shell::Bash, "PS1"), (Shell::Zsh, "PROMPT")] {
+        let mut session = shell.rc().before(&format!("readonly {name}")).after(&shell.init("")).start(&sandbox);
+        assert_eq!(session.key(), "ASIATEST0001");
+        session.enter();
+        assert!(!session.text().contains("read-only") && session.prompt() == "$ ", "{}", session.text());
+        assert!(!session.text().contains("PS1: readonly"), "{}", session.text());
+        // Or made so afterwards.
+        let mut session = shell.start(&sandbox);
+        assert_eq!(session.key(), "ASIATEST0001");
+        session.run(&format!("readonly {name}"));
+        session.run("credsh_off");
+        assert!(!session.text().contains("read-only variable"), "{}", session.text());
+        assert_eq!(session.run("typeset -f | grep -c credsh"), "0");
+    }
 }
 
 /// With set -u each of these would be an error, and end what it stands in.
