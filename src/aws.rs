@@ -10,7 +10,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::Client;
-use aws_sdk_sts::config::{Region, SharedAsyncSleep};
+use aws_sdk_sts::config::{Region, SharedAsyncSleep, StalledStreamProtectionConfig};
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_async::rt::sleep::TokioSleep;
 
@@ -25,8 +25,18 @@ pub fn provider_config(http: &Http, region: Option<&str>) -> ProviderConfig {
         .with_region(Some(Region::new(region.unwrap_or(DEFAULT_REGION).to_owned())))
         .with_behavior_version(Some(BehaviorVersion::latest()))
         .with_http_client(http.clone())
+        .with_timeout_config(timeouts())
         .with_sleep_impl(TokioSleep::new())
 }
+
+/// One try. The SDK would count bytes instead, and give up after 5 s without any: before the connection does, and in words
+/// about throughput. The time for connecting is `http`'s.
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder().read_timeout(ANSWER).build()
+}
+
+/// An answer of STS takes a fraction of a second; what takes this long is lost, and another try may not be.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// Where no region is known, the one botocore's legacy global endpoint signs for.
 const DEFAULT_REGION: &str = "us-east-1";
@@ -52,7 +62,8 @@ pub fn sts(
         .http_client(http.clone())
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .retry_config(RetryConfig::standard().with_max_attempts(3))
-        .timeout_config(TimeoutConfig::builder().connect_timeout(Duration::from_secs(5)).build());
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .timeout_config(timeouts());
     let config = match base {
         Some(base) => config.credentials_provider(SharedCredentialsProvider::new(for_sdk(base))),
         None => config,

@@ -7,7 +7,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -20,6 +20,12 @@ use reqwest::{Client, ClientBuilder, redirect, retry};
 
 use crate::env::{self, Env};
 use crate::time::{self, Epoch};
+
+/// How long a connection to AWS, or to the proxy on the way, may take to come about: the kernel asks three times meanwhile.
+/// reqwest knows one such time a client, so the SDK's wishes for one operation or another are not looked at.
+const CONNECT: Duration = Duration::from_secs(5);
+/// The same for a metadata service, which is on this machine or one hop from it (the SDKs' own time for EC2's).
+const CONNECT_LOCAL: Duration = Duration::from_secs(1);
 
 /// Both clients, made when first used: a trust store costs milliseconds that loopback has no use for.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +63,7 @@ impl Http {
     /// # Errors
     /// As [`Http::pinned`], or `AWS_CA_BUNDLE` is no PEM file.
     pub fn remote(&self) -> Result<Client, String> {
-        self.inner.remote.get_or_init(|| self.build(base())).clone()
+        self.inner.remote.get_or_init(|| self.build(base().connect_timeout(CONNECT))).clone()
     }
 
     /// The client for an `https` metadata endpoint: with certificates, and without a proxy.
@@ -69,7 +75,8 @@ impl Http {
     }
 
     fn local(&self) -> Result<Client, String> {
-        self.inner.local.get_or_init(|| without_tls().build().map_err(|error| innermost(&error))).clone()
+        let build = || without_tls().connect_timeout(CONNECT_LOCAL).build().map_err(|error| innermost(&error));
+        self.inner.local.get_or_init(build).clone()
     }
 
     fn build(&self, mut builder: ClientBuilder) -> Result<Client, String> {
@@ -148,14 +155,16 @@ impl HttpConnector for Connector {
         let timeout = self.settings.read_timeout();
         HttpConnectorFuture::new(async move {
             let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
-            let client = if is_local(request.uri()) { http.local() } else { http.remote() };
+            let local = is_local(request.uri());
+            let client = if local { http.local() } else { http.remote() };
+            let times = Times { connect: if local { CONNECT_LOCAL } else { CONNECT }, answer: timeout };
             let client = client.map_err(|reason| ConnectorError::user(reason.into()))?;
             // Everything credsh asks for fits in memory; a streaming body would be none of its requests.
             let request =
                 request.map(|body| body.bytes().map_or_else(reqwest::Body::default, |bytes| bytes.to_vec().into()));
-            let mut request = reqwest::Request::try_from(request).map_err(connector_error)?;
+            let mut request = reqwest::Request::try_from(request).map_err(|error| times.error(error))?;
             *request.timeout_mut() = timeout;
-            let response = client.execute(request).await.map_err(connector_error)?;
+            let response = client.execute(request).await.map_err(|error| times.error(error))?;
             http.saw_date(response.headers().get("date").and_then(|value| value.to_str().ok()));
             let response: http::Response<reqwest::Body> = response.into();
             HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
@@ -164,17 +173,31 @@ impl HttpConnector for Connector {
     }
 }
 
-/// The kind decides whether the SDK tries again.
-fn connector_error(error: reqwest::Error) -> ConnectorError {
-    // The URL may hold what a profile's endpoint_url held.
-    let error = error.without_url();
-    if error.is_timeout() {
-        ConnectorError::timeout(error.into())
-    } else if error.is_connect() {
-        ConnectorError::io(error.into()).never_connected()
-    } else if error.is_builder() {
-        ConnectorError::user(error.into())
-    } else {
-        ConnectorError::io(error.into())
+/// What an exchange may take: until there is a connection, and until the answer is whole.
+#[derive(Clone, Copy)]
+struct Times {
+    connect: Duration,
+    answer: Option<Duration>,
+}
+
+impl Times {
+    /// The kind decides whether the SDK tries again. Its words for a time that is over are about operations and
+    /// throughput; here it is known which one was.
+    fn error(self, error: reqwest::Error) -> ConnectorError {
+        // The URL may hold what a profile's endpoint_url held.
+        let error = error.without_url();
+        if error.is_timeout() && error.is_connect() {
+            // Not tried again: the next would take as long, and somebody may be waiting at a prompt.
+            ConnectorError::other(format!("no connection within {} s", self.connect.as_secs()).into(), None)
+        } else if error.is_timeout() {
+            let seconds = self.answer.map_or(String::new(), |time| format!(" within {} s", time.as_secs()));
+            ConnectorError::timeout(format!("no answer{seconds}").into())
+        } else if error.is_connect() {
+            ConnectorError::io(error.into()).never_connected()
+        } else if error.is_builder() {
+            ConnectorError::user(error.into())
+        } else {
+            ConnectorError::io(error.into())
+        }
     }
 }

@@ -5,8 +5,8 @@ mod support;
 
 use std::time::Duration;
 
-use support::Sandbox;
 use support::endpoint::{Behaviour, Endpoint, Rotation, TOKEN, now, rfc3339};
+use support::{Sandbox, Silent};
 
 const REFUSED: &str =
     "hint: the endpoint did not take AWS_CONTAINER_AUTHORIZATION_TOKEN; open a new terminal to get this session's\n";
@@ -326,6 +326,41 @@ fn expirations() {
         let out = Sandbox::in_cloudshell(&endpoint).credsh(&["export"]).ok();
         assert!(out.ends_with(&format!("AWS_CREDENTIAL_EXPIRATION='{plain}'\n")), "{text}: {out}");
     }
+}
+
+/// Where a firewall drops what is sent: the time for connecting is over long before the whole wait is, and is told as that.
+#[test]
+fn no_connection() {
+    let silent = Silent::start();
+    let keys = Sandbox::new().with("AWS_ACCESS_KEY_ID", "AKIATEST").with("AWS_SECRET_ACCESS_KEY", "s");
+    let hint = "hint: check the network, HTTPS_PROXY and AWS_ENDPOINT_URL_STS, and try again\n";
+    // As AWS, and as something on this machine.
+    for (scheme, seconds) in [("https", 5), ("http", 1)] {
+        let url = format!("{scheme}://127.0.0.1:{}", silent.port());
+        let mut sandbox = keys.command(support::CREDSH);
+        let run = sandbox.env("AWS_ENDPOINT_URL_STS", url).arg("export");
+        assert_eq!(
+            support::Run::of(run.output().unwrap()).fails(5, &[]),
+            format!("credsh: cannot reach AWS STS: no connection within {seconds} s\n{hint}")
+        );
+    }
+    let mut ec2 = Sandbox::new();
+    ec2.unset("AWS_EC2_METADATA_DISABLED");
+    ec2.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", &format!("http://127.0.0.1:{}", silent.port()));
+    ec2.credsh(&["export", "--source", "ec2"]).fails(3, &["no connection within 1 s"]);
+    // IAM Identity Center, whose client is the SDK's own, through a proxy that is gone.
+    let sso = Sandbox::new().with("HTTPS_PROXY", &format!("http://127.0.0.1:{}", silent.port()));
+    sso.file(
+        ".aws/config",
+        "[profile dev]\nsso_start_url = https://example.invalid/start\nsso_region = us-east-1\nsso_account_id = 123456789012\nsso_role_name = dev\n",
+    );
+    // Where the AWS CLI keeps the sign-in: named after the SHA-1 of the start URL.
+    sso.file(
+        ".aws/sso/cache/1a456e1a50f672d76dbb7e005eadd369d967380a.json",
+        &format!("{{\"accessToken\":\"t\",\"expiresAt\":\"{}\"}}", rfc3339(now() + 3600)),
+    );
+    sso.credsh(&["export", "--profile", "dev"])
+        .fails(5, &["credsh: cannot reach profile dev: ", "no connection within 5 s"]);
 }
 
 fn status(sandbox: &Sandbox) -> serde_json::Value {

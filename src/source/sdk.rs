@@ -53,11 +53,7 @@ pub async fn web_identity(
 /// The instance profile. Off EC2 nothing answers, so it is not waited for long.
 pub async fn ec2(asking: &Asking<'_>) -> Result<Credentials> {
     let config = aws::provider_config(&asking.http, asking.request.region.as_deref());
-    let client = imds::Client::builder()
-        .configure(&config)
-        .max_attempts(2)
-        .connect_timeout(Duration::from_secs(1))
-        .read_timeout(Duration::from_secs(2));
+    let client = imds::Client::builder().configure(&config).max_attempts(2).read_timeout(Duration::from_secs(2));
     let provider = ImdsCredentialsProvider::builder().configure(&config).imds_client(client.build()).build();
     let given = provider.provide_credentials().await;
     // Not on EC2 is the ordinary case: then nothing was found, here or in the places that come before.

@@ -13,13 +13,37 @@ pub mod pty;
 pub mod sourced;
 pub mod sts;
 
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 /// A port of loopback where nobody listens: not one of those that are given out, or another test might get it meanwhile.
 pub const CLOSED: u16 = 1;
+
+/// A port of loopback that neither takes a connection nor refuses it, as an address behind a firewall does: nobody accepts,
+/// and as many are waiting as may.
+pub struct Silent {
+    listener: TcpListener,
+    waiting: Vec<TcpStream>,
+}
+
+impl Silent {
+    pub fn start() -> Silent {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let connect = |_| TcpStream::connect_timeout(&address, Duration::from_millis(300)).ok();
+        let waiting: Vec<TcpStream> = (0..10_000).map_while(connect).collect();
+        assert!(waiting.len() < 10_000, "the control: the last one was not taken");
+        Silent { listener, waiting }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.listener.local_addr().unwrap().port()
+    }
+}
 
 /// The program under test.
 pub const CREDSH: &str = env!("CARGO_BIN_EXE_credsh");
