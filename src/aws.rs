@@ -16,7 +16,7 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 
 use crate::credentials::{Credentials, Secret};
 use crate::error::{Error, Result};
-use crate::http::{self, Http};
+use crate::http::{self, Http, NoClient};
 use crate::ui;
 
 /// For the SDK's own providers. The region is handed in: looking for one would ask the metadata service.
@@ -115,6 +115,9 @@ pub fn sts_error<E>(operation: &'static str, caller: &str, error: &SdkError<E>) 
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
+    if let Some(none) = NoClient::behind(error) {
+        return none.error("AWS STS");
+    }
     let Some(service) = error.as_service_error() else {
         let reason = match error {
             SdkError::TimeoutError(_) => "no answer in time".into(),
@@ -173,6 +176,9 @@ fn advice(code: &str, message: &str, caller: &str) -> Option<String> {
 
 /// A failed SDK provider: SSO, `credential_process`, web identity, EC2.
 pub fn provider_error(what: &str, profile: Option<&str>, error: &CredentialsError) -> Error {
+    if let Some(none) = NoClient::behind(error) {
+        return none.error(what);
+    }
     let reason = reason(error);
     let lower = reason.to_lowercase();
     let login = lower.contains("sso")

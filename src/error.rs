@@ -171,8 +171,10 @@ impl fmt::Display for Error {
             Error::Deadline { what, seconds } => write!(f, "{what} did not answer within {seconds} s"),
             Error::Store { path, reason, .. } if path.as_os_str().is_empty() => write!(f, "the store {reason}"),
             Error::Store { path, reason, .. } => write!(f, "the store {} {reason}", path.display()),
-            Error::Io { action, path, source } => write!(f, "cannot {action} {}: {}", path.display(), lower(source)),
-            Error::Run { program, source } => write!(f, "cannot run {program}: {}", lower(source)),
+            Error::Io { action, path, source } => {
+                write!(f, "cannot {action} {}: {}", path.display(), lower(&source.to_string()))
+            }
+            Error::Run { program, source } => write!(f, "cannot run {program}: {}", lower(&source.to_string())),
             Error::Value { what, reason } => write!(f, "{what} {reason}"),
             Error::NoLease { .. } => write!(f, "no lease is held"),
             Error::LeaseGone { id } => write!(
@@ -184,12 +186,15 @@ impl fmt::Display for Error {
     }
 }
 
-/// An I/O error in the lower case of our messages, without the "(os error 2)" nobody can use.
-fn lower(error: &std::io::Error) -> String {
-    let text = error.to_string();
+/// Another's message in the lower case of ours, without the "(os error 2)" nobody can use. Only a word's own capital goes:
+/// `No such file`, but `AWS_CA_BUNDLE` and `RPC struct is bad`.
+pub fn lower(text: &str) -> String {
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+    match (chars.next(), chars.clone().next()) {
+        (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().chain(chars).collect(),
+        _ => text.into(),
+    }
 }
 
 impl std::error::Error for Error {

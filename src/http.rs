@@ -4,6 +4,7 @@
 //! *remote* is for AWS: the system's proxies, and `AWS_CA_BUNDLE`, which the Rust SDK ignores. Neither follows a
 //! redirect, and neither retries: that is decided where the meaning of a failure is known.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -19,7 +20,9 @@ use aws_smithy_types::body::SdkBody;
 use reqwest::{Client, ClientBuilder, redirect, retry};
 
 use crate::env::{self, Env};
+use crate::error::{self, Error};
 use crate::time::{self, Epoch};
+use crate::ui;
 
 /// How long a connection to AWS, or to the proxy on the way, may take to come about: the kernel asks three times meanwhile.
 /// reqwest knows one such time a client, so the SDK's wishes for one operation or another are not looked at.
@@ -36,8 +39,8 @@ pub struct Http {
 #[derive(Debug, Default)]
 struct Inner {
     ca_bundle: Option<PathBuf>,
-    local: OnceLock<Result<Client, String>>,
-    remote: OnceLock<Result<Client, String>>,
+    local: OnceLock<Result<Client, NoClient>>,
+    remote: OnceLock<Result<Client, NoClient>>,
     date: Mutex<Option<(Epoch, Instant)>>,
 }
 
@@ -53,16 +56,16 @@ impl Http {
     /// what was checked is what is asked.
     ///
     /// # Errors
-    /// The client cannot be built; the builder's words.
-    pub fn pinned(host: &str, addresses: &[SocketAddr]) -> Result<Client, String> {
-        without_tls().resolve_to_addrs(host, addresses).build().map_err(|error| innermost(&error))
+    /// The client cannot be built.
+    pub fn pinned(host: &str, addresses: &[SocketAddr]) -> Result<Client, NoClient> {
+        built(without_tls().resolve_to_addrs(host, addresses))
     }
 
     /// The client for an address outside.
     ///
     /// # Errors
     /// As [`Http::pinned`], or `AWS_CA_BUNDLE` is no PEM file.
-    pub fn remote(&self) -> Result<Client, String> {
+    pub fn remote(&self) -> Result<Client, NoClient> {
         self.inner.remote.get_or_init(|| self.build(base().connect_timeout(CONNECT))).clone()
     }
 
@@ -70,23 +73,24 @@ impl Http {
     ///
     /// # Errors
     /// As [`Http::remote`].
-    pub fn direct(&self) -> Result<Client, String> {
+    pub fn direct(&self) -> Result<Client, NoClient> {
         self.build(base().no_proxy())
     }
 
-    fn local(&self) -> Result<Client, String> {
-        let build = || without_tls().connect_timeout(CONNECT_LOCAL).build().map_err(|error| innermost(&error));
-        self.inner.local.get_or_init(build).clone()
+    fn local(&self) -> Result<Client, NoClient> {
+        self.inner.local.get_or_init(|| built(without_tls().connect_timeout(CONNECT_LOCAL))).clone()
     }
 
-    fn build(&self, mut builder: ClientBuilder) -> Result<Client, String> {
-        if let Some(path) = &self.inner.ca_bundle {
-            let pem = std::fs::read(path).map_err(|error| format!("AWS_CA_BUNDLE {}: {error}", path.display()))?;
-            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
-                .map_err(|error| format!("AWS_CA_BUNDLE {}: {}", path.display(), innermost(&error)))?;
-            builder = builder.tls_certs_only(certificates);
+    fn build(&self, builder: ClientBuilder) -> Result<Client, NoClient> {
+        let Some(path) = &self.inner.ca_bundle else { return built(builder) };
+        let broken = |reason: String| NoClient { bundle: Some(path.clone()), reason };
+        let pem = std::fs::read(path).map_err(|error| broken(error::lower(&error.to_string())))?;
+        let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| broken(innermost(&error)))?;
+        // Which is how a file that is no PEM at all is read.
+        if certificates.is_empty() {
+            return Err(broken("holds no certificate".into()));
         }
-        builder.build().map_err(|error| innermost(&error))
+        builder.tls_certs_only(certificates).build().map_err(|error| broken(innermost(&error)))
     }
 
     /// Notes the `Date` of an answer.
@@ -101,6 +105,45 @@ impl Http {
         let seen = *self.inner.date.lock().unwrap_or_else(PoisonError::into_inner);
         seen.map_or(0, |(date, at)| date + Epoch::try_from(at.elapsed().as_secs()).unwrap_or(0) - now)
     }
+}
+
+/// Why nothing can be asked at all.
+#[derive(Clone, Debug)]
+pub struct NoClient {
+    /// `AWS_CA_BUNDLE`, if it is to blame.
+    bundle: Option<PathBuf>,
+    reason: String,
+}
+
+impl NoClient {
+    /// The failure of asking `source`. What is configured wrong is no fault of the network.
+    pub fn error(&self, source: &str) -> Error {
+        match &self.bundle {
+            Some(path) => Error::Config {
+                what: format!("{} {}", env::CA_BUNDLE, path.display()),
+                reason: self.reason.clone(),
+                hint: Some(format!("let {} name a PEM file of the certificates to trust, or unset it", env::CA_BUNDLE)),
+            },
+            None => Error::Unreachable { source: source.into(), reason: self.reason.clone() },
+        }
+    }
+
+    /// The one at the bottom of a failure of the SDK's.
+    pub fn behind<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a NoClient> {
+        std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
+    }
+}
+
+impl fmt::Display for NoClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for NoClient {}
+
+fn built(builder: ClientBuilder) -> Result<Client, NoClient> {
+    builder.build().map_err(|error| NoClient { bundle: None, reason: innermost(&error) })
 }
 
 fn base() -> ClientBuilder {
@@ -119,11 +162,11 @@ fn without_tls() -> ClientBuilder {
 
 /// What failed at the bottom of a chain of errors: the rest repeats the URL, which may not be shown.
 pub fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
     }
-    crate::ui::clean(error.to_string().split(" (os error").next().unwrap_or_default()).to_lowercase()
+    error::lower(&ui::clean(&innermost.to_string()))
 }
 
 /// Addresses at which AWS SDKs serve metadata: loopback, 169.254/16 (ECS, EC2), fd00:ec2::/32 (EKS, EC2).

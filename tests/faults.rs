@@ -240,7 +240,7 @@ fn broken_http() {
     check(
         raw("\x16\x03\x01 this is no HTTP\r\n\r\n"),
         5,
-        &format!("cannot reach: invalid http version parsed\n{UNREACHED}"),
+        &format!("cannot reach: invalid HTTP version parsed\n{UNREACHED}"),
     );
     check(
         raw("HTTP/1.1 200 OK\r\n"),
@@ -349,18 +349,43 @@ fn no_connection() {
     ec2.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", &format!("http://127.0.0.1:{}", silent.port()));
     ec2.credsh(&["export", "--source", "ec2"]).fails(3, &["no connection within 1 s"]);
     // IAM Identity Center, whose client is the SDK's own, through a proxy that is gone.
-    let sso = Sandbox::new().with("HTTPS_PROXY", &format!("http://127.0.0.1:{}", silent.port()));
-    sso.file(
+    let sso = signed_in().with("HTTPS_PROXY", &format!("http://127.0.0.1:{}", silent.port()));
+    sso.credsh(&["export", "--profile", "dev"])
+        .fails(5, &["credsh: cannot reach profile dev: ", "no connection within 5 s"]);
+}
+
+/// With a profile of IAM Identity Center, and the sign-in where the AWS CLI keeps it: named after the SHA-1 of the start URL.
+fn signed_in() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.file(
         ".aws/config",
         "[profile dev]\nsso_start_url = https://example.invalid/start\nsso_region = us-east-1\nsso_account_id = 123456789012\nsso_role_name = dev\n",
     );
-    // Where the AWS CLI keeps the sign-in: named after the SHA-1 of the start URL.
-    sso.file(
+    sandbox.file(
         ".aws/sso/cache/1a456e1a50f672d76dbb7e005eadd369d967380a.json",
         &format!("{{\"accessToken\":\"t\",\"expiresAt\":\"{}\"}}", rfc3339(now() + 3600)),
     );
-    sso.credsh(&["export", "--profile", "dev"])
-        .fails(5, &["credsh: cannot reach profile dev: ", "no connection within 5 s"]);
+    sandbox
+}
+
+/// Nothing is wrong with the network then, and no other case of a path names the file.
+#[test]
+fn certificates_that_cannot_be_read() {
+    let text = "let AWS_CA_BUNDLE name a PEM file of the certificates to trust, or unset it";
+    for (name, reason) in [("Etc/My-CA.pem", "no such file or directory"), ("Not-PEM", "holds no certificate")] {
+        let sandbox = signed_in();
+        let path = sandbox.file("Not-PEM", "a text\n").with_file_name(name);
+        let sandbox = sandbox.with("AWS_CA_BUNDLE", path.to_str().unwrap());
+        let keys = [("AWS_ACCESS_KEY_ID", "AKIATEST"), ("AWS_SECRET_ACCESS_KEY", "s")];
+        let endpoint = [("AWS_CONTAINER_CREDENTIALS_FULL_URI", "https://127.0.0.1:1/x")];
+        for (variables, flags) in
+            [(&keys[..], &["export"][..]), (&[], &["export", "--profile", "dev"]), (&endpoint, &["export"])]
+        {
+            let run = sandbox.command(support::CREDSH).envs(variables.iter().copied()).args(flags).output().unwrap();
+            let message = format!("credsh: AWS_CA_BUNDLE {}: {reason}\nhint: {text}\n", path.display());
+            assert_eq!(support::Run::of(run).fails(1, &[]), message);
+        }
+    }
 }
 
 fn status(sandbox: &Sandbox) -> serde_json::Value {

@@ -67,7 +67,7 @@ impl<'a> Endpoint<'a> {
             let addresses = allowed(&url).await.map_err(refused)?;
             http::Http::pinned(url.host_str().unwrap_or_default(), &addresses)
         };
-        let client = client.map_err(|reason| Error::Unreachable { source: source.into(), reason })?;
+        let client = client.map_err(|none| none.error(source))?;
         let (token, mut parts, session) = (token(asking.env)?, in_query(&url), OnceCell::new());
         // A scheme (`Bearer ...`) may be left out where the rest is echoed.
         parts.extend(token.iter().filter_map(|token| Some(Secret::new(token.expose().split_once(' ')?.1))));
