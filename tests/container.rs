@@ -66,8 +66,9 @@ fn a_token_file_that_is_none_is_refused() {
     sandbox.file("large", &"x".repeat(70_000));
     sandbox.file("empty", "\n");
     sandbox.file("split", "one\ntwo");
-    let not_small =
-        |name: &str| format!("credsh: the token file {name}: is not a small regular file\nhint: check {TOKEN_FILE}\n");
+    let not_small = |name: &str| {
+        format!("credsh: cannot read the token file {name}: it is not a small regular file\nhint: check {TOKEN_FILE}\n")
+    };
     let illegal = format!(
         "credsh: the token from {TOKEN_FILE}: is no legal header value: it is empty, or holds a control character\n"
     );

@@ -320,6 +320,61 @@ fn a_web_identity() {
     assert_eq!(sts.calls().last().unwrap().get("WebIdentityToken"), "header.payload.signature");
 }
 
+/// A profile's is asked for as the variables' is, also of the STS that was meant when it was first.
+#[test]
+fn a_web_identity_of_a_profile() {
+    let sts = Sts::start();
+    let mut sandbox = configured(&sts, "");
+    let file = sandbox.file("jwt", "header.payload.signature\n");
+    let profile = |name: &str, rest: &str| {
+        format!("[profile {name}]\nrole_arn = {ROLE}\nweb_identity_token_file = {}\n{rest}\n", file.display())
+    };
+    let deploy = "[profile over]\nrole_arn = arn:aws:iam::123456789012:role/over\nsource_profile = pod\n";
+    let pod = profile("pod", "role_session_name = me\nregion = eu-central-1\ncredential_process = false");
+    sandbox.file(".aws/config", &(pod + deploy));
+    assert_eq!(label(sandbox.credsh(&["refresh", "--profile", "pod"])), "profile:pod");
+    let call = sts.call();
+    let sent = ["Action", "RoleArn", "WebIdentityToken", "RoleSessionName"].map(|name| call.get(name));
+    assert_eq!(sent, ["AssumeRoleWithWebIdentity", ROLE, "header.payload.signature", "me"]);
+    sandbox.credsh(&["export", "--profile", "over"]).ok();
+    assert_eq!((sts.of("AssumeRole")[0].signer(), sts.calls().len()), ("ASIASTS0002", 3));
+    sts.refuse(400, "InvalidIdentityToken", "no OpenIDConnect provider");
+    let text = sandbox.credsh(&["export", "--no-store", "--profile", "pod"]);
+    text.fails(
+        4,
+        &["credsh: sts:AssumeRoleWithWebIdentity failed with InvalidIdentityToken: no OpenIDConnect provider\n"],
+    );
+    sts.yes();
+    sandbox.unset("AWS_ENDPOINT_URL_STS");
+    let table = sandbox.credsh(&["status", "--json"]).ok();
+    let lease = table.split("\"id\": \"").find(|part| part.contains("profile:pod")).unwrap();
+    sandbox.with("CREDSH_LEASE", &lease[..16]).credsh(&["refresh", "--force"]).ok();
+    assert_eq!(sts.of("AssumeRoleWithWebIdentity").len(), 4);
+}
+
+/// What nobody ends, as a FIFO that nobody writes to, would hold up a shell for ever.
+#[test]
+fn a_web_identity_whose_token_has_no_end() {
+    let sts = Sts::start();
+    let sandbox = configured(&sts, "");
+    let fifo = sandbox.home().join("fifo").to_str().unwrap().to_owned();
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    for path in [&*fifo, "/dev/zero"] {
+        let reason =
+            format!("credsh: cannot read the web identity token {path}: it is not a small regular file\nhint: check ");
+        let variables = [("AWS_ROLE_ARN", ROLE), ("AWS_WEB_IDENTITY_TOKEN_FILE", path)];
+        // `timeout` is for who waits after all.
+        let mut run = sandbox.command("timeout");
+        let run = run.args(["20", support::CREDSH, "export"]).envs(variables);
+        Run::of(run.output().unwrap()).fails(1, &[&format!("{reason}AWS_WEB_IDENTITY_TOKEN_FILE\n")]);
+        sandbox.file(".aws/config", &format!("[profile pod]\nrole_arn = {ROLE}\nweb_identity_token_file = {path}\n"));
+        let mut run = sandbox.command("timeout");
+        let run = run.args(["20", support::CREDSH, "export", "--profile", "pod"]);
+        Run::of(run.output().unwrap()).fails(1, &[&format!("{reason}web_identity_token_file of profile pod\n")]);
+    }
+    assert_eq!(sts.calls().len(), 0);
+}
+
 /// As with the AWS CLI: its stderr is the reason when it fails, but on one line, without what a terminal obeys; and nobody's
 /// business when it does not. Its stdout, where the secrets are, is never shown.
 #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 
-use super::{Asking, answer};
+use super::{Asking, answer, token};
 use crate::credentials::{Credentials, Secret};
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
@@ -68,7 +68,7 @@ impl<'a> Endpoint<'a> {
             http::Http::pinned(url.host_str().unwrap_or_default(), &addresses)
         };
         let client = client.map_err(|none| none.error(source))?;
-        let (token, mut parts, session) = (token(asking.env)?, in_query(&url), OnceCell::new());
+        let (token, mut parts, session) = (authorization(asking.env)?, in_query(&url), OnceCell::new());
         // A scheme (`Bearer ...`) may be left out where the rest is echoed.
         parts.extend(token.iter().filter_map(|token| Some(Secret::new(token.expose().split_once(' ')?.1))));
         Ok(Endpoint { url, client, token, parts, session, source, http: &asking.http })
@@ -195,9 +195,9 @@ fn sensitive(token: &Secret) -> reqwest::header::HeaderValue {
 
 /// The authorization token: the file wins, as in the SDKs, and is read anew each time, as EKS rotates it. Unlike in
 /// the SDKs a trailing newline is cut off: editors and `echo` leave one, and it never belongs to the token.
-fn token(env: &Env) -> Result<Option<Secret>> {
+fn authorization(env: &Env) -> Result<Option<Secret>> {
     let (name, value) = if let Some(path) = env.get(env::CONTAINER_TOKEN_FILE) {
-        (env::CONTAINER_TOKEN_FILE, Some(read_small(path)?))
+        (env::CONTAINER_TOKEN_FILE, Some(token::read("read the token file", path, env::CONTAINER_TOKEN_FILE)?))
     } else {
         (env::CONTAINER_TOKEN, env.get(env::CONTAINER_TOKEN).map(Secret::new))
     };
@@ -208,20 +208,6 @@ fn token(env: &Env) -> Result<Option<Secret>> {
         return Err(Error::Config { what: format!("the token from {name}"), reason, hint: None });
     }
     Ok(Some(Secret::new(trimmed)))
-}
-
-/// A regular file of at most 64 KiB: a FIFO or a device would hold the shell up for ever.
-fn read_small(path: &str) -> Result<Secret> {
-    let meta = std::fs::metadata(path).map_err(Error::io("read the token file", path))?;
-    if !meta.is_file() || meta.len() > LARGEST as u64 {
-        let what = format!("the token file {}", ui::clean(path));
-        return Err(Error::Config {
-            what,
-            reason: "is not a small regular file".into(),
-            hint: Some(format!("check {}", env::CONTAINER_TOKEN_FILE)),
-        });
-    }
-    std::fs::read_to_string(path).map(Secret::new).map_err(Error::io("read the token file", path))
 }
 
 /// Scheme and spelling. What the URL parser would reinterpret is refused: `http://2130706433/` and

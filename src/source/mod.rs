@@ -8,6 +8,7 @@ mod identity;
 mod role;
 mod sdk;
 mod session;
+mod token;
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 pub use identity::identity;
 
 use crate::credentials::Credentials;
-use crate::env::Env;
+use crate::env::{self, Env};
 use crate::error::{Error, Result};
 use crate::http::Http;
 use crate::request::{self, Request, Session, Source};
@@ -130,7 +131,8 @@ async fn fetch(source: &Source, asking: &mut Asking<'_>) -> Result<Credentials> 
             sdk::profile(name, files, asking).await
         }
         Source::WebIdentity { token_file, role_arn, session_name } => {
-            sdk::web_identity(token_file, role_arn, session_name.as_deref(), asking).await
+            let identity = sdk::WebIdentity { token_file, role_arn, session_name: session_name.as_deref() };
+            sdk::web_identity(&identity, env::WEB_IDENTITY_TOKEN_FILE, asking).await
         }
         Source::Cloud9 { file } => cloud9::read(file),
         Source::Ec2 => sdk::ec2(asking).await,

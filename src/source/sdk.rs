@@ -7,9 +7,9 @@ use aws_config::imds::{self, credentials::ImdsCredentialsProvider};
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_credential_types::provider::ProvideCredentials;
 
-use super::Asking;
+use super::{Asking, token};
 use crate::aws;
-use crate::config::{self, Files};
+use crate::config::{self, Files, Profile};
 use crate::credentials::{Credentials, Secret};
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
@@ -20,6 +20,11 @@ pub async fn profile(name: &str, files: &Files, asking: &Asking<'_>) -> Result<C
     if let Some(keys) = config::keys_beside_role(files, name)? {
         return Ok(keys);
     }
+    let section = config::profile(files, name)?.unwrap_or_default();
+    if let Some(identity) = identity_of(&section) {
+        let named_by = format!("web_identity_token_file of profile {}", crate::ui::clean(name));
+        return web_identity(&identity, &named_by, asking).await;
+    }
     let config = aws::provider_config(&asking.http, asking.request.region.as_deref());
     let provider =
         ProfileFileCredentialsProvider::builder().configure(&config).profile_name(name).profile_files(files.for_sdk());
@@ -29,17 +34,28 @@ pub async fn profile(name: &str, files: &Files, asking: &Asking<'_>) -> Result<C
         .map_err(|error| aws::provider_error(&format!("profile {}", crate::ui::clean(name)), Some(name), &error))
 }
 
-/// `sts:AssumeRoleWithWebIdentity`, unsigned. The token file is read anew each time. Asked by us: the SDK's provider
-/// takes the endpoint from this process's variables, which a renewal elsewhere does not have, and hides AWS's code.
-pub async fn web_identity(
-    token_file: &str,
-    role_arn: &str,
-    session_name: Option<&str>,
-    asking: &Asking<'_>,
-) -> Result<Credentials> {
-    let token = std::fs::read_to_string(token_file)
-        .map(Secret::new)
-        .map_err(Error::io("read the web identity token", token_file))?;
+/// Who is known to AWS by a token that another has issued.
+pub struct WebIdentity<'a> {
+    pub token_file: &'a str,
+    pub role_arn: &'a str,
+    /// `None` is a new one each time.
+    pub session_name: Option<&'a str>,
+}
+
+/// A profile's, if the SDK would come to that.
+fn identity_of(profile: &Profile) -> Option<WebIdentity<'_>> {
+    let get = |key: &str| profile.get(key).map(String::as_str);
+    let (token_file, role_arn) = get("web_identity_token_file").zip(get("role_arn"))?;
+    let first = !profile.contains_key("credential_source");
+    first.then_some(WebIdentity { token_file, role_arn, session_name: get("role_session_name") })
+}
+
+/// `sts:AssumeRoleWithWebIdentity`, unsigned; `named_by` is what names the token's file. Asked by us, of a profile too: the
+/// SDK's provider takes the endpoint from this process's variables, which a renewal elsewhere does not have, hides AWS's
+/// code, and waits without end for a token that is a FIFO.
+pub async fn web_identity(identity: &WebIdentity<'_>, named_by: &str, asking: &Asking<'_>) -> Result<Credentials> {
+    let WebIdentity { token_file, role_arn, session_name } = *identity;
+    let token = token::read("read the web identity token", token_file, named_by)?;
     let request = asking.request;
     let client = aws::sts(&asking.http, None, request.region.as_deref(), request.endpoint.as_deref(), Some(role_arn));
     let session_name =
