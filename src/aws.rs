@@ -174,7 +174,7 @@ fn advice(code: &str, message: &str, caller: &str) -> Option<String> {
     Some(text)
 }
 
-/// A failed SDK provider: SSO, `credential_process`, web identity, EC2.
+/// A failed SDK provider: SSO, a profile's keys, EC2.
 pub fn provider_error(what: &str, profile: Option<&str>, error: &CredentialsError) -> Error {
     if let Some(none) = NoClient::behind(error) {
         return none.error(what);

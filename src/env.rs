@@ -20,6 +20,9 @@ pub const PROMPT: &str = "CREDSH_PROMPT";
 pub const HOOK: &str = "CREDSH_HOOK";
 /// How long a command may be held up by a renewal, in seconds; default 3.
 pub const WAIT: &str = "CREDSH_WAIT";
+/// The profiles whose `credential_process` this process runs in, as words; set for that only, so that a credsh in it does not
+/// ask the same profile again.
+pub const ASKING: &str = "CREDSH_ASKING";
 /// `XDG_RUNTIME_DIR`: a private directory in memory, where the store is kept if there is one.
 pub const RUNTIME_DIR: &str = "XDG_RUNTIME_DIR";
 /// The user's time zone, where it is not the machine's.

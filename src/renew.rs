@@ -80,6 +80,7 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
     if let Some(lease) = before.clone().filter(|lease| !wanted(lease, terms.when, started)) {
         return Ok(Outcome { lease, renewed: false, unchanged: false, failure: None });
     }
+    source::not_in_a_circle(&request.source, env)?;
     let lock = match store.lock(&id, until) {
         // As in `open_store`. In the background nobody would get to see what came of it.
         Err(error) if terms.when != When::Due => {

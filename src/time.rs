@@ -14,8 +14,13 @@ pub const NEVER: Epoch = 99_999_999_999;
 /// Reads RFC 3339 with any offset and any fraction (STS sends whole seconds, moto microseconds). A time
 /// without an offset is refused: it could be anybody's clock.
 pub fn parse_rfc3339(text: &str) -> Option<Epoch> {
+    parse_far_rfc3339(text).filter(|time| *time < NEVER)
+}
+
+/// The same of a time that may be in a far year, as 9999, which is [`NEVER`].
+pub fn parse_far_rfc3339(text: &str) -> Option<Epoch> {
     let time = DateTime::from_str(text.trim(), Format::DateTimeWithOffset).ok()?.secs();
-    (0..NEVER).contains(&time).then_some(time)
+    (time >= 0).then_some(time.min(NEVER))
 }
 
 /// Writes RFC 3339 in UTC, `Z`, whole seconds: what botocore, the JavaScript SDK and starship all parse.

@@ -177,28 +177,43 @@ fn the_source_is_written_down() {
     assert_eq!(written(&sandbox, &[]), "--source=env");
 }
 
-/// Written by hand, and named by the surroundings: refused, where it would call itself until the machine gives up.
+/// Written by hand, or over another: refused, where they would call each other until the machine gives up.
 #[test]
 fn a_profile_that_asks_itself_is_told_so() {
-    for (name, variable) in [("default", None), ("profile loop", Some("loop"))] {
+    let json = r#"{"Version":1,"AccessKeyId":"ASIAOTHER","SecretAccessKey":"s","SessionToken":"t","Expiration":"2099-01-01T00:00:00Z"}"#;
+    let run = format!("credential_process = {CREDSH} export --format process");
+    for (config, flags, variable) in [
+        (format!("[default]\n{run}\n"), "", None),
+        (format!("[profile loop]\n{run}\n"), "", Some("loop")),
+        (format!("[profile loop]\n{run} --profile loop\n"), "--profile loop", None),
+        (format!("[profile loop]\n{run} --no-store --profile loop\n"), "--no-store --profile loop", None),
+        (format!("[profile loop]\n{run} --profile b\n[profile b]\n{run} --profile loop\n"), "--profile loop", None),
+        (format!("[profile loop]\n{run}\n"), "--profile loop --role arn:aws:iam::123456789012:role/x", Some("loop")),
+    ] {
         let mut sandbox = Sandbox::new();
-        sandbox.file(".aws/config", &format!("[{name}]\ncredential_process = {CREDSH} export --format process\n"));
+        sandbox.file(".aws/config", &config);
         if let Some(name) = variable {
             sandbox.set("AWS_PROFILE", name);
         }
-        let name = name.rsplit(' ').next().unwrap();
-        let text = sandbox.credsh(&["export"]).fails(1, &[]);
-        assert_eq!(
-            text,
-            format!(
-                "credsh: profile {name}: takes its credentials from credsh, which would take them from this profile\nhint: give the credsh in its credential_process a --source or a --profile\n"
-            )
+        let name = if config.starts_with("[default]") { "default" } else { "loop" };
+        // Within half the time that an answer is waited for.
+        let mut command = sandbox.command("timeout");
+        let words = flags.split(' ').filter(|word| !word.is_empty());
+        let text = Run::of(command.args(["15", CREDSH, "export"]).args(words).output().unwrap()).fails(1, &[]);
+        assert!(
+            text.starts_with(&format!(
+                "credsh: profile {name} gave no credentials: its credential_process ended with status 1: "
+            )),
+            "{text}"
         );
+        let end = format!(
+            "credsh: profile {name}: takes its credentials from credsh, which would take them from this profile\nhint: give the credsh in its credential_process a --source, or another --profile\n"
+        );
+        assert!(text.ends_with(&end), "{config}: {text}");
     }
     // One that is told of another place does not.
     for (flag, ends) in [("--profile other", 0), ("--source web-identity", 1)] {
         let sandbox = Sandbox::new().with("AWS_PROFILE", "p");
-        let json = r#"{"Version":1,"AccessKeyId":"ASIAOTHER","SecretAccessKey":"s","SessionToken":"t","Expiration":"2099-01-01T00:00:00Z"}"#;
         let file = sandbox.file("json", json);
         sandbox.file(
             ".aws/config",
@@ -211,6 +226,17 @@ fn a_profile_that_asks_itself_is_told_so() {
         assert_eq!(run.status.min(1), ends, "{flag}: {run:?}");
         assert!(!run.stderr.contains("takes its credentials from credsh"), "{flag}: {run:?}");
     }
+    // Nor does one that takes them from elsewhere under the same name.
+    let sandbox = Sandbox::new();
+    let file = sandbox.file("json", json);
+    sandbox.file("other", &format!("[profile p]\ncredential_process = cat {}\n", file.display()));
+    sandbox.file(
+        ".aws/config",
+        &format!(
+            "[profile p]\ncredential_process = AWS_CONFIG_FILE=other {CREDSH} export --format process --profile p\n"
+        ),
+    );
+    assert!(sandbox.credsh(&["export", "--profile", "p"]).ok().contains("ASIAOTHER"));
 }
 
 fn aws(sandbox: &Sandbox, words: &[&str]) -> String {

@@ -2,7 +2,11 @@
 
 mod support;
 
+use std::time::{Duration, Instant};
+
 use support::endpoint::{Endpoint, now, rfc3339};
+use support::process::running;
+use support::pty::{Session, Shell};
 use support::sts::Sts;
 use support::{Run, Sandbox};
 
@@ -246,8 +250,15 @@ fn a_credential_process() {
         let text = sandbox.credsh(&["export", "--no-store"]).fails(1, &["credsh: profile p gave no credentials: "]);
         assert!(!text.contains("process-secret"), "{text}");
     }
-    sandbox.file(".aws/config", "[profile p]\ncredential_process = echo this way >&2; exit 3\n");
-    sandbox.credsh(&["export", "--no-store"]).fails(1, &["credsh: profile p gave no credentials: "]);
+    for (command, reason) in [
+        ("echo this way >&2; exit 3", "ended with status 3: this way\n"),
+        ("exit 3", "ended with status 3\n"),
+        ("kill -9 $$", "was killed\n"),
+    ] {
+        sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = {command}\n"));
+        let message = format!("credsh: profile p gave no credentials: its credential_process {reason}");
+        assert_eq!(sandbox.credsh(&["export", "--no-store"]).fails(1, &[]), message);
+    }
 }
 
 #[test]
@@ -387,6 +398,10 @@ fn what_a_process_says() {
         ("good", format!("{said}\necho '{json}'\n")),
         ("bad", format!("{said}\necho '{json}'\nexit 3\n")),
         ("long", format!("{said}\n{long}\nexit 3\n")),
+        ("loud", format!("echo '{json}'\necho got process-secret >&2\nexit 3\n")),
+        ("dump", format!("echo '{json}' >&2\nexit 3\n")),
+        ("much", "head -c 70000 /dev/zero | tr '\\0' x\n".into()),
+        ("full", format!("head -c 70000 /dev/zero | tr '\\0' x >&2\necho '{json}'\n")),
         ("half", format!("{said}\necho '{}'\n", &json[..70])),
         ("mixed", format!("echo '{json} and more'\n")),
         ("old", format!("echo '{}'\n", json.replace("\"Version\":1", "\"Version\":\"process-secret\""))),
@@ -398,7 +413,17 @@ fn what_a_process_says() {
         assert!(!run.stderr.contains("process-secret"), "{name}: {run:?}");
         assert!(!run.stderr.trim_end().contains(char::is_control) && run.stderr.len() < 600, "{name}: {run:?}");
         assert_eq!(run.stderr.contains("sign in at"), ["bad", "long"].contains(&name), "{name}: {run:?}");
-        assert_eq!((run.status == 0, run.stderr.is_empty()), (name == "good", name == "good"), "{name}: {run:?}");
+        let good = ["good", "full"].contains(&name);
+        assert_eq!((run.status == 0, run.stderr.is_empty()), (good, good), "{name}: {run:?}");
+        let end = match name {
+            "loud" => " ended with status 3: got **\n",
+            "dump" => " ended with status 3: **\n",
+            "half" | "mixed" => " printed no JSON object, or not only one\n",
+            "old" => " printed an object whose Version is not 1\n",
+            "much" => " printed more than 64 KiB\n",
+            _ => "",
+        };
+        assert!(run.stderr.ends_with(end), "{name}: {run:?}");
     }
 }
 
@@ -522,4 +547,76 @@ fn a_profile_beside_a_source_that_looks_at_none() {
     sandbox.credsh(&["export", "--source", "env"]).ok();
     let run = sandbox.credsh(&["export", "--source", "env", "--profile", "prod"]);
     run.fails(2, &["credsh: --profile: names nothing that this --source looks at\n"]);
+}
+
+/// It may have to ask a person, and belongs to the terminal as credsh does: stdin is passed on.
+#[test]
+fn a_process_may_ask() {
+    let sandbox = Sandbox::new();
+    let json = r#"{"version":1,"ACCESSKEYID":"'$key'","secretaccesskey":"s","SessionToken":"t"}"#;
+    let ask = sandbox.file("ask", &format!("read key\necho '{json}'\n"));
+    let tty = sandbox.file("tty", &format!("printf 'key? ' >/dev/tty\nread key </dev/tty\necho '{json}'\n"));
+    let config = format!(
+        "[profile ask]\ncredential_process = sh {}\n[profile tty]\ncredential_process = sh {}\n",
+        ask.display(),
+        tty.display()
+    );
+    sandbox.file(".aws/config", &config);
+    let line = "echo ASIATYPED | credsh export --profile ask";
+    let out = Run::of(sandbox.command("sh").args(["-c", line]).output().unwrap()).ok();
+    assert!(out.contains("'ASIATYPED'"), "{out}");
+    let mut session = Shell::Bash.rc().unhooked().start(&sandbox);
+    session.type_line("credsh export --profile tty >out; echo $?");
+    session.wait_for("the question", |session| session.prompt() == "key? ");
+    session.send(b"ASIATTY\r");
+    session.wait_for("the prompt", Session::at_prompt);
+    assert!(std::fs::read_to_string(sandbox.home().join("out")).unwrap().contains("'ASIATTY'"), "{}", session.text());
+}
+
+/// Waits until nothing runs that has `word` in its command line.
+fn gone(word: &str) {
+    let end = Instant::now() + Duration::from_secs(10);
+    while !running(word).is_empty() {
+        assert!(Instant::now() < end, "{:?}", running(word));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Nor does what it has started stay, but a daemon.
+#[test]
+fn a_process_that_does_not_end_is_ended() {
+    let sandbox = Sandbox::new().with("CREDSH_WAIT", "1");
+    // No other test's, nor another run's.
+    let time = |number: u32| format!("{}.{:06}", 1000 + number, std::process::id());
+    let (alone, below, daemon) = (time(1), time(2), time(3));
+    let tool = sandbox.file("tool", &format!("setsid sleep {daemon} &\necho $! >pid\nsleep {below}\ntrue\n"));
+    for command in [format!("sleep {alone}"), format!("sh {}", tool.display())] {
+        sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = {command}\n"));
+        let run = sandbox.credsh(&["hook", "--shell", "bash", "--wait", "--profile", "p"]);
+        assert!(run.stderr.contains("did not answer within 1 s"), "{run:?}");
+        gone(&command);
+    }
+    gone(&below);
+    let pid = std::fs::read_to_string(sandbox.home().join("pid")).unwrap().trim().parse().unwrap();
+    assert_eq!(running(&daemon).len(), 1, "the control");
+    support::process::signal(pid, "KILL");
+}
+
+/// Of several ways in one profile it is the SDKs' first.
+#[test]
+fn a_profile_with_a_process_and_more() {
+    let sts = Sts::start();
+    let keys = "aws_access_key_id = AKIAKEYS\naws_secret_access_key = s\naws_session_token = t";
+    let json = r#"{"Version":1,"AccessKeyId":"ASIAPROCESS","SecretAccessKey":"s","SessionToken":"t"}"#;
+    let sandbox = configured(&sts, "");
+    let process = format!("credential_process = cat {}", sandbox.file("json", json).display());
+    let sso = "sso_account_id = 123456789012\nsso_role_name = dev\nsso_region = us-east-1\nsso_start_url = https://example.invalid/";
+    sandbox.file(
+        ".aws/config",
+        &format!("[profile keys]\n{keys}\n{process}\n[profile sso]\n{sso}\n{process}\n[profile role]\nrole_arn = {ROLE}\nsource_profile = role\n{process}\n"),
+    );
+    assert!(sandbox.credsh(&["export", "--profile", "keys"]).ok().contains("'ASIAPROCESS'"));
+    sandbox.credsh(&["export", "--profile", "sso"]).fails(1, &["aws sso login"]);
+    assert!(sandbox.credsh(&["export", "--profile", "role"]).ok().contains("'ASIASTS0001'"));
+    assert_eq!(sts.call().signer(), "ASIAPROCESS");
 }

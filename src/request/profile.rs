@@ -116,21 +116,6 @@ pub fn static_keys(name: &str, files: &Files) -> Result<Option<Credentials>> {
     if others.iter().any(|key| profile.contains_key(*key)) { Ok(None) } else { config::keys(files, name) }
 }
 
-/// Refuses a profile that the surroundings name and whose credential_process is a credsh that would look at the same
-/// surroundings: it would ask itself for ever.
-pub(super) fn not_itself(source: Source, files: &Files) -> Result<Source> {
-    let Source::Profile { name, .. } = source.root() else { return Ok(source) };
-    let process = named(name, files)?.remove("credential_process").unwrap_or_default();
-    if process.contains("credsh export") && !process.contains("--source") && !process.contains("--profile") {
-        return Err(Error::Config {
-            what: format!("profile {}", ui::clean(name)),
-            reason: "takes its credentials from credsh, which would take them from this profile".into(),
-            hint: Some("give the credsh in its credential_process a --source or a --profile".into()),
-        });
-    }
-    Ok(source)
-}
-
 /// A default profile may hold no more than a region.
 pub(super) fn gives_credentials(profile: &Profile) -> bool {
     let any = [

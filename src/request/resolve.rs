@@ -1,7 +1,7 @@
 //! Flags, environment and configuration become a request. No flag says which source: then the container endpoint if
 //! its variables are set, else the order of the SDK's default chain.
 
-use super::profile::{check_kind, gives_credentials, not_itself, of_profile, region_of};
+use super::profile::{check_kind, gives_credentials, of_profile, region_of};
 use super::{ECS, Request, Role, Session, Source};
 use crate::config::{self, Files};
 use crate::env::{self, Env};
@@ -143,13 +143,13 @@ fn choose(env: &Env, files: &Files) -> Result<Source> {
         return Ok(source);
     }
     if let Some(name) = env.first(&env::PROFILE) {
-        return not_itself(of_profile(name, files, env, 0)?, files);
+        return of_profile(name, files, env, 0);
     }
     if let Ok(source) = cloud9(files) {
         return Ok(source);
     }
     if config::profile(files, "default")?.is_some_and(|profile| gives_credentials(&profile)) {
-        return not_itself(of_profile("default", files, env, 0)?, files);
+        return of_profile("default", files, env, 0);
     }
     if let Ok(source) = web_identity(env) {
         return Ok(source);

@@ -1,4 +1,5 @@
-//! What the container endpoint says, as text: credentials, or why there are none. Pure; asking is `container`'s.
+//! What the container endpoint or a process says, as text: credentials, or why there are none. Pure; asking is
+//! `container`'s and `process`'s.
 //!
 //! Whatever is repeated of it is fit for a terminal, and holds neither what is `hidden`, the tokens that an endpoint may
 //! echo, nor what stands where an answer has its secrets.
@@ -39,6 +40,30 @@ pub fn credentials(body: &[u8], hidden: &[&Secret]) -> Result<Credentials, Strin
     })
 }
 
+/// The credentials that a `credential_process` has printed (AWS SDKs and Tools Reference, "Process credential provider"), names
+/// in any case as in the SDKs; or what is wrong, without a word of what was printed: it may be a secret anywhere.
+pub fn of_process(printed: &[u8]) -> Result<Credentials, String> {
+    let Ok(Value::Object(object)) = serde_json::from_slice(printed) else {
+        return Err("printed no JSON object, or not only one".into());
+    };
+    if field(&object, &["Version"]).and_then(Value::as_i64) != Some(1) {
+        return Err("printed an object whose Version is not 1".into());
+    }
+    let text = |name: &str| match field(&object, &[name]) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.as_str())),
+        Some(_) => Err(format!("printed an object whose {name} is not a string")),
+    };
+    let needed = |name: &str| text(name)?.ok_or_else(|| format!("printed an object without {name}"));
+    let end = |text| time::parse_far_rfc3339(text).ok_or("printed an object whose Expiration is not a time");
+    Ok(Credentials {
+        access_key_id: needed("AccessKeyId")?.into(),
+        secret_access_key: Secret::new(needed("SecretAccessKey")?),
+        session_token: text("SessionToken")?.map(Secret::new),
+        expiration: text("Expiration")?.map(end).transpose()?,
+    })
+}
+
 /// What an error's body says: `code` and `message` of JSON, else the text of it. Nothing of what is JSON otherwise, whole or
 /// not: it may be the answer itself, under a status that it did not deserve.
 pub fn message(body: &[u8], hidden: &[&Secret]) -> String {
@@ -62,7 +87,7 @@ pub fn message(body: &[u8], hidden: &[&Secret]) -> String {
 
 /// Foreign words for a message. A token is taken out before they are cut short: half a token would not be found; and after
 /// JSON is read, in which it can be spelled in many ways.
-fn told(text: &str, hidden: &[&Secret]) -> String {
+pub fn told(text: &str, hidden: &[&Secret]) -> String {
     ui::clean(&redacted(text, hidden))
 }
 

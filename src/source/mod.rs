@@ -5,6 +5,7 @@ mod answer;
 pub mod cloud9;
 mod container;
 mod identity;
+mod process;
 mod role;
 mod sdk;
 mod session;
@@ -14,6 +15,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 pub use identity::identity;
+pub use process::not_in_a_circle;
 
 use crate::credentials::Credentials;
 use crate::env::{self, Env};

@@ -1,4 +1,4 @@
-//! The sources the AWS SDK knows best: profiles (keys, SSO, `credential_process`), EC2; web identity; and the
+//! The sources the AWS SDK knows best: profiles (keys, SSO), EC2; web identity; and the
 //! environment's own variables, which are already credentials.
 
 use std::time::Duration;
@@ -7,7 +7,7 @@ use aws_config::imds::{self, credentials::ImdsCredentialsProvider};
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_credential_types::provider::ProvideCredentials;
 
-use super::{Asking, token};
+use super::{Asking, process, token};
 use crate::aws;
 use crate::config::{self, Files, Profile};
 use crate::credentials::{Credentials, Secret};
@@ -21,10 +21,17 @@ pub async fn profile(name: &str, files: &Files, asking: &Asking<'_>) -> Result<C
         return Ok(keys);
     }
     let section = config::profile(files, name)?.unwrap_or_default();
-    if let Some(identity) = identity_of(&section) {
-        let named_by = format!("web_identity_token_file of profile {}", crate::ui::clean(name));
-        return web_identity(&identity, &named_by, asking).await;
+    match Way::of(&section) {
+        Way::WebIdentity(identity) => {
+            let named_by = format!("web_identity_token_file of profile {}", crate::ui::clean(name));
+            web_identity(&identity, &named_by, asking).await
+        }
+        Way::Process(command) => process::fetch(name, files, command, asking).await,
+        Way::Sdk => by_sdk(name, files, asking).await,
     }
+}
+
+async fn by_sdk(name: &str, files: &Files, asking: &Asking<'_>) -> Result<Credentials> {
     let config = aws::provider_config(&asking.http, asking.request.region.as_deref());
     let provider =
         ProfileFileCredentialsProvider::builder().configure(&config).profile_name(name).profile_files(files.for_sdk());
@@ -34,20 +41,41 @@ pub async fn profile(name: &str, files: &Files, asking: &Asking<'_>) -> Result<C
         .map_err(|error| aws::provider_error(&format!("profile {}", crate::ui::clean(name)), Some(name), &error))
 }
 
+/// How a profile gives credentials.
+enum Way<'a> {
+    WebIdentity(WebIdentity<'a>),
+    Process(&'a str),
+    /// IAM Identity Center, keys, or what is wrong with it.
+    Sdk,
+}
+
+impl<'a> Way<'a> {
+    /// Where a profile has more than one it is the SDK's order (aws-config, profile/credentials/repr.rs: `base_provider`).
+    fn of(profile: &'a Profile) -> Self {
+        let get = |key: &str| profile.get(key).map(String::as_str);
+        let any = |keys: &[&str]| keys.iter().any(|key| profile.contains_key(*key));
+        let web_identity = get("web_identity_token_file").zip(get("role_arn"));
+        match (web_identity, get("credential_process")) {
+            _ if any(&["credential_source"]) => Way::Sdk,
+            (Some((token_file, role_arn)), _) => {
+                Way::WebIdentity(WebIdentity { token_file, role_arn, session_name: get("role_session_name") })
+            }
+            _ if any(&["web_identity_token_file", "login_session"]) || any(&SSO) => Way::Sdk,
+            (None, Some(command)) => Way::Process(command),
+            (None, None) => Way::Sdk,
+        }
+    }
+}
+
+/// Any of these, and a profile is one of IAM Identity Center.
+const SSO: [&str; 5] = ["sso_account_id", "sso_region", "sso_role_name", "sso_session", "sso_start_url"];
+
 /// Who is known to AWS by a token that another has issued.
 pub struct WebIdentity<'a> {
     pub token_file: &'a str,
     pub role_arn: &'a str,
     /// `None` is a new one each time.
     pub session_name: Option<&'a str>,
-}
-
-/// A profile's, if the SDK would come to that.
-fn identity_of(profile: &Profile) -> Option<WebIdentity<'_>> {
-    let get = |key: &str| profile.get(key).map(String::as_str);
-    let (token_file, role_arn) = get("web_identity_token_file").zip(get("role_arn"))?;
-    let first = !profile.contains_key("credential_source");
-    first.then_some(WebIdentity { token_file, role_arn, session_name: get("role_session_name") })
 }
 
 /// `sts:AssumeRoleWithWebIdentity`, unsigned; `named_by` is what names the token's file. Asked by us, of a profile too: the

@@ -1,0 +1,183 @@
+//! A profile's `credential_process`, run as the SDK would run it: by `sh`, with stdin and the terminal of this process, as
+//! it may have to ask a person. By us, as the SDK leaves it running when nobody waits for it any more, keeps all that it
+//! prints, and would start one within another without end where it asks credsh for the same profile.
+
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+
+use super::{Asking, answer};
+use crate::config::Files;
+use crate::credentials::{Credentials, Secret};
+use crate::env::{self, Env};
+use crate::error::{Error, Result, lower};
+use crate::request::{Request, Source};
+use crate::ui;
+
+/// Bytes. An answer is under 3 KiB; more is not one.
+const LARGEST: usize = 64 * 1024;
+
+/// Runs `command` for the profile `name` of `files`.
+pub async fn fetch(name: &str, files: &Files, command: &str, asking: &Asking<'_>) -> Result<Credentials> {
+    let failed = |reason: String, hint: Option<String>| Error::Config {
+        what: format!("profile {} gave no credentials", ui::clean(name)),
+        reason,
+        hint,
+    };
+    not_in_a_circle(&asking.request.source, asking.env)?;
+    let told = |reason: String| failed(format!("its credential_process {reason}"), None);
+    let above = asking.env.get(env::ASKING).unwrap_or_default();
+    let mut running = Running::start(command, &format!("{above} {}", id(name, files)))
+        .map_err(|error| told(format!("cannot be run: {}", lower(&error.to_string()))))?;
+    let (printed, said, status) =
+        running.outcome().await.map_err(|error| told(format!("was lost: {}", lower(&error.to_string()))))?;
+    let Some(printed) = printed else { return Err(told(format!("printed more than {} KiB", LARGEST / 1024))) };
+    let given = answer::of_process(&printed);
+    if !status.success() {
+        // What a person can use of it: it holds no secret that is known, and stdout has no part in it.
+        let hidden: Vec<&Secret> = given.iter().flat_map(secrets).collect();
+        let (said, hint) = apart(&said);
+        let said = answer::told(said, &hidden);
+        let colon = if said.is_empty() { "" } else { ": " };
+        return Err(failed(
+            format!("its credential_process {}{colon}{said}", how(status)),
+            hint.map(|hint| answer::told(hint, &hidden)),
+        ));
+    }
+    given.map_err(told)
+}
+
+/// Refuses to ask, or to wait for who asks, within a `credential_process` that was started for the same profile: that one
+/// waits for us.
+///
+/// # Errors
+/// `Config`.
+pub fn not_in_a_circle(source: &Source, env: &Env) -> Result<()> {
+    let Source::Profile { name, files, .. } = source.root() else { return Ok(()) };
+    let asking = env.get(env::ASKING).unwrap_or_default();
+    if !asking.split(' ').any(|asked| asked == id(name, files)) {
+        return Ok(());
+    }
+    Err(Error::Config {
+        what: format!("profile {}", ui::clean(name)),
+        reason: "takes its credentials from credsh, which would take them from this profile".into(),
+        hint: Some("give the credsh in its credential_process a --source, or another --profile".into()),
+    })
+}
+
+/// A profile in a word of a variable, whatever it is called; the same name may be another's in other files.
+fn id(name: &str, files: &Files) -> String {
+    let source = Source::Profile { name: name.into(), sso: false, files: files.clone(), whose: String::new() };
+    Request { source, region: None, endpoint: None, host: None }.id()
+}
+
+/// A short one is none, and would be found in any message.
+fn secrets(credentials: &Credentials) -> Vec<&Secret> {
+    let both = [&credentials.secret_access_key].into_iter().chain(&credentials.session_token);
+    both.filter(|secret| secret.expose().len() >= 8).collect()
+}
+
+/// What a process has said, and the hint that it ends with if it is a credsh.
+fn apart(said: &str) -> (&str, Option<&str>) {
+    let said = said.trim_end();
+    let last = said.rfind('\n').map_or(0, |at| at + 1);
+    match said[last..].strip_prefix("hint: ") {
+        Some(hint) => (&said[..last], Some(hint)),
+        None => (said, None),
+    }
+}
+
+fn how(status: ExitStatus) -> String {
+    match status.code() {
+        Some(code) => format!("ended with status {code}"),
+        None => "was killed".into(),
+    }
+}
+
+/// A process that is killed when nobody waits for it any more, and gone then: `exec` would else leave its remains to the
+/// command. With it goes what it has started itself, where `/proc` tells (Linux), and as long as that has stayed in the
+/// process group, which is ours: a daemon has not, and stays. Elsewhere the children of a tool that has some stay too.
+struct Running(Child);
+
+impl Running {
+    fn start(command: &str, asking: &str) -> std::io::Result<Running> {
+        // In our process group: in another one it could not read from the terminal.
+        let mut sh = Command::new("sh");
+        sh.args(["-c", command]).env(env::ASKING, asking.trim_start());
+        Ok(Running(sh.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn()?))
+    }
+
+    /// What was printed, `None` if too much; what was said on stderr, as far as it can be shown; and how it ended.
+    async fn outcome(&mut self) -> std::io::Result<(Option<Vec<u8>>, String, ExitStatus)> {
+        let (stdout, stderr) = (self.0.stdout.take(), self.0.stderr.take());
+        // At the same time: a process whose stderr is full waits, and prints nothing.
+        let said = tokio::spawn(all(stderr));
+        let mut printed = Vec::new();
+        if let Some(stdout) = stdout {
+            stdout.take(LARGEST as u64 + 1).read_to_end(&mut printed).await?;
+        }
+        if printed.len() > LARGEST {
+            return Ok((None, String::new(), ExitStatus::default()));
+        }
+        let status = self.0.wait().await?;
+        let said = said.await.unwrap_or_default();
+        Ok((Some(printed), String::from_utf8_lossy(&said).into_owned(), status))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // None once it was waited for.
+        let Some(pid) = self.0.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)) else { return };
+        for pid in family(pid) {
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+        }
+        // A moment, unless the kernel cannot let go of it, as on a dead network disk.
+        for _ in 0..100 {
+            if !matches!(self.0.try_wait(), Ok(None)) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+/// All there is to read, of which the first is kept.
+async fn all(from: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
+    let mut kept = Vec::new();
+    let Some(mut from) = from else { return kept };
+    let mut part = [0; 4096];
+    while let Ok(length @ 1..) = from.read(&mut part).await {
+        let room = LARGEST.saturating_sub(kept.len());
+        kept.extend_from_slice(&part[..length.min(room)]);
+    }
+    kept
+}
+
+/// A process and its descendants in our process group, itself first: it is to start nothing after another was killed.
+fn family(first: Pid) -> Vec<Pid> {
+    let processes: Vec<(Pid, Pid)> = std::fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| in_our_group(entry.ok()?.file_name().to_str()?.parse().ok()?))
+        .collect();
+    let mut family = vec![first];
+    let mut at = 0;
+    while let Some(&parent) = family.get(at) {
+        family.extend(processes.iter().filter(|(_, its)| *its == parent).map(|(pid, _)| *pid));
+        at += 1;
+    }
+    family
+}
+
+/// Such a process and its parent (proc(5): `PID (NAME) STATE PARENT GROUP ...`, where a name may hold anything).
+fn in_our_group(pid: i32) -> Option<(Pid, Pid)> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut numbers = stat.rsplit_once(") ")?.1.split(' ').skip(1).map_while(|number| number.parse().ok());
+    let (parent, group) = (numbers.next()?, numbers.next()?);
+    let ours = Pid::from_raw(group)? == rustix::process::getpgrp();
+    ours.then_some((Pid::from_raw(pid)?, Pid::from_raw(parent)?))
+}
