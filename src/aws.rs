@@ -19,6 +19,9 @@ use crate::error::{Error, Result};
 use crate::http::{self, Http, NoClient};
 use crate::ui;
 
+/// STS in a sentence, and to [`Error::hint`].
+pub const STS: &str = "AWS STS";
+
 /// For the SDK's own providers. The region is handed in: looking for one would ask the metadata service.
 pub fn provider_config(http: &Http, region: Option<&str>) -> ProviderConfig {
     ProviderConfig::without_region()
@@ -98,10 +101,8 @@ pub fn from_sdk(credentials: &aws_credential_types::Credentials) -> Credentials 
 /// # Errors
 /// It said yes and sent nothing.
 pub fn from_sts(given: Option<&aws_sdk_sts::types::Credentials>) -> Result<Credentials> {
-    let given = given.ok_or_else(|| Error::BadAnswer {
-        source: "AWS STS".into(),
-        reason: "the answer holds no credentials".into(),
-    })?;
+    let given = given
+        .ok_or_else(|| Error::BadAnswer { source: STS.into(), reason: "the answer holds no credentials".into() })?;
     Ok(Credentials {
         access_key_id: given.access_key_id().into(),
         secret_access_key: Secret::new(given.secret_access_key()),
@@ -116,20 +117,20 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
     if let Some(none) = NoClient::behind(error) {
-        return none.error("AWS STS");
+        return none.error(STS);
     }
     let Some(service) = error.as_service_error() else {
         let reason = match error {
             SdkError::TimeoutError(_) => "no answer in time".into(),
             other => http::innermost(other),
         };
-        return Error::Unreachable { source: "AWS STS".into(), reason };
+        return Error::Unreachable { source: STS.into(), reason };
     };
     let code = ui::clean(service.meta().code().unwrap_or_default());
     let message = ui::clean(service.meta().message().unwrap_or_default());
     if code.is_empty() {
         let status = error.raw_response().map_or(0, |response| response.status().as_u16());
-        return Error::Answer { source: "AWS STS".into(), status, message };
+        return Error::Answer { source: STS.into(), status, message };
     }
     let denied = !(code.contains("Throttl")
         || code == "RequestLimitExceeded"

@@ -4,7 +4,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use support::endpoint::{Endpoint, now, rfc3339};
+use support::endpoint::{Behaviour, Endpoint, now, rfc3339};
 use support::process::running;
 use support::pty::{Session, Shell};
 use support::sts::Sts;
@@ -619,4 +619,37 @@ fn a_profile_with_a_process_and_more() {
     sandbox.credsh(&["export", "--profile", "sso"]).fails(1, &["aws sso login"]);
     assert!(sandbox.credsh(&["export", "--profile", "role"]).ok().contains("'ASIASTS0001'"));
     assert_eq!(sts.call().signer(), "ASIAPROCESS");
+}
+
+/// A role's base is asked before STS is, and its keys may be made temporary by STS after.
+#[test]
+fn who_is_late_is_named() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let sandbox = configured(&sts, "").with("CREDSH_WAIT", "1");
+    let keys = sandbox.file("keys", r#"{"Version":1,"AccessKeyId":"AKIAPROCESS","SecretAccessKey":"s"}"#);
+    let token = sandbox.file("jwt", "header.payload.signature");
+    let config = [
+        "[profile slow]\ncredential_process = sleep 60".into(),
+        format!("[profile keys]\ncredential_process = cat {}", keys.display()),
+        format!("[profile web]\nrole_arn = {ROLE}\nweb_identity_token_file = {}", token.display()),
+        format!("[profile box]\nrole_arn = {ROLE}\ncredential_source = EcsContainer\n"),
+    ];
+    sandbox.file(".aws/config", &config.join("\n"));
+    let sandbox = sandbox.with("AWS_CONTAINER_CREDENTIALS_FULL_URI", &endpoint.uri());
+    let sandbox = sandbox.with("AWS_CONTAINER_AUTHORIZATION_TOKEN", support::endpoint::TOKEN);
+    let hang = Behaviour::Hang(Duration::from_secs(60));
+    sts.behave(hang.clone());
+    let late = |profile: &str, flags: &[&str], whom: &str| {
+        let hook = ["hook", "--shell", "bash", "--wait", "--profile", profile];
+        let run = sandbox.credsh(&[&hook, flags].concat());
+        assert!(run.stderr.starts_with(&format!("credsh: {whom} did not answer within 1 s")), "{profile}: {run:?}");
+    };
+    late("slow", &[], "the credential_process of profile slow");
+    late("slow", &["--role", ROLE], "the credential_process of profile slow");
+    late("keys", &[], "AWS STS");
+    late("keys", &["--role", ROLE], "AWS STS");
+    late("web", &[], "AWS STS");
+    late("box", &[], "AWS STS");
+    endpoint.behave(hang);
+    late("box", &[], "the container endpoint (cloudshell)");
 }

@@ -25,7 +25,7 @@ pub fn identity(lease: &Lease, env: &Env, deadline: Duration) -> Result<Identity
     let region = request.region.as_deref().or(env.first(&env::REGION));
     let endpoint = request.endpoint.as_deref().or(env.first(&env::STS_ENDPOINT));
     let client = aws::sts(&http, Some(&lease.credentials), region, endpoint, None);
-    let late = Error::Deadline { what: "AWS STS".into(), seconds: deadline.as_secs() };
+    let late = Error::Deadline { what: aws::STS.into(), seconds: deadline.as_secs() };
     let given =
         super::block_on(deadline, async { Ok(client.get_caller_identity().send().await) })?.unwrap_or(Err(late))?;
     let given = given.map_err(|error| aws::sts_error("sts:GetCallerIdentity", &request.label(), &error))?;

@@ -11,12 +11,14 @@ mod sdk;
 mod session;
 mod token;
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
 pub use identity::identity;
 pub use process::not_in_a_circle;
 
+use crate::aws;
 use crate::credentials::Credentials;
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
@@ -42,6 +44,15 @@ struct Asking<'a> {
     notices: Vec<String>,
     /// When `deadline` has passed: a source that tries again gives its cause before.
     until: Instant,
+    /// Who is asked at the moment, as [`name_of`] has it: a role's base before STS. Known from outside, as what is late is
+    /// dropped.
+    asked: RefCell<String>,
+}
+
+impl Asking<'_> {
+    fn turns_to(&self, whom: impl Into<String>) {
+        *self.asked.borrow_mut() = whom.into();
+    }
 }
 
 /// What was found out before the source is asked.
@@ -59,10 +70,11 @@ pub struct Given {
 /// Whatever the source fails with; `Deadline` when `deadline` passes first.
 pub fn ask(request: &Request, env: &Env, given: Given, deadline: Duration) -> Result<Answer> {
     let until = Instant::now() + deadline;
-    let mut asking = Asking { env, http: Http::new(env), request, given, notices: Vec::new(), until };
+    let asked = RefCell::new(name_of(&request.source));
+    let mut asking = Asking { env, http: Http::new(env), request, given, notices: Vec::new(), until, asked };
     let fetched = block_on(deadline, temporary(&request.source, &mut asking))?;
+    let credentials = fetched.unwrap_or_else(|| Err(late(&asking.asked.borrow(), deadline)))?;
     let what = name_of(&request.source);
-    let credentials = fetched.unwrap_or(Err(late(&what, deadline)))?;
     let now = env.now();
     let skew = asking.http.skew(now);
     let credentials =
@@ -107,7 +119,7 @@ pub fn newer_than(source: &Source, held: &Credentials) -> bool {
 fn name_of(source: &Source) -> String {
     match source {
         Source::Container { .. } => format!("the container endpoint ({})", source.label()),
-        Source::Role { .. } | Source::Session { .. } => "AWS STS".into(),
+        Source::Role { .. } | Source::Session { .. } => aws::STS.into(),
         Source::Cloud9 { .. } => "Cloud9".into(),
         Source::Ec2 => "the EC2 metadata service".into(),
         Source::Env { .. } => "the environment".into(),
@@ -126,6 +138,7 @@ async fn fetch(source: &Source, asking: &mut Asking<'_>) -> Result<Credentials> 
     if let Some((_, credentials)) = asking.given.base.take_if(|(at, _)| at == source) {
         return Ok(credentials);
     }
+    asking.turns_to(name_of(source));
     match source {
         Source::Container { uri } => container::fetch(uri, asking).await,
         Source::Profile { name, files, whose, .. } => {

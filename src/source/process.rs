@@ -29,6 +29,7 @@ pub async fn fetch(name: &str, files: &Files, command: &str, asking: &Asking<'_>
     };
     not_in_a_circle(&asking.request.source, asking.env)?;
     let told = |reason: String| failed(format!("its credential_process {reason}"), None);
+    asking.turns_to(format!("the credential_process of profile {}", ui::clean(name)));
     let above = asking.env.get(env::ASKING).unwrap_or_default();
     let mut running = Running::start(command, &format!("{above} {}", id(name, files)))
         .map_err(|error| told(format!("cannot be run: {}", lower(&error.to_string()))))?;

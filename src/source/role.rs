@@ -34,6 +34,7 @@ pub async fn assume(
     );
     let session_name =
         role.session_name.clone().unwrap_or_else(|| format!("{}-session", time::compact(asking.env.now())));
+    asking.turns_to(aws::STS);
     let given = client
         .assume_role()
         .role_arn(&role.arn)

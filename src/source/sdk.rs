@@ -89,6 +89,7 @@ pub async fn web_identity(identity: &WebIdentity<'_>, named_by: &str, asking: &A
     let session_name =
         session_name.map_or_else(|| format!("{}-session", time::compact(asking.env.now())), str::to_owned);
     let asked = client.assume_role_with_web_identity().role_arn(role_arn).role_session_name(session_name);
+    asking.turns_to(aws::STS);
     let given = asked.web_identity_token(token.expose().trim()).send().await;
     let given = given.map_err(|error| aws::sts_error("sts:AssumeRoleWithWebIdentity", "the web identity", &error))?;
     aws::from_sts(given.credentials())

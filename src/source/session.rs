@@ -28,6 +28,7 @@ pub async fn get(
     let default = if session.mfa_serial.is_some() { WITH_MFA } else { DEFAULT };
     let seconds = i32::try_from(session.duration.unwrap_or(default)).unwrap_or(i32::MAX);
     let asked = client.get_session_token().duration_seconds(seconds);
+    asking.turns_to(aws::STS);
     let given = asked.set_serial_number(session.mfa_serial.clone()).set_token_code(code).send().await;
     let given = given.map_err(|error| aws::sts_error("sts:GetSessionToken", &base.label(), &error))?;
     aws::from_sts(given.credentials())
