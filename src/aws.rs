@@ -17,7 +17,7 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use crate::credentials::{Credentials, Secret};
 use crate::error::{Error, Result};
 use crate::http::{self, Http, NoClient};
-use crate::ui;
+use crate::{redact, ui};
 
 /// STS in a sentence, and to [`Error::hint`].
 pub const STS: &str = "AWS STS";
@@ -111,23 +111,25 @@ pub fn from_sts(given: Option<&aws_sdk_sts::types::Credentials>) -> Result<Crede
     })
 }
 
-/// A failed STS call. `caller` names the credentials that signed it.
-pub fn sts_error<E>(operation: &'static str, caller: &str, error: &SdkError<E>) -> Error
+/// A failed STS call. `caller` names the credentials that signed it; `hidden` is what was sent and is not to be repeated.
+pub fn sts_error<E>(operation: &'static str, caller: &str, hidden: &[&Secret], error: &SdkError<E>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
     if let Some(none) = NoClient::behind(error) {
         return none.error(STS);
     }
+    // Whoever stands in for STS, a proxy or AWS_ENDPOINT_URL_STS, may echo what it was sent.
+    let told = |text: &str| redact::told(text, hidden);
     let Some(service) = error.as_service_error() else {
         let reason = match error {
             SdkError::TimeoutError(_) => "no answer in time".into(),
-            other => http::innermost(other),
+            other => told(&http::innermost(other)),
         };
         return Error::Unreachable { source: STS.into(), reason };
     };
-    let code = ui::clean(service.meta().code().unwrap_or_default());
-    let message = ui::clean(service.meta().message().unwrap_or_default());
+    let code = told(service.meta().code().unwrap_or_default());
+    let message = told(service.meta().message().unwrap_or_default());
     if code.is_empty() {
         let status = error.raw_response().map_or(0, |response| response.status().as_u16());
         return Error::Answer { source: STS.into(), status, message };
@@ -137,7 +139,7 @@ where
         || code == "IDPCommunicationError"
         || code.starts_with("Internal")
         || code == "ServiceUnavailable");
-    Error::Aws { operation, advice: advice(&code, &message, caller), code, message, denied }
+    Error::Aws { operation, advice: advice(operation, &code, &message, caller), code, message, denied }
 }
 
 /// Cloud9's managed credentials answer InvalidClientTokenId, and not AccessDenied, for what they do not allow (AWS Cloud9
@@ -148,15 +150,13 @@ const CLOUD9: &str = "Cloud9's managed temporary credentials block this action. 
     --profile (put it into ~/.aws/config: a changed credentials file turns the managed credentials off)";
 
 /// What AWS's codes, as STS has been seen to send them, are asking for.
-fn advice(code: &str, message: &str, caller: &str) -> Option<String> {
+fn advice(operation: &str, code: &str, message: &str, caller: &str) -> Option<String> {
     let says = |part: &str| message.contains(part);
     let text = match code {
         "AccessDenied" if says("invalid MFA one time pass code") => "a code works once: wait for the next one".into(),
         "AccessDenied" if says("unable to validate MFA code") => "check that mfa_serial is this user's device".into(),
         "AccessDenied" if says("MultiFactorAuthentication failed") => "this role wants an MFA code: name the device in the profile's mfa_serial".into(),
-        "AccessDenied" => format!(
-            "either {caller} may not call it, or the role's trust policy does not name {caller}, or one of its conditions (ExternalId, MFA, source identity) is not met; AWS says the same for all three"
-        ),
+        "AccessDenied" => return denied(operation, caller),
         "ExpiredToken" | "ExpiredTokenException" => format!("the credentials of {caller} are over: renew them first"),
         "InvalidClientTokenId" if caller == "cloud9" => CLOUD9.into(),
         "InvalidClientTokenId" | "UnrecognizedClientException" => format!(
@@ -173,6 +173,23 @@ fn advice(code: &str, message: &str, caller: &str) -> Option<String> {
         _ => return None,
     };
     Some(text)
+}
+
+/// Who could have said no. Only a role has a trust policy.
+fn denied(operation: &str, caller: &str) -> Option<String> {
+    match operation {
+        "sts:AssumeRole" => Some(format!(
+            "either {caller} may not call it, or the role's trust policy does not name {caller}, or one of its conditions (ExternalId, MFA, source identity) is not met; AWS says the same for all three"
+        )),
+        "sts:AssumeRoleWithWebIdentity" => {
+            Some("either the role's trust policy does not name the token's issuer, or one of its conditions (audience, subject) is not met".into())
+        }
+        // Which takes no permission.
+        "sts:GetSessionToken" => Some(format!(
+            "a policy of {caller} or of its organization forbids it, perhaps without MFA: then pass --mfa-serial"
+        )),
+        _ => None,
+    }
 }
 
 /// A failed SDK provider: SSO, a profile's keys, EC2.

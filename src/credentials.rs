@@ -63,6 +63,13 @@ impl Credentials {
         Ok(self)
     }
 
+    /// What of them may not be repeated, where somebody who was sent it says why it will not do. A short text is no secret,
+    /// and would be found in any message.
+    pub fn secrets(&self) -> Vec<&Secret> {
+        let both = std::iter::once(&self.secret_access_key).chain(&self.session_token);
+        both.filter(|secret| secret.expose().len() >= 8).collect()
+    }
+
     /// An IAM user's own keys, which do not end: never to be handed out.
     pub fn long_term(&self) -> bool {
         self.session_token.is_none()

@@ -25,6 +25,7 @@ mod lease;
 mod prompt;
 #[cfg(test)]
 mod properties;
+mod redact;
 mod renew;
 mod request;
 mod selectors;

@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 6] = [
     &["renew"],
     &["request", "lease", "store", "source", "shell", "format", "prompt"],
     &["aws", "http", "config", "selectors"],
-    &["credentials", "env", "time", "ui", "detach", "properties"],
+    &["credentials", "env", "time", "ui", "detach", "redact", "properties"],
 ];
 
 const ERROR: &str = "error";

@@ -5,6 +5,7 @@ mod support;
 
 use support::Sandbox;
 use support::endpoint::{BASE64, BEARER, Endpoint, TOKEN};
+use support::sts::Sts;
 
 #[test]
 fn no_part_of_the_token_where_a_message_is_cut_short() {
@@ -156,4 +157,32 @@ fn nor_credentials_in_a_message() {
         assert!(run.stderr.contains("answered with status 500"), "the control: {run:?}");
         assert!(!run.stderr.contains("BURIED"), "{run:?}");
     }
+}
+
+/// Real ones show the canonical string, with the session token, where a signature is wrong.
+#[test]
+fn nor_what_sts_was_sent() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let role = "arn:aws:iam::123456789012:role/deploy";
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("AWS_ENDPOINT_URL_STS", &sts.url());
+    let echo = "x-amz-security-token:test-token-1 signed with test-secret-1";
+    sts.refuse(403, "SignatureDoesNotMatch", echo);
+    let said = sandbox
+        .credsh(&["export", "--role", role])
+        .fails(4, &["failed with SignatureDoesNotMatch: x-amz-security-token:** signed with **\n"]);
+    assert!(!said.contains("test-token") && !said.contains("test-secret"), "{said}");
+    sandbox.credsh(&["whoami"]).fails(
+        4,
+        &["sts:GetCallerIdentity failed with SignatureDoesNotMatch: x-amz-security-token:** signed with **\n"],
+    );
+    sts.refuse(403, "test-token-1", "see &amp;#116;est-secret-1");
+    sandbox.credsh(&["export", "--role", role]).fails(4, &["failed with **: **\n"]);
+    let user = Sandbox::new().with("AWS_ACCESS_KEY_ID", "AKIATEST").with("AWS_SECRET_ACCESS_KEY", "long-term-secret");
+    sts.refuse(403, "Odd", "it was long-term-secret");
+    user.with("AWS_ENDPOINT_URL_STS", &sts.url()).credsh(&["export"]).fails(4, &["failed with Odd: it was **\n"]);
+    let pod = Sandbox::new().with("AWS_ENDPOINT_URL_STS", &sts.url()).with("AWS_ROLE_ARN", role);
+    let token = pod.file("jwt", "header.payload.signature\n");
+    sts.refuse(403, "Odd", "it was header.payload.signature");
+    let run = pod.command(support::CREDSH).arg("export").env("AWS_WEB_IDENTITY_TOKEN_FILE", token).output().unwrap();
+    support::Run::of(run).fails(4, &["failed with Odd: it was **\n"]);
 }

@@ -170,7 +170,8 @@ fn long_term_keys_are_never_handed_out() {
         assert!(!files.concat().contains("long-term-secret"), "nor stored");
         sts.refuse(403, "AccessDenied", "no");
         let text = sandbox.credsh(&[&["export", "--no-store"], flags.as_slice()].concat());
-        let text = text.fails(4, &["sts:GetSessionToken failed with AccessDenied: no"]);
+        let text = text.fails(4, &["sts:GetSessionToken failed with AccessDenied: no\nhint: a policy of "]);
+        assert!(!text.contains("trust"), "there is no role: {text}");
         assert!(!text.contains("long-term-secret"), "nor without STS");
         sts.yes();
     }

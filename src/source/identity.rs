@@ -28,7 +28,9 @@ pub fn identity(lease: &Lease, env: &Env, deadline: Duration) -> Result<Identity
     let late = Error::Deadline { what: aws::STS.into(), seconds: deadline.as_secs() };
     let given =
         super::block_on(deadline, async { Ok(client.get_caller_identity().send().await) })?.unwrap_or(Err(late))?;
-    let given = given.map_err(|error| aws::sts_error("sts:GetCallerIdentity", &request.label(), &error))?;
+    let given = given.map_err(|error| {
+        aws::sts_error("sts:GetCallerIdentity", &request.label(), &lease.credentials.secrets(), &error)
+    })?;
     let text = |value: Option<&str>| ui::clean(value.unwrap_or_default());
     Ok(Identity {
         account: text(given.account()),

@@ -15,7 +15,7 @@ use crate::credentials::{Credentials, Secret};
 use crate::env::{self, Env};
 use crate::error::{Error, Result, lower};
 use crate::request::{Request, Source};
-use crate::ui;
+use crate::{redact, ui};
 
 /// Bytes. An answer is under 3 KiB; more is not one.
 const LARGEST: usize = 64 * 1024;
@@ -39,13 +39,13 @@ pub async fn fetch(name: &str, files: &Files, command: &str, asking: &Asking<'_>
     let given = answer::of_process(&printed);
     if !status.success() {
         // What a person can use of it: it holds no secret that is known, and stdout has no part in it.
-        let hidden: Vec<&Secret> = given.iter().flat_map(secrets).collect();
+        let hidden: Vec<&Secret> = given.iter().flat_map(Credentials::secrets).collect();
         let (said, hint) = apart(&said);
-        let said = answer::told(said, &hidden);
+        let said = redact::told(said, &hidden);
         let colon = if said.is_empty() { "" } else { ": " };
         return Err(failed(
             format!("its credential_process {}{colon}{said}", how(status)),
-            hint.map(|hint| answer::told(hint, &hidden)),
+            hint.map(|hint| redact::told(hint, &hidden)),
         ));
     }
     given.map_err(told)
@@ -73,12 +73,6 @@ pub fn not_in_a_circle(source: &Source, env: &Env) -> Result<()> {
 fn id(name: &str, files: &Files) -> String {
     let source = Source::Profile { name: name.into(), sso: false, files: files.clone(), whose: String::new() };
     Request { source, region: None, endpoint: None, host: None }.id()
-}
-
-/// A short one is none, and would be found in any message.
-fn secrets(credentials: &Credentials) -> Vec<&Secret> {
-    let both = [&credentials.secret_access_key].into_iter().chain(&credentials.session_token);
-    both.filter(|secret| secret.expose().len() >= 8).collect()
 }
 
 /// What a process has said, and the hint that it ends with if it is a credsh.

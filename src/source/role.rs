@@ -45,6 +45,6 @@ pub async fn assume(
         .set_token_code(role.mfa_serial.as_ref().and_then(|_| asking.given.mfa_code.take()))
         .send()
         .await
-        .map_err(|error| aws::sts_error("sts:AssumeRole", &base.label(), &error))?;
+        .map_err(|error| aws::sts_error("sts:AssumeRole", &base.label(), &base_credentials.secrets(), &error))?;
     aws::from_sts(given.credentials())
 }

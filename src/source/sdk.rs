@@ -84,14 +84,16 @@ pub struct WebIdentity<'a> {
 pub async fn web_identity(identity: &WebIdentity<'_>, named_by: &str, asking: &Asking<'_>) -> Result<Credentials> {
     let WebIdentity { token_file, role_arn, session_name } = *identity;
     let token = token::read("read the web identity token", token_file, named_by)?;
+    let token = Secret::new(token.expose().trim());
     let request = asking.request;
     let client = aws::sts(&asking.http, None, request.region.as_deref(), request.endpoint.as_deref(), Some(role_arn));
     let session_name =
         session_name.map_or_else(|| format!("{}-session", time::compact(asking.env.now())), str::to_owned);
     let asked = client.assume_role_with_web_identity().role_arn(role_arn).role_session_name(session_name);
     asking.turns_to(aws::STS);
-    let given = asked.web_identity_token(token.expose().trim()).send().await;
-    let given = given.map_err(|error| aws::sts_error("sts:AssumeRoleWithWebIdentity", "the web identity", &error))?;
+    let given = asked.web_identity_token(token.expose()).send().await;
+    let given = given
+        .map_err(|error| aws::sts_error("sts:AssumeRoleWithWebIdentity", "the web identity", &[&token], &error))?;
     aws::from_sts(given.credentials())
 }
 

@@ -30,6 +30,7 @@ pub async fn get(
     let asked = client.get_session_token().duration_seconds(seconds);
     asking.turns_to(aws::STS);
     let given = asked.set_serial_number(session.mfa_serial.clone()).set_token_code(code).send().await;
-    let given = given.map_err(|error| aws::sts_error("sts:GetSessionToken", &base.label(), &error))?;
+    let given = given
+        .map_err(|error| aws::sts_error("sts:GetSessionToken", &base.label(), &base_credentials.secrets(), &error))?;
     aws::from_sts(given.credentials())
 }

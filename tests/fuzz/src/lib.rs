@@ -14,6 +14,8 @@ pub mod error;
 pub mod lease;
 #[path = "../../../src/prompt.rs"]
 pub mod prompt;
+#[path = "../../../src/redact.rs"]
+pub mod redact;
 #[path = "../../../src/request/mod.rs"]
 pub mod request;
 #[path = "../../../src/selectors.rs"]
