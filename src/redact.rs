@@ -13,8 +13,9 @@ pub fn told(text: &str, hidden: &[&Secret]) -> String {
 /// Pages of HTML and echoed URLs have spellings of their own, and tags in between. What has a token in one of those is not
 /// shown at all: to find where it begins and ends would be to know them all.
 pub fn without(text: &str, hidden: &[&Secret]) -> String {
-    let text = hidden.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), "**"));
-    let tokens: Vec<String> = hidden.iter().flat_map(|secret| readings(secret.expose())).collect();
+    let hidden = hidden.iter().filter(|secret| !secret.expose().is_empty());
+    let text = hidden.clone().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), "**"));
+    let tokens: Vec<String> = hidden.flat_map(|secret| readings(secret.expose())).collect();
     // Nor is an answer that was wrapped into a message.
     let held = |text: &String| {
         tokens.iter().any(|token| !token.is_empty() && text.contains(token))
@@ -51,9 +52,10 @@ fn unescaped(text: &str) -> String {
             Some((c, &number[digits..]))
         });
         let read = read.or_else(|| {
-            let (name, after) = rest.strip_prefix('&')?.split_once(';')?;
-            // Which one does not matter: none stands for a letter or a digit.
-            name.chars().all(|c| c.is_ascii_alphabetic()).then_some(('&', after))
+            // Which one does not matter: none stands for a letter or a digit. Looked for no further than a name goes: else a
+            // body of nothing but these would be read again from each to its end.
+            let name = rest.strip_prefix('&')?.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+            Some(('&', name.strip_prefix(';')?))
         });
         let (c, after) = read.unwrap_or((c, &rest[c.len_utf8()..]));
         plain.push(c);
@@ -74,4 +76,23 @@ pub fn without_tags(text: &str) -> String {
         }
     }
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Read from each escape to the end of the text it would take many minutes.
+    #[test]
+    fn a_long_text_is_read_once() {
+        let token = Secret::new("to/ken");
+        let text = "&".repeat(1_000_000);
+        assert_eq!(told(&text, &[&token]), ui::clean(&text));
+        assert_eq!(told(&(text + "&#116;o/ken"), &[&token]), "**", "the control: it is read to the end");
+    }
+
+    #[test]
+    fn no_token_is_no_part_of_every_text() {
+        assert_eq!(told("a text", &[&Secret::new("")]), "a text");
+    }
 }
