@@ -89,6 +89,11 @@ fn the_region_of_the_flag_then_the_variables_then_the_profile_then_the_partition
     assert_eq!(region(&sandbox, &[ARN]), "us-east-1");
     assert_eq!(region(&sandbox, &["arn:aws-cn:iam::123456789012:role/deploy"]), "cn-north-1");
     assert_eq!(region(&sandbox, &["arn:aws-us-gov:iam::123456789012:role/deploy"]), "us-gov-west-1");
+    // Where the role was assumed is where its keys are known.
+    sandbox.credsh(&["whoami", "--role", "arn:aws-cn:iam::123456789012:role/deploy"]).ok();
+    assert_eq!(sts.of("GetCallerIdentity")[0].region(), "cn-north-1");
+    sandbox.credsh(&["whoami"]).ok();
+    assert_eq!(sts.of("GetCallerIdentity")[1].region(), "us-east-1");
     sandbox.file(
         ".aws/config",
         "[profile dev]\nregion = sa-east-1\naws_access_key_id = AKIADEV\naws_secret_access_key = s\n",

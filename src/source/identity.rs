@@ -6,6 +6,7 @@ use crate::env::{self, Env};
 use crate::error::{Error, Result};
 use crate::http::Http;
 use crate::lease::Lease;
+use crate::request::Source;
 use crate::time::Epoch;
 use crate::{aws, ui};
 
@@ -18,13 +19,13 @@ pub struct Identity {
     pub skew: Epoch,
 }
 
-/// Asks STS in the request's region, else in the environment's.
+/// Asks STS in the request's region, else in the environment's, else where the role is from: nobody else's knows its keys.
 pub fn identity(lease: &Lease, env: &Env, deadline: Duration) -> Result<Identity> {
     let http = Http::new(env);
     let request = &lease.request;
     let region = request.region.as_deref().or(env.first(&env::REGION));
     let endpoint = request.endpoint.as_deref().or(env.first(&env::STS_ENDPOINT));
-    let client = aws::sts(&http, Some(&lease.credentials), region, endpoint, None);
+    let client = aws::sts(&http, Some(&lease.credentials), region, endpoint, role(&request.source));
     let late = Error::Deadline { what: aws::STS.into(), seconds: deadline.as_secs() };
     let given =
         super::block_on(deadline, async { Ok(client.get_caller_identity().send().await) })?.unwrap_or(Err(late))?;
@@ -38,4 +39,13 @@ pub fn identity(lease: &Lease, env: &Env, deadline: Duration) -> Result<Identity
         user_id: text(given.user_id()),
         skew: http.skew(env.now()),
     })
+}
+
+/// The ARN of the role whose credentials a source gives.
+fn role(source: &Source) -> Option<&str> {
+    match source {
+        Source::Role { role, .. } => Some(&role.arn),
+        Source::WebIdentity { role_arn, .. } => Some(role_arn),
+        _ => None,
+    }
 }
