@@ -221,7 +221,7 @@ pub fn provider_error(what: &str, profile: Option<&str>, error: &CredentialsErro
 }
 
 /// Why a provider failed: the links of its chain of errors that say something new.
-pub fn reason(error: &CredentialsError) -> String {
+fn reason(error: &CredentialsError) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut link: Option<&dyn std::error::Error> = std::error::Error::source(error);
     while let Some(error) = link {

@@ -133,6 +133,9 @@ impl Error {
             Error::Unreachable { source, .. } | Error::Deadline { what: source, .. } if source == "AWS STS" => {
                 Some("check the network, HTTPS_PROXY and AWS_ENDPOINT_URL_STS, and try again".into())
             }
+            Error::Unreachable { source, .. } | Error::Deadline { what: source, .. } if source == "the EC2 metadata service" => {
+                Some("it is there on an EC2 instance with a role; from a container on one, if the instance's metadata hop limit is 2".into())
+            }
             Error::Answer { source, status: 401 | 403, .. } if source.starts_with("the container") => {
                 Some("the endpoint did not take AWS_CONTAINER_AUTHORIZATION_TOKEN; open a new terminal to get this session's".into())
             }

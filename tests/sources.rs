@@ -653,3 +653,29 @@ fn who_is_late_is_named() {
     endpoint.behave(hang);
     late("box", &[], "the container endpoint (cloudshell)");
 }
+
+/// With all that comes before it there, nobody is told that it is not.
+#[test]
+fn an_ec2_that_was_named_and_does_not_answer() {
+    let sts = Sts::start();
+    let config = format!("[profile box]\nrole_arn = {ROLE}\ncredential_source = Ec2InstanceMetadata\n[profile dev]\n");
+    let mut sandbox = configured(&sts, &config);
+    sandbox.unset("AWS_EC2_METADATA_DISABLED");
+    sandbox.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", &format!("http://127.0.0.1:{}", support::CLOSED));
+    let unreached =
+        ["credsh: cannot reach the EC2 metadata service: connection refused\nhint: it is there on an EC2 instance"];
+    sandbox.credsh(&["export"]).fails(3, &["AWS_PROFILE is not set"]);
+    sandbox.credsh(&["export", "--source", "ec2"]).fails(3, &["AWS_PROFILE is not set"]);
+    sandbox.credsh(&["export", "--role", ROLE]).fails(3, &["AWS_PROFILE is not set"]);
+    sandbox.credsh(&["export", "--profile", "box"]).fails(5, &unreached);
+    for (name, value) in [
+        ("AWS_PROFILE", "dev"),
+        ("AWS_ACCESS_KEY_ID", "AKIAENV"),
+        ("AWS_SECRET_ACCESS_KEY", "s"),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/x"),
+    ] {
+        sandbox.set(name, value);
+        sandbox.credsh(&["export", "--source", "ec2"]).fails(5, &unreached);
+        sandbox.credsh(&["export", "--source", "ec2", "--role", ROLE]).fails(5, &unreached);
+    }
+}

@@ -121,7 +121,7 @@ fn name_of(source: &Source) -> String {
         Source::Container { .. } => format!("the container endpoint ({})", source.label()),
         Source::Role { .. } | Source::Session { .. } => aws::STS.into(),
         Source::Cloud9 { .. } => "Cloud9".into(),
-        Source::Ec2 => "the EC2 metadata service".into(),
+        Source::Ec2 => sdk::EC2.into(),
         Source::Env { .. } => "the environment".into(),
         Source::WebIdentity { .. } => "the web identity".into(),
         Source::Profile { name, .. } => format!("profile {}", crate::ui::clean(name)),

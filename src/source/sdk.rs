@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_config::imds::{self, credentials::ImdsCredentialsProvider};
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::error::CredentialsError;
 
 use super::{Asking, process, token};
 use crate::aws;
@@ -13,7 +14,10 @@ use crate::config::{self, Files, Profile};
 use crate::credentials::{Credentials, Secret};
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
-use crate::{request, time};
+use crate::http;
+use crate::request::{self, Request, Source};
+use crate::selectors::Selectors;
+use crate::time;
 
 /// A profile without a role; from the files it was found in, whatever this process's variables say.
 pub async fn profile(name: &str, files: &Files, asking: &Asking<'_>) -> Result<Credentials> {
@@ -103,8 +107,22 @@ pub async fn ec2(asking: &Asking<'_>) -> Result<Credentials> {
     let client = imds::Client::builder().configure(&config).max_attempts(2).read_timeout(Duration::from_secs(2));
     let provider = ImdsCredentialsProvider::builder().configure(&config).imds_client(client.build()).build();
     let given = provider.provide_credentials().await;
-    // Not on EC2 is the ordinary case: then nothing was found, here or in the places that come before.
-    given.map(|sdk| aws::from_sdk(&sdk)).map_err(|error| request::nothing_found(asking.env, &aws::reason(&error)))
+    given.map(|sdk| aws::from_sdk(&sdk)).map_err(|error| match error {
+        CredentialsError::InvalidConfiguration(_) => aws::provider_error(EC2, None, &error),
+        // Not on EC2 is the ordinary case: then nothing was found, here or in the places that come before.
+        _ if by_default(asking) => request::nothing_found(asking.env, &http::innermost(&error)),
+        _ => Error::Unreachable { source: EC2.into(), reason: http::innermost(&error) },
+    })
+}
+
+/// In a sentence, and to [`Error::hint`].
+pub const EC2: &str = "the EC2 metadata service";
+
+/// Whether the metadata service is what is left when nothing else is there, and not what a flag or a profile names.
+fn by_default(asking: &Asking<'_>) -> bool {
+    let named = matches!(&asking.request.source, Source::Role { role, .. } if role.profile.is_some());
+    let chosen = Request::resolve(&Selectors::default(), asking.env);
+    !named && matches!(chosen, Ok(Request { source: Source::Ec2, .. }) | Err(Error::NoSource { .. }))
 }
 
 /// The standard variables, if they still are the ones that were meant.
