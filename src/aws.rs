@@ -14,6 +14,7 @@ use aws_sdk_sts::config::{Region, SharedAsyncSleep, StalledStreamProtectionConfi
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_async::rt::sleep::TokioSleep;
 
+use crate::config::Variant;
 use crate::credentials::{Credentials, Secret};
 use crate::error::{Error, Result};
 use crate::http::{self, Http, NoClient};
@@ -22,10 +23,20 @@ use crate::{redact, ui};
 /// STS in a sentence, and to [`Error::hint`].
 pub const STS: &str = "AWS STS";
 
+/// Where AWS is asked. `endpoint` is STS's alone.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    pub region: Option<&'a str>,
+    pub endpoint: Option<&'a str>,
+    pub variant: Variant,
+}
+
 /// For the SDK's own providers. The region is handed in: looking for one would ask the metadata service.
-pub fn provider_config(http: &Http, region: Option<&str>) -> ProviderConfig {
+pub fn provider_config(http: &Http, place: Place<'_>) -> ProviderConfig {
     ProviderConfig::without_region()
-        .with_region(Some(Region::new(region.unwrap_or(DEFAULT_REGION).to_owned())))
+        .with_region(Some(Region::new(place.region.unwrap_or(DEFAULT_REGION).to_owned())))
+        .with_use_fips(Some(place.variant.fips))
+        .with_use_dual_stack(Some(place.variant.dualstack))
         .with_behavior_version(Some(BehaviorVersion::latest()))
         .with_http_client(http.clone())
         .with_timeout_config(timeouts())
@@ -45,13 +56,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 const DEFAULT_REGION: &str = "us-east-1";
 
 /// An STS client with `base` for signing, if it shall sign. Without a region, the home of the ARN's partition.
-pub fn sts(
-    http: &Http,
-    base: Option<&Credentials>,
-    region: Option<&str>,
-    endpoint: Option<&str>,
-    arn: Option<&str>,
-) -> Client {
+pub fn sts(http: &Http, base: Option<&Credentials>, place: Place<'_>, arn: Option<&str>) -> Client {
     let partition = arn.and_then(|arn| arn.split(':').nth(1)).unwrap_or("aws");
     let home = match partition {
         "aws-cn" => "cn-north-1",
@@ -61,7 +66,9 @@ pub fn sts(
     };
     let config = aws_sdk_sts::Config::builder()
         .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(region.unwrap_or(home).to_owned()))
+        .region(Region::new(place.region.unwrap_or(home).to_owned()))
+        .use_fips(place.variant.fips)
+        .use_dual_stack(place.variant.dualstack)
         .http_client(http.clone())
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .retry_config(RetryConfig::standard().with_max_attempts(3))
@@ -71,7 +78,7 @@ pub fn sts(
         Some(base) => config.credentials_provider(SharedCredentialsProvider::new(for_sdk(base))),
         None => config,
     };
-    let config = match endpoint {
+    let config = match place.endpoint {
         Some(url) => config.endpoint_url(url),
         None => config,
     };

@@ -51,6 +51,12 @@ pub const PROFILE: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
 pub const REGION: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 /// AWS: another STS endpoint, first set wins.
 pub const STS_ENDPOINT: [&str; 2] = ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"];
+/// `true` asks for the endpoints whose cryptography is FIPS 140's.
+pub const USE_FIPS: &str = "AWS_USE_FIPS_ENDPOINT";
+/// `true` asks for the endpoints that are there over IPv6 too.
+pub const USE_DUALSTACK: &str = "AWS_USE_DUALSTACK_ENDPOINT";
+/// `true` takes [`STS_ENDPOINT`] and what a profile says of the kind for nothing.
+pub const IGNORE_ENDPOINTS: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
 /// AWS: web identity.
 pub const WEB_IDENTITY_TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 /// See [`WEB_IDENTITY_TOKEN_FILE`].

@@ -221,7 +221,7 @@ mod tests {
             session_token: Some(Secret::new("t")),
             expiration: life.map(|life| now + life),
         };
-        Lease::new(Request { source: Source::Ec2, region: None, endpoint: None, host: None }, credentials, now, 0)
+        Lease::new(Request::of(Source::Ec2), credentials, now, 0)
     }
 
     #[test]
@@ -367,7 +367,7 @@ mod tests {
     #[test]
     fn cloud9s_file_is_read_again_when_the_next_should_be_there() {
         let now = 1_000_000;
-        let request = Request { source: Source::Cloud9 { file: "f".into() }, region: None, endpoint: None, host: None };
+        let request = Request::of(Source::Cloud9 { file: "f".into() });
         let lease = |age: Epoch| Lease::new(request.clone(), answer(now, Some(900 - age)).credentials, now, 0);
         assert_eq!(lease(0).due, now + 330);
         assert_eq!(lease(200).due, now + 130);

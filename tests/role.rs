@@ -427,3 +427,102 @@ fn an_mfa_code_is_asked_for_on_the_terminal() {
     let code = (calls[0].get("SerialNumber"), calls[0].get("TokenCode"));
     assert_eq!(code, ("arn:aws:iam::123456789012:mfa/me", "123456"));
 }
+
+/// The host that is asked for, seen by a proxy that lets nobody through.
+fn host(sandbox: &Sandbox, variables: &[(&str, &str)], args: &[&str]) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    let first = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        std::io::BufRead::lines(std::io::BufReader::new(stream)).next().unwrap().unwrap()
+    });
+    let mut command = sandbox.command(support::CREDSH);
+    command.env("HTTPS_PROXY", proxy).envs(variables.iter().copied()).args(args);
+    Run::of(command.output().unwrap()).fails(5, &[]);
+    let first = first.join().unwrap();
+    first
+        .strip_prefix("CONNECT ")
+        .and_then(|rest| rest.split(':').next())
+        .unwrap_or_else(|| panic!("{first}"))
+        .to_owned()
+}
+
+/// As the AWS CLI has it: a variable, then the profile.
+#[test]
+fn fips_and_dual_stack() {
+    let sandbox = Sandbox::new().with("AWS_REGION", "us-east-2");
+    let keys = "aws_access_key_id = AKIADEV\naws_secret_access_key = s\n";
+    let config = format!(
+        "[profile plain]\n{keys}[profile both]\n{keys}use_fips_endpoint = true\nuse_dualstack_endpoint = true\n"
+    );
+    sandbox.file(".aws/config", &config);
+    let (fips, dual) = ("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT");
+    for (profile, variables, wanted) in [
+        ("plain", &[][..], "sts.us-east-2.amazonaws.com"),
+        ("plain", &[(fips, "true")], "sts-fips.us-east-2.amazonaws.com"),
+        ("plain", &[(dual, "TRUE")], "sts.us-east-2.api.aws"),
+        ("plain", &[(fips, "yes"), (dual, "1")], "sts.us-east-2.amazonaws.com"),
+        ("both", &[], "sts-fips.us-east-2.api.aws"),
+        ("both", &[(fips, "false")], "sts.us-east-2.api.aws"),
+    ] {
+        assert_eq!(host(&sandbox, variables, &["export", "--profile", profile]), wanted, "{variables:?}");
+    }
+    assert_eq!(host(&sandbox, &[], &["export", "--profile", "both", "--role", ARN]), "sts-fips.us-east-2.api.aws");
+    // And who one is is asked there too, with what was not from STS.
+    let endpoint = Endpoint::start(600);
+    let shell = Sandbox::in_cloudshell(&endpoint).with("AWS_REGION", "us-east-2");
+    assert_eq!(host(&shell, &[(fips, "true")], &["whoami"]), "sts-fips.us-east-2.amazonaws.com");
+    let before = shell.ids();
+    Run::of(shell.command(support::CREDSH).env(fips, "true").arg("export").output().unwrap()).ok();
+    assert_eq!((before.len(), shell.ids()), (1, before), "they are the same credentials");
+    let sso = "[profile sso]\nsso_start_url = https://example.invalid/\nsso_region = us-east-2\nsso_account_id = 123456789012\nsso_role_name = dev\n";
+    sandbox.file(".aws/config", sso);
+    sandbox.file(
+        ".aws/sso/cache/e569fb4e11ed3ad9a26348bda39f78e7d75807b9.json",
+        r#"{"accessToken":"t","expiresAt":"2099-01-01T00:00:00Z"}"#,
+    );
+    let wanted = "portal.sso-fips.us-east-2.amazonaws.com";
+    assert_eq!(host(&sandbox, &[(fips, "true")], &["export", "--profile", "sso"]), wanted);
+}
+
+/// In botocore's order; and all of it for nothing where that is said.
+#[test]
+fn the_endpoint_of_a_profile() {
+    let (one, two, three) = (Sts::start(), Sts::start(), Sts::start());
+    let sandbox = Sandbox::new().with("AWS_REGION", "us-east-2");
+    let keys = "aws_access_key_id = AKIADEV\naws_secret_access_key = s";
+    let config = format!(
+        "[profile key]\n{keys}\nendpoint_url = {0}\n[profile section]\n{keys}\nendpoint_url = {0}\nservices = local
+[profile off]\n{keys}\nendpoint_url = {0}\nignore_configured_endpoint_urls = true
+[profile role]\nrole_arn = {ARN}\nsource_profile = key\nendpoint_url = {1}
+[profile user]\n{keys}\nendpoint_url = http://me:pw@127.0.0.1/\n[services local]\ns3 =\n  endpoint_url = http://127.0.0.1:9\nsts =\n  endpoint_url = {1}\n",
+        one.url(),
+        two.url()
+    );
+    sandbox.file(".aws/config", &config);
+    let asked = || [&one, &two, &three].map(|sts| sts.calls().len());
+    let export = |profile: &str, variables: &[(&str, &str)]| {
+        let before = asked();
+        let mut command = sandbox.command(support::CREDSH);
+        let run = command.args(["export", "--no-store", "--profile", profile]).envs(variables.iter().copied());
+        Run::of(run.output().unwrap()).ok();
+        let after = asked();
+        [0, 1, 2].map(|at| after[at] - before[at])
+    };
+    assert_eq!(export("key", &[]), [1, 0, 0]);
+    assert_eq!(export("section", &[]), [0, 1, 0]);
+    assert_eq!(export("role", &[]), [0, 1, 0]);
+    assert_eq!(export("section", &[("AWS_ENDPOINT_URL", &three.url())]), [0, 0, 1]);
+    let ignored = [("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"), ("AWS_ENDPOINT_URL_STS", &three.url())];
+    let flags = ["export", "--no-store", "--profile", "section"];
+    assert_eq!(host(&sandbox, &ignored, &flags), "sts.us-east-2.amazonaws.com");
+    assert_eq!(host(&sandbox, &[], &["export", "--profile", "off"]), "sts.us-east-2.amazonaws.com");
+    assert_eq!(asked(), [1, 2, 1]);
+    let user =
+        sandbox.credsh(&["export", "--profile", "user"]).fails(1, &["credsh: the address of AWS STS: names a user"]);
+    assert!(!user.contains("pw"), "{user}");
+    let sandbox = sandbox.with("AWS_USE_FIPS_ENDPOINT", "true");
+    sandbox
+        .credsh(&["export", "--profile", "key"])
+        .fails(1, &["the address of AWS STS: is given, and AWS's FIPS or dual-stack one is wanted\nhint: unset "]);
+}

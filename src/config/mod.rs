@@ -13,6 +13,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
+use aws_runtime::env_config::property::PropertiesKey;
 use aws_runtime::env_config::section::{EnvConfigSections, Profile as Section};
 use aws_runtime::env_config::source;
 use aws_types::os_shim_internal::{Env as SdkEnv, Fs};
@@ -73,6 +74,25 @@ pub fn is_cloud9_head(head: &[u8]) -> bool {
             .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
 }
 
+/// Which of a region's endpoints: what is not wanted is not written, as of all that a request holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Variant {
+    /// The one whose cryptography is FIPS 140's.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub fips: bool,
+    /// The one that is there over IPv6 too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dualstack: bool,
+}
+
+impl Variant {
+    /// Whether it is the one that is asked as a rule.
+    pub fn is_plain(&self) -> bool {
+        *self == Variant::default()
+    }
+}
+
 /// A profile's keys and values, both files merged.
 pub type Profile = BTreeMap<String, String>;
 
@@ -115,6 +135,16 @@ pub fn keys_of(profile: &Section) -> Option<Credentials> {
     })
 }
 
+/// The endpoint of STS in a section `[services NAME]`.
+///
+/// # Errors
+/// As [`profile`].
+pub fn sts_of_services(files: &Files, name: &str) -> Result<Option<String>> {
+    let key = PropertiesKey::builder().section_key("services").section_name(name).property_name("sts");
+    let key = key.sub_property_name("endpoint_url").build().map_err(|reason| unreadable(&reason))?;
+    Ok(sections(&files.for_sdk())?.other_sections().get(&key).cloned())
+}
+
 fn load(files: &Files, name: &str) -> Result<Option<Section>> {
     if files.config.as_ref().is_none_or(|p| !p.exists()) && files.credentials.as_ref().is_none_or(|p| !p.exists()) {
         return Ok(None);
@@ -138,23 +168,28 @@ pub fn sections(files: &EnvConfigFiles) -> Result<EnvConfigSections> {
 }
 
 /// What credsh asks of a profile; the SDK reads the rest by itself.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 23] = [
     "aws_access_key_id",
     "credential_process",
     "credential_source",
     "duration_seconds",
+    "endpoint_url",
     "external_id",
+    "ignore_configured_endpoint_urls",
     "login_session",
     "mfa_serial",
     "region",
     "role_arn",
     "role_session_name",
+    "services",
     "source_profile",
     "sso_account_id",
     "sso_region",
     "sso_role_name",
     "sso_session",
     "sso_start_url",
+    "use_dualstack_endpoint",
+    "use_fips_endpoint",
     "web_identity_token_file",
     "aws_session_token",
 ];

@@ -141,12 +141,7 @@ fn answer(now: Epoch, ahead: Epoch, end: Epoch) -> Lease {
         session_token: Some(Secret::new("t")),
         expiration: Some(end),
     };
-    Lease::new(
-        Request { source: Source::Ec2, region: None, endpoint: None, host: None },
-        credentials,
-        now + ahead,
-        -ahead,
-    )
+    Lease::new(Request::of(Source::Ec2), credentials, now + ahead, -ahead)
 }
 
 fn plans(event: impl Strategy<Value = Event>) -> impl Strategy<Value = Plan> {

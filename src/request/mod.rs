@@ -12,10 +12,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::config::Files;
+use crate::config::{Files, Variant};
 
 pub use profile::{same_profile, static_keys};
-pub use resolve::nothing_found;
+pub use resolve::{nothing_found, sts_of};
 
 /// Where credentials come from, with every parameter. What is not given stays out of the stored form, so
 /// that a later version's new parameter does not change the ids of older requests.
@@ -84,9 +84,12 @@ pub struct Request {
     /// The region of the STS endpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// Another STS endpoint (`AWS_ENDPOINT_URL_STS`).
+    /// Another STS endpoint (`AWS_ENDPOINT_URL_STS`, a profile's `endpoint_url`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
+    /// Which of the region's.
+    #[serde(default, skip_serializing_if = "Variant::is_plain")]
+    pub variant: Variant,
     /// The machine, where the source is a metadata endpoint: its address is the same on each, and a home may be shared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
@@ -98,6 +101,11 @@ pub const CLOUDSHELL_PATH: &str = "/latest/meta-data/container/security-credenti
 const ECS: &str = "http://169.254.170.2";
 
 impl Request {
+    /// A source, asked where nothing more is said.
+    pub fn of(source: Source) -> Request {
+        Request { source, region: None, endpoint: None, variant: Variant::default(), host: None }
+    }
+
     /// A short digest: 16 lower-case hexadecimal digits, safe in a path and in every shell. Equal requests
     /// have equal ids; 64 bits keep a user's few dozen apart.
     pub fn id(&self) -> String {

@@ -144,14 +144,14 @@ pub(super) fn check_kind(kind: SourceKind, name: &str, files: &Files) -> Result<
     if has { Ok(()) } else { Err(Error::Config { what: format!("profile {}", ui::clean(name)), reason, hint: None }) }
 }
 
-/// The region a profile names, for STS; a role's is its source profile's.
-pub(super) fn region_of(source: &Source, files: &Files) -> Result<Option<String>> {
+/// The profile whose region and endpoints are STS's; a role's is its source profile. Empty where there is none.
+pub(super) fn for_sts(source: &Source, files: &Files) -> Result<Profile> {
     let name = match source {
         Source::Profile { name, .. } | Source::Role { role: Role { profile: Some(name), .. }, .. } => name,
-        Source::Role { base, .. } | Source::Session { base, .. } => return region_of(base, files),
+        Source::Role { base, .. } | Source::Session { base, .. } => return for_sts(base, files),
         // The file names the environment's own region in its default section.
         Source::Cloud9 { .. } => "default",
-        _ => return Ok(None),
+        _ => return Ok(Profile::default()),
     };
-    Ok(config::profile(files, name)?.and_then(|profile| profile.get("region").cloned()))
+    Ok(config::profile(files, name)?.unwrap_or_default())
 }

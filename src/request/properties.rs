@@ -69,8 +69,12 @@ fn source() -> impl Strategy<Value = Source> {
 }
 
 fn request() -> impl Strategy<Value = Request> {
-    (source(), option::of(text()), option::of(text()), option::of(text()))
-        .prop_map(|(source, region, endpoint, host)| Request { source, region, endpoint, host })
+    (source(), option::of(text()), option::of(text()), variant(), option::of(text()))
+        .prop_map(|(source, region, endpoint, variant, host)| Request { source, region, endpoint, variant, host })
+}
+
+fn variant() -> impl Strategy<Value = Variant> {
+    any::<(bool, bool)>().prop_map(|(fips, dualstack)| Variant { fips, dualstack })
 }
 
 #[test]
@@ -80,11 +84,12 @@ fn ids_are_equal_where_requests_are_and_nowhere_else() {
         assert_eq!(one.id() == other.id(), one == other, "{one:?} {other:?}");
     });
     // Chance rarely makes two that differ in one thing alone: here everything else is the same.
-    for_all(500, &(request(), source(), option::of(text())), |(one, source, text)| {
+    for_all(500, &(request(), source(), option::of(text()), variant()), |(one, source, text, variant)| {
         for other in [
             Request { source, ..one.clone() },
             Request { region: text.clone(), ..one.clone() },
             Request { host: text.clone(), ..one.clone() },
+            Request { variant, ..one.clone() },
             Request { endpoint: text, ..one.clone() },
             Request { region: one.endpoint.clone(), endpoint: one.region.clone(), ..one.clone() },
         ] {

@@ -1,9 +1,9 @@
 //! Flags, environment and configuration become a request. No flag says which source: then the container endpoint if
 //! its variables are set, else the order of the SDK's default chain.
 
-use super::profile::{check_kind, gives_credentials, of_profile, region_of};
+use super::profile::{check_kind, for_sts, gives_credentials, of_profile};
 use super::{ECS, Request, Role, Session, Source};
-use crate::config::{self, Files};
+use crate::config::{self, Files, Profile, Variant};
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
 use crate::selectors::{self, Selectors, SourceKind};
@@ -67,18 +67,11 @@ impl Request {
                     | Source::WebIdentity { .. }
                     | Source::Env { .. }
             );
-        let endpoint = env.first(&env::STS_ENDPOINT).filter(|_| asks_sts).map(str::to_owned);
+        let (mut endpoint, mut variant) = (None, Variant::default());
         if asks_sts {
-            region = region.or_else(|| env.first(&env::REGION).map(str::to_owned)).or(region_of(&source, &files)?);
-        }
-        // It is part of the lease, which holds no password; and signing leaves no place for one.
-        if endpoint.as_deref().is_some_and(names_a_user) {
-            let hint = Some("check AWS_ENDPOINT_URL_STS and AWS_ENDPOINT_URL".into());
-            return Err(Error::Config {
-                what: "the address of AWS STS".into(),
-                reason: "names a user; that is never right here".into(),
-                hint,
-            });
+            let profile = for_sts(&source, &files)?;
+            (endpoint, variant) = sts_of(env, &profile, &files)?;
+            region = region.or_else(|| env.first(&env::REGION).map(str::to_owned)).or(profile.get("region").cloned());
         }
         // It becomes part of a host name, wherever it came from.
         if let Some(name) = region.as_deref().filter(|name| selectors::region(name).is_err()) {
@@ -89,7 +82,46 @@ impl Request {
                 hint,
             });
         }
-        Ok(Request { source, region, endpoint, host })
+        Ok(Request { source, region, endpoint, variant, host })
+    }
+}
+
+/// Which STS is asked, the region aside, chosen as the AWS CLI does: a variable goes before the profile, and what is for STS
+/// before what is for all of AWS.
+///
+/// # Errors
+/// `Config` for an address that cannot be, or not together with the rest; a file as in [`config::profile`].
+pub fn sts_of(env: &Env, profile: &Profile, files: &Files) -> Result<(Option<String>, Variant)> {
+    let is_true = |variable: &str, key: &str| {
+        let value = env.get(variable).or(profile.get(key).map(String::as_str));
+        value.is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    };
+    let variant = Variant {
+        fips: is_true(env::USE_FIPS, "use_fips_endpoint"),
+        dualstack: is_true(env::USE_DUALSTACK, "use_dualstack_endpoint"),
+    };
+    if is_true(env::IGNORE_ENDPOINTS, "ignore_configured_endpoint_urls") {
+        return Ok((None, variant));
+    }
+    let of_services = profile.get("services").map_or(Ok(None), |name| config::sts_of_services(files, name))?;
+    let of_profile = of_services.or_else(|| profile.get("endpoint_url").cloned());
+    let endpoint = env.first(&env::STS_ENDPOINT).map(str::to_owned).or(of_profile).filter(|url| !url.is_empty());
+    let broken = |reason: &str, hint: &str| Error::Config {
+        what: "the address of AWS STS".into(),
+        reason: reason.into(),
+        hint: Some(hint.into()),
+    };
+    match &endpoint {
+        // It is part of the lease, which holds no password; and signing leaves no place for one.
+        Some(url) if names_a_user(url) => Err(broken(
+            "names a user; that is never right here",
+            "check AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL and the profile's endpoint_url",
+        )),
+        Some(_) if !variant.is_plain() => Err(broken(
+            "is given, and AWS's FIPS or dual-stack one is wanted",
+            "unset AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT, or set AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true",
+        )),
+        _ => Ok((endpoint, variant)),
     }
 }
 

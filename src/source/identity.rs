@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use crate::aws::{self, Place};
+use crate::config::{Files, Profile};
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
 use crate::http::Http;
 use crate::lease::Lease;
-use crate::request::Source;
+use crate::request::{self, Source};
 use crate::time::Epoch;
-use crate::{aws, ui};
+use crate::ui;
 
 /// Who AWS says it is. Texts from elsewhere, fit for a terminal.
 pub struct Identity {
@@ -19,13 +21,18 @@ pub struct Identity {
     pub skew: Epoch,
 }
 
-/// Asks STS in the request's region, else in the environment's, else where the role is from: nobody else's knows its keys.
+/// Asks the request's STS, else the environment's; where neither names a region, the one where the role is from: nobody else's knows its keys.
 pub fn identity(lease: &Lease, env: &Env, deadline: Duration) -> Result<Identity> {
     let http = Http::new(env);
     let request = &lease.request;
     let region = request.region.as_deref().or(env.first(&env::REGION));
-    let endpoint = request.endpoint.as_deref().or(env.first(&env::STS_ENDPOINT));
-    let client = aws::sts(&http, Some(&lease.credentials), region, endpoint, role(&request.source));
+    let (endpoint, variant) = if request.endpoint.is_none() && request.variant.is_plain() {
+        request::sts_of(env, &Profile::default(), &Files::of(env))?
+    } else {
+        (request.endpoint.clone(), request.variant)
+    };
+    let place = Place { region, endpoint: endpoint.as_deref(), variant };
+    let client = aws::sts(&http, Some(&lease.credentials), place, role(&request.source));
     let late = Error::Deadline { what: aws::STS.into(), seconds: deadline.as_secs() };
     let given =
         super::block_on(deadline, async { Ok(client.get_caller_identity().send().await) })?.unwrap_or(Err(late))?;

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 pub use identity::identity;
 pub use process::not_in_a_circle;
 
-use crate::aws;
+use crate::aws::{self, Place};
 use crate::credentials::Credentials;
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
@@ -49,7 +49,12 @@ struct Asking<'a> {
     asked: RefCell<String>,
 }
 
-impl Asking<'_> {
+impl<'a> Asking<'a> {
+    fn place(&self) -> Place<'a> {
+        let Request { region, endpoint, variant, .. } = self.request;
+        Place { region: region.as_deref(), endpoint: endpoint.as_deref(), variant: *variant }
+    }
+
     fn turns_to(&self, whom: impl Into<String>) {
         *self.asked.borrow_mut() = whom.into();
     }

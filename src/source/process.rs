@@ -72,7 +72,7 @@ pub fn not_in_a_circle(source: &Source, env: &Env) -> Result<()> {
 /// A profile in a word of a variable, whatever it is called; the same name may be another's in other files.
 fn id(name: &str, files: &Files) -> String {
     let source = Source::Profile { name: name.into(), sso: false, files: files.clone(), whose: String::new() };
-    Request { source, region: None, endpoint: None, host: None }.id()
+    Request::of(source).id()
 }
 
 /// What a process has said, and the hint that it ends with if it is a credsh.

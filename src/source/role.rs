@@ -24,14 +24,7 @@ pub async fn assume(
         );
         duration = Some(CHAINED);
     }
-    let request = asking.request;
-    let client = aws::sts(
-        &asking.http,
-        Some(base_credentials),
-        request.region.as_deref(),
-        request.endpoint.as_deref(),
-        Some(&role.arn),
-    );
+    let client = aws::sts(&asking.http, Some(base_credentials), asking.place(), Some(&role.arn));
     let session_name =
         role.session_name.clone().unwrap_or_else(|| format!("{}-session", time::compact(asking.env.now())));
     asking.turns_to(aws::STS);

@@ -36,7 +36,7 @@ pub async fn profile(name: &str, files: &Files, asking: &Asking<'_>) -> Result<C
 }
 
 async fn by_sdk(name: &str, files: &Files, asking: &Asking<'_>) -> Result<Credentials> {
-    let config = aws::provider_config(&asking.http, asking.request.region.as_deref());
+    let config = aws::provider_config(&asking.http, asking.place());
     let provider =
         ProfileFileCredentialsProvider::builder().configure(&config).profile_name(name).profile_files(files.for_sdk());
     let given = provider.build().provide_credentials().await;
@@ -89,8 +89,7 @@ pub async fn web_identity(identity: &WebIdentity<'_>, named_by: &str, asking: &A
     let WebIdentity { token_file, role_arn, session_name } = *identity;
     let token = token::read("read the web identity token", token_file, named_by)?;
     let token = Secret::new(token.expose().trim());
-    let request = asking.request;
-    let client = aws::sts(&asking.http, None, request.region.as_deref(), request.endpoint.as_deref(), Some(role_arn));
+    let client = aws::sts(&asking.http, None, asking.place(), Some(role_arn));
     let session_name =
         session_name.map_or_else(|| format!("{}-session", time::compact(asking.env.now())), str::to_owned);
     let asked = client.assume_role_with_web_identity().role_arn(role_arn).role_session_name(session_name);
@@ -103,7 +102,7 @@ pub async fn web_identity(identity: &WebIdentity<'_>, named_by: &str, asking: &A
 
 /// The instance profile. Off EC2 nothing answers, so it is not waited for long.
 pub async fn ec2(asking: &Asking<'_>) -> Result<Credentials> {
-    let config = aws::provider_config(&asking.http, asking.request.region.as_deref());
+    let config = aws::provider_config(&asking.http, asking.place());
     let client = imds::Client::builder().configure(&config).max_attempts(2).read_timeout(Duration::from_secs(2));
     let provider = ImdsCredentialsProvider::builder().configure(&config).imds_client(client.build()).build();
     let given = provider.provide_credentials().await;

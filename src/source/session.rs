@@ -21,9 +21,7 @@ pub async fn get(
     if !base_credentials.long_term() {
         return Ok(base_credentials);
     }
-    let request = asking.request;
-    let client =
-        aws::sts(&asking.http, Some(&base_credentials), request.region.as_deref(), request.endpoint.as_deref(), None);
+    let client = aws::sts(&asking.http, Some(&base_credentials), asking.place(), None);
     let code = session.mfa_serial.as_ref().and_then(|_| asking.given.mfa_code.take());
     let default = if session.mfa_serial.is_some() { WITH_MFA } else { DEFAULT };
     let seconds = i32::try_from(session.duration.unwrap_or(default)).unwrap_or(i32::MAX);
