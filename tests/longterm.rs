@@ -358,3 +358,17 @@ fn clear_names_what_it_keeps() {
     assert_eq!((run.status, run.stderr.as_str()), (0, wanted));
     assert_eq!(sandbox.credsh(&["clear", "--all"]).stderr, "credsh: cleared 1 lease\n");
 }
+
+/// A session is good in every region, and a code good once.
+#[test]
+fn one_code_for_all_regions() {
+    let sts = Sts::start();
+    let mut sandbox = sandbox(&sts);
+    typed(&sandbox, "123456", "export --profile mfa --region us-east-1").1.ok();
+    alone(&sandbox, &["export", "--profile", "mfa", "--region", "eu-west-1"]).ok();
+    sandbox.set("AWS_REGION", "ap-northeast-1");
+    alone(&sandbox, &["export", "--profile", "mfa"]).ok();
+    assert_eq!((sts.of("GetSessionToken").len(), sts.of("AssumeRole").len()), (1, 3));
+    let regions: Vec<String> = sts.of("AssumeRole").iter().map(|call| call.region().to_owned()).collect();
+    assert_eq!(regions, ["us-east-1", "eu-west-1", "ap-northeast-1"]);
+}

@@ -64,6 +64,9 @@ fn the_order_of_the_choice() {
     let choice = |sandbox: &Sandbox, flags: &[&str]| label(sandbox.credsh(&[&["refresh", "--force"], flags].concat()));
     // Each beats all before it.
     assert_eq!(choice(&sandbox, &[]), "profile:default");
+    sandbox.set("AWS_WEB_IDENTITY_TOKEN_FILE", sandbox.file("token", "t").to_str().unwrap());
+    sandbox.set("AWS_ROLE_ARN", ROLE);
+    assert_eq!(choice(&sandbox, &[]), "web-identity");
     sandbox.set("AWS_DEFAULT_PROFILE", "one");
     assert_eq!(choice(&sandbox, &[]), "profile:one");
     sandbox.set("AWS_PROFILE", "two");

@@ -680,3 +680,32 @@ fn clear_lets_go_where_the_store_is_refused() {
     let run = sandbox.credsh(&["--hooked", "bash", "clear"]);
     assert_eq!((run.status, run.stdout.trim()), (1, "__credsh_drop"), "{run:?}");
 }
+
+/// A shell that was switched to it keeps to it, whatever it was told to keep nowhere before.
+#[test]
+fn what_is_stored_goes_before_words_with_no_store() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    sandbox.file(
+        ".aws/credentials",
+        "[other]\naws_access_key_id = ASIAOTHER\naws_secret_access_key = s\naws_session_token = t\n",
+    );
+    sandbox.credsh(&["refresh"]).ok();
+    let id = id(&sandbox);
+    end(&sandbox);
+    let hook = |lease: &str, wait: &[&str]| {
+        let words = ["hook", "--shell", "bash", "--no-store", "--profile", "other", "--lease", lease];
+        sandbox.credsh(&[&words[..], wait].concat()).ok()
+    };
+    let out = hook(&id, &["--wait"]);
+    assert!(out.contains("cloudshell") && !out.contains("ASIAOTHER"), "{out}");
+    let requests = endpoint.count();
+    end(&sandbox);
+    assert_eq!(hook(&id, &[]), "");
+    let until = std::time::Instant::now() + Duration::from_secs(20);
+    while endpoint.count() == requests && std::time::Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(endpoint.count(), requests + 1, "in the background too");
+    assert!(hook("0123456789abcdef", &["--wait"]).contains("ASIAOTHER"), "the control");
+}

@@ -32,7 +32,8 @@ pub fn run(args: &Hook, place: Option<&Path>, env: &Env) -> Result<u8> {
         let _ = Store::open(env);
     }
     // A background renewal could leave its outcome nowhere; and without a lease the store was all that this is about.
-    if args.store.no_store || (args.lease.is_empty() && args.selectors.is_empty()) {
+    let kept_nowhere = args.store.no_store && stored(args, env).is_none();
+    if kept_nowhere || (args.lease.is_empty() && args.selectors.is_empty()) {
         return Ok(0);
     }
     if !args.detached {
@@ -48,6 +49,12 @@ pub fn run(args: &Hook, place: Option<&Path>, env: &Env) -> Result<u8> {
         &Terms { when: When::Due, person: false, queue: false, deadline: BACKGROUND },
     )?;
     Ok(0)
+}
+
+/// The store, if it has this shell's lease. Then that is what the shell was last switched to, whatever words with --no-store it
+/// may have been started for, or have typed before.
+fn stored(args: &Hook, env: &Env) -> Option<Store> {
+    Store::open(env).ok().filter(|store| store.load(&args.lease).is_ok_and(|(lease, _)| lease.is_some()))
 }
 
 /// Starts the background process, and returns when it is out of reach of the shell's terminal and job control: not
@@ -79,7 +86,7 @@ fn start(args: &Hook, place: Option<&Path>, env: &Env) -> Result<u8> {
 /// Renews while the shell waits, and prints what the shell shall do. A failure is one line on stderr, and never more
 /// than a pause: the command that waits still runs.
 fn wait_for(args: &Hook, env: &Env, deadline: Duration) -> Result<u8> {
-    let store = super::store(args.store.no_store, env);
+    let store = if args.store.no_store { Ok(stored(args, env)) } else { super::store(false, env) };
     let store = match &store {
         Ok(store) => store.as_ref(),
         Err(error) => return defer(args, env, error),

@@ -109,8 +109,12 @@ impl Request {
     /// A short digest: 16 lower-case hexadecimal digits, safe in a path and in every shell. Equal requests
     /// have equal ids; 64 bits keep a user's few dozen apart.
     pub fn id(&self) -> String {
+        // A session with MFA is good everywhere, whichever STS gave it: in another region it would take another code.
+        let everywhere = matches!(&self.source, Source::Session { session, .. } if session.mfa_serial.is_some());
+        let told =
+            if everywhere { &Request { region: None, variant: Variant::default(), ..self.clone() } } else { self };
         // A path that is no text has no JSON. Nothing that holds one is stored, but it is no other request either.
-        digest(&serde_json::to_vec(self).unwrap_or_else(|_| format!("{self:?}").into_bytes()))
+        digest(&serde_json::to_vec(told).unwrap_or_else(|_| format!("{told:?}").into_bytes()))
     }
 
     /// The source's name for prompt and table: only `[A-Za-z0-9 ._:/@+=,-]`, whatever the role is called.

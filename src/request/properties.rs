@@ -77,11 +77,21 @@ fn variant() -> impl Strategy<Value = Variant> {
     any::<(bool, bool)>().prop_map(|(fips, dualstack)| Variant { fips, dualstack })
 }
 
+/// What an id tells apart: a session with MFA is good in every region.
+fn told(request: &Request) -> Request {
+    match &request.source {
+        Source::Session { session: Session { mfa_serial: Some(_), .. }, .. } => {
+            Request { region: None, variant: Variant::default(), ..request.clone() }
+        }
+        _ => request.clone(),
+    }
+}
+
 #[test]
 fn ids_are_equal_where_requests_are_and_nowhere_else() {
     for_all(500, &(request(), request()), |(one, other)| {
         assert_eq!(one.id(), one.clone().id());
-        assert_eq!(one.id() == other.id(), one == other, "{one:?} {other:?}");
+        assert_eq!(one.id() == other.id(), told(&one) == told(&other), "{one:?} {other:?}");
     });
     // Chance rarely makes two that differ in one thing alone: here everything else is the same.
     for_all(500, &(request(), source(), option::of(text()), variant()), |(one, source, text, variant)| {
@@ -93,7 +103,7 @@ fn ids_are_equal_where_requests_are_and_nowhere_else() {
             Request { endpoint: text, ..one.clone() },
             Request { region: one.endpoint.clone(), endpoint: one.region.clone(), ..one.clone() },
         ] {
-            assert_eq!(one.id() == other.id(), one == other, "{one:?} {other:?}");
+            assert_eq!(one.id() == other.id(), told(&one) == told(&other), "{one:?} {other:?}");
         }
     });
 }

@@ -177,14 +177,15 @@ fn choose(env: &Env, files: &Files) -> Result<Source> {
     if let Some(name) = env.first(&env::PROFILE) {
         return of_profile(name, files, env, 0);
     }
+    // Before a default profile, which an image may have brought along, as in most SDKs (botocore, Go, Java).
+    if let Ok(source) = web_identity(env) {
+        return Ok(source);
+    }
     if let Ok(source) = cloud9(files) {
         return Ok(source);
     }
     if config::profile(files, "default")?.is_some_and(|profile| gives_credentials(&profile)) {
         return of_profile("default", files, env, 0);
-    }
-    if let Ok(source) = web_identity(env) {
-        return Ok(source);
     }
     if env.get(env::NO_IMDS).is_none_or(|value| !value.eq_ignore_ascii_case("true")) {
         return Ok(Source::Ec2);
