@@ -300,3 +300,52 @@ fn a_container_s_lease_does_not_go_along() {
     let seen = texts(&environment(&sandbox, &[CREDSH, "exec", "--profile", "p", "--", "env", "-0"]));
     assert!(seen.contains_key("CREDSH_LEASE"), "{seen:?}");
 }
+
+/// Or a script in there would do one half of its work as somebody else.
+#[test]
+fn a_credsh_in_there_means_what_was_handed_out() {
+    let endpoint = Endpoint::start(600);
+    let mut sandbox = Sandbox::in_cloudshell(&endpoint);
+    let keys = r#"{"Version":1,"AccessKeyId":"ASIAONE","SecretAccessKey":"s","SessionToken":"t"}"#;
+    let keys = sandbox.file("keys.json", keys);
+    sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = cat {}\n", keys.display()));
+    sandbox.credsh(&["refresh"]).ok();
+    sandbox.set("CREDSH_LEASE", &sandbox.ids().remove(0));
+    sandbox.set("CREDSH_PROMPT", "cloudshell 9m");
+    sandbox.set("CREDSH_SOURCE", "cloudshell");
+    let own = sandbox.credsh(&["exec", "--", CREDSH, "export"]).ok();
+    assert!(own.contains("'ASIATEST0001'"), "the control: {own}");
+    for flags in [&[][..], &["--no-store"]] {
+        let words = [&["exec", "--profile", "p"], flags, &["--", CREDSH, "export"]].concat();
+        let inside = sandbox.credsh(&words).ok();
+        assert!(inside.contains("'ASIAONE'"), "{flags:?}: {inside}");
+    }
+    let seen = texts(&environment(&sandbox, &[CREDSH, "exec", "--profile", "p", "--", "env", "-0"]));
+    let mine: Vec<&String> = seen.keys().filter(|name| name.starts_with("CREDSH_")).collect();
+    assert_eq!(mine, ["CREDSH_LEASE"]);
+}
+
+/// The same word again, in a shell without a hook: what it exported is no source of its own.
+#[test]
+fn what_was_exported_into_a_shell_is_had_anew() {
+    let mut sandbox = Sandbox::new();
+    let keys = r#"{"Version":1,"AccessKeyId":"ASIAONE","SecretAccessKey":"s","SessionToken":"t"}"#;
+    let file = sandbox.file("keys.json", keys);
+    sandbox.file(".aws/config", &format!("[default]\ncredential_process = cat {}\n", file.display()));
+    sandbox.credsh(&["export"]).ok();
+    for (name, value) in [("AWS_ACCESS_KEY_ID", "ASIAONE"), ("AWS_SECRET_ACCESS_KEY", "s"), ("AWS_SESSION_TOKEN", "t")]
+    {
+        sandbox.set(name, value);
+    }
+    sandbox.file("keys.json", &keys.replace("ASIAONE", "ASIATWO"));
+    sandbox.credsh(&["refresh", "--force"]).ok();
+    let out = sandbox.credsh(&["export"]).ok();
+    assert!(out.contains("'ASIATWO'"), "{out}");
+    assert_eq!(sandbox.ids().len(), 1);
+    // Of one's own they are.
+    sandbox.set("AWS_ACCESS_KEY_ID", "ASIAOWN");
+    for _ in 0..2 {
+        let out = sandbox.credsh(&["export"]).ok();
+        assert!(out.contains("'ASIAOWN'"), "the control: {out}");
+    }
+}

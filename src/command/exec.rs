@@ -38,11 +38,13 @@ pub fn run(args: &Exec, env: &Env) -> Result<u8> {
     for name in CONFLICTS {
         command.env_remove(name);
     }
-    if matches!(lease.request.source.root(), Source::Container { .. }) {
-        // Without the endpoint a credsh in there could not renew it: it has what it is given, as any program.
-        for name in [env::LEASE, env::SOURCE, env::PROMPT] {
-            command.env_remove(name);
-        }
+    // A credsh in there means what it was given, and not what this shell holds. Without the endpoint, or a store, it could not
+    // renew it: it has what is in its environment, as any program.
+    for name in [env::LEASE, env::SOURCE, env::PROMPT] {
+        command.env_remove(name);
+    }
+    if !args.life.store.no_store && !matches!(lease.request.source.root(), Source::Container { .. }) {
+        command.env(env::LEASE, lease.request.id());
     }
     for (name, value) in variables(&lease, env) {
         command.env(name, value.expose());

@@ -25,7 +25,7 @@ use crate::env::{self, Env};
 use crate::error::{Error, Result};
 use crate::lease::Lease;
 use crate::renew;
-use crate::request::Request;
+use crate::request::{Request, Source};
 use crate::selectors::Selectors;
 use crate::store::{self, Store};
 use crate::{shell, ui};
@@ -83,7 +83,11 @@ fn own_lease(store: Option<&Store>, env: &Env) -> Result<Option<Lease>> {
 /// hand out the surroundings' credentials in its name would be somebody else's, without a word.
 fn meant(selectors: &Selectors, store: Option<&Store>, env: &Env) -> Result<Request> {
     let Some(id) = env.get(env::LEASE).filter(|id| selectors.is_empty() && store::is_id(id)) else {
-        return asked_for(selectors, own_lease(store, env)?, env);
+        // What was evaluated in a shell without a hook, and is to be had anew by the same word.
+        return match issuer(store, env).filter(|_| selectors.is_empty()) {
+            Some(lease) => Ok(lease.request),
+            None => asked_for(selectors, store, env),
+        };
     };
     // With --no-store nothing is kept; what was asked for may still be looked up.
     let opened = if store.is_none() { renew::open_store(env)? } else { None };
@@ -91,21 +95,32 @@ fn meant(selectors: &Selectors, store: Option<&Store>, env: &Env) -> Result<Requ
         return Ok(lease.request);
     }
     // Kept nowhere, but the same would be asked for again.
-    asked_for(selectors, None, env)
+    asked_for(selectors, store, env)
         .ok()
         .filter(|request| request.id() == id)
         .ok_or_else(|| Error::LeaseGone { id: id.into() })
 }
 
-/// What the flags ask for, or without any what the surroundings offer, whatever this shell holds.
-fn asked_for(selectors: &Selectors, own: Option<Lease>, env: &Env) -> Result<Request> {
-    match own {
-        // With an empty prefix the standard variables are this lease's own: what it handed out is no source.
-        Some(lease) if env.get(env::ACCESS_KEY_ID).is_some_and(|id| lease.issued.iter().any(|issued| issued == id)) => {
-            Request::resolve(selectors, &env.clone().without_keys())
-        }
-        _ => Request::resolve(selectors, env),
+/// What the flags ask for, or without any what the surroundings offer, whatever this shell holds. What a lease has handed out
+/// is no source, though the standard variables hold it: with an empty prefix, or where `export` was evaluated.
+fn asked_for(selectors: &Selectors, store: Option<&Store>, env: &Env) -> Result<Request> {
+    match issuer(store, env) {
+        Some(_) => Request::resolve(selectors, &env.clone().without_keys()),
+        None => Request::resolve(selectors, env),
     }
+}
+
+/// The stored lease whose credentials the standard variables hold; not one that took them from there, nor a container's out
+/// of the endpoint's reach, where they are all there is (under `exec`).
+fn issuer(store: Option<&Store>, env: &Env) -> Option<Lease> {
+    let key = env.get(env::ACCESS_KEY_ID)?;
+    let issued = |lease: &Lease| lease.issued.iter().any(|issued| issued == key);
+    let counts = |lease: &Lease| match lease.request.source.root() {
+        Source::Env { access_key_id } => access_key_id != key,
+        Source::Container { .. } => env.in_container(),
+        _ => true,
+    };
+    store?.all().ok()?.into_iter().find(|lease| issued(lease) && counts(lease))
 }
 
 /// The store, unless it is not to be used.

@@ -20,7 +20,7 @@ pub fn run(args: &Publish, hooked: Option<Shell>, env: &Env) -> Result<u8> {
     let selectors = Selectors { role, ..Selectors::default() };
     let store = super::store(false, env)?;
     // Not this shell's lease: who sources the script again without a role wants the surroundings' own again.
-    let request = super::asked_for(&selectors, super::own_lease(store.as_ref(), env)?, env)?;
+    let request = super::asked_for(&selectors, store.as_ref(), env)?;
     let terms = Terms { when: When::Now, person: true, queue: true, deadline: super::PATIENCE };
     let Outcome { lease, failure, .. } = renew::lease(&request, store.as_ref(), env, &terms)?;
     if let Some(failure) = failure {
