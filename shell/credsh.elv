@@ -242,7 +242,7 @@ var inner = $nop~
 fn left-prompt { var seen = [(paint)]; if (not-eq $seen []) { put $seen[0] ' ' }; $inner }
 fn right-prompt { $inner; paint }
 
-# Takes all of it out of the shell again; elvish forgets no name, so `credsh` is made the program again.
+# Takes all of it out of the shell again.
 fn credsh_off {
   if (not $on) { return }
   drop-lease
@@ -252,7 +252,8 @@ fn credsh_off {
   # One that somebody has put round ours stays, and shows nothing of it.
   if (eq $edit:prompt $left-prompt~) { set edit:prompt = $inner }
   if (eq $edit:rprompt $right-prompt~) { set edit:rprompt = $inner }
-  edit:add-var credsh~ (external $exe)
+  edit:del-var credsh~
+  edit:del-var credsh_off~
 }
 set off~ = $credsh_off~
 

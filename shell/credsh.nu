@@ -104,7 +104,8 @@ def --env __credsh_load [] {
   if $env.__credsh.lease == "" or ($file | path type) != "file" { return }
   try {
     let about = ls --long $file | first
-    if $about.user == (whoami) and $about.mode == "rw-------" { __credsh_obey (open --raw $file) }
+    # One whom the system does not know by name has a number.
+    if $about.user in [(try { whoami } catch { "" }) (^id -u | str trim)] and $about.mode == "rw-------" { __credsh_obey (open --raw $file) }
   }
   null
 }
@@ -118,12 +119,24 @@ def --env __credsh_before [] {
   }
 }
 
-# For the store that this shell looks into. What is piped to a function is not the programs' in it, but its $in.
+# For the store that this shell looks into, in those surroundings. What is piped to it goes to the program as it is only in a
+# function's first command: as $in it would be collected, to the end of a stream that has none, and lose its last newline.
 def --wrapped __credsh_run [...words] {
-  let piped = $in
-  __credsh_before
-  let words = [$"--store=($env.__credsh.store)" ...$words]
-  if $piped == null { ^$env.__credsh.exe ...$words } else { $piped | ^$env.__credsh.exe ...$words }
+  if $env.__credsh.prefix == "" and $env.__credsh.label != "" and $env.AWS_ACCESS_KEY_ID? == $env.__credsh.key {
+    ^env ...(__credsh_without) $env.__credsh.exe $"--store=($env.__credsh.store)" ...$words
+  } else {
+    ^$env.__credsh.exe $"--store=($env.__credsh.store)" ...$words
+  }
+}
+
+# What __credsh_before changes, as words for env.
+def __credsh_without [] {
+  let gone = [ACCESS_KEY_ID SECRET_ACCESS_KEY SESSION_TOKEN CREDENTIAL_EXPIRATION] | each {|name| ["-u" $"AWS_($name)"] } | flatten
+  let back = [[profile AWS_PROFILE] [default AWS_DEFAULT_PROFILE]] | each {|pair|
+    let value = $env.__credsh | get $pair.0
+    if $value != "" and $pair.1 not-in $env { $"($pair.1)=($value)" }
+  }
+  [...$gone ...$back]
 }
 
 def __credsh_program [...words: string] {
@@ -207,14 +220,13 @@ def --env __credsh_at [at: string, when: string] {
 
 # The program, but a refresh or clear changes this shell.
 def --wrapped --env credsh [...words] {
-  let piped = $in
   if "__credsh" not-in $env {
-    if $piped == null { ^credsh ...$words } else { $piped | ^credsh ...$words }
+    ^credsh ...$words
   } else {
     match ($words | get --optional 0) {
       "refresh" | "clear" => { __credsh_command $words }
       "doctor" => { with-env { CREDSH_HOOK: $"nu(__credsh_report)" } { __credsh_run ...$words } }
-      _ => { $piped | __credsh_run ...$words }
+      _ => { __credsh_run ...$words }
     }
   }
 }
@@ -231,7 +243,9 @@ def --env __credsh_command [words: list<string>] {
   print --stderr --no-newline $done.stderr
   if (__credsh_obey $done.stdout) { __credsh_draw } else { print --no-newline $done.stdout }
   # nu takes a status from programs only.
-  if $done.exit_code != 0 { ^sh -c $"exit ($done.exit_code)" }
+  # Ctrl-C is to nu -2, and to everybody else 130.
+  let status = if $done.exit_code < 0 { 128 - $done.exit_code } else { $done.exit_code }
+  if $status != 0 { ^sh -c $"exit ($status)" }
 }
 
 # Whether a hook or a prompt is one of those defined here.

@@ -242,7 +242,7 @@ def __credsh_start(*words):
             here, vars = env.detype(), self.surroundings()
             if args[:1] == ["doctor"]:
                 vars["CREDSH_HOOK"] = "xonsh" + self.report()
-            gone = [f"--unset={name}" for name in here if name not in vars]
+            gone = [word for name in here if name not in vars for word in ("-u", name)]
             new = [f"{name}={value}" for name, value in vars.items() if here.get(name) != value]
             return ["env", *gone, *new, *self.run, *args] if gone or new else [*self.run, *args]
 

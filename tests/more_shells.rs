@@ -134,6 +134,14 @@ fn everything_else_is_the_programs(shell: Other) {
         let out = session.run(command);
         assert_eq!(out.lines().next(), Some(seen), "{command}: {out}");
     }
+    // To the byte, and no more of it than is wanted: what is piped may have no end.
+    sandbox.file("bytes", "printf 'a\\n\\n'\n");
+    let printed = if shell == Other::Nu { "^sh bytes" } else { "sh bytes" };
+    let out = session.run(&format!("{printed} | credsh exec -- od -An -c"));
+    assert_eq!(out.split_whitespace().collect::<Vec<_>>(), ["a", "\\n", "\\n"], "{out}");
+    let endless = if shell == Other::Nu { "^yes" } else { "yes" };
+    let out = session.run(&format!("{endless} | credsh exec -- head -n 1"));
+    assert_eq!(out.lines().next(), Some("y"), "{out}");
     // Ctrl-C is the command's.
     let row = session.row();
     session.type_line("credsh exec -- sh -c 'trap \"echo caught; exit\" INT; echo start; while :; do sleep 0.1; done'");
