@@ -293,12 +293,16 @@ function credsh_off {
   # virtualenv keeps a copy for later.
   if [[ -n $__credsh_ps1 ]]; then
     # What has been made readonly meanwhile cannot be told but by trying, and that ends all of this.
+    # shellcheck disable=SC2030,SC2031 # tried apart, on purpose
     if [[ -n ${PS1-} ]] && (PS1=) 2>/dev/null; then PS1=${PS1//"$__credsh_ps1"/}; fi
     if [[ -n ${_OLD_VIRTUAL_PS1-} ]]; then _OLD_VIRTUAL_PS1=${_OLD_VIRTUAL_PS1//"$__credsh_ps1"/}; fi
   fi
-  if [[ -n $__credsh_ps0 ]] && (PS0=) 2>/dev/null; then
-    PS0=${PS0+${PS0//"$__credsh_ps0"/}}
-    if [[ -z $PS0 ]]; then \builtin unset -v PS0; fi
+  if [[ -n $__credsh_ps0 ]]; then
+    # shellcheck disable=SC2030,SC2031
+    if (PS0=) 2>/dev/null; then
+      PS0=${PS0+${PS0//"$__credsh_ps0"/}}
+      if [[ -z $PS0 ]]; then \builtin unset -v PS0; fi
+    fi
     if [[ $(\builtin trap -p URG) == *__credsh_preexec* ]]; then \builtin trap - URG; fi
   elif [[ $(\builtin trap -p DEBUG) == *__credsh_preexec* ]]; then
     \builtin trap - DEBUG
