@@ -278,6 +278,12 @@ pub fn provider_error(what: &str, profile: Option<&str>, error: &CredentialsErro
     let lower = reason.to_lowercase();
     let hint = (lower.contains("login") && lower.contains("feature")).then(|| "profiles of `aws login` are not supported: let `aws configure export-credentials` be their credential_process".into());
     match error {
+        // Where the SDK has nothing to add.
+        CredentialsError::CredentialsNotLoaded(_) if profile.is_some() && reason.is_empty() => Error::Config {
+            what: format!("{what} gave no credentials"),
+            reason: "it has no keys, role, IAM Identity Center, credential_process or web identity".into(),
+            hint,
+        },
         CredentialsError::ProviderTimedOut(_) => {
             Error::Unreachable { source: what.into(), reason: "no answer in time".into() }
         }

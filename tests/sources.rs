@@ -108,7 +108,11 @@ fn a_source_that_was_named_and_is_not_there() {
         ),
         (&["--profile", "none"], 1, "credsh: profile none: is in neither"),
         (&["--source", "profile"], 1, "credsh: profile default: is in neither"),
-        (&["--profile", "plain"], 1, "credsh: profile plain gave no credentials: "),
+        (
+            &["--profile", "plain"],
+            1,
+            "credsh: profile plain gave no credentials: it has no keys, role, IAM Identity Center, credential_process or web identity\n",
+        ),
     ];
     for (flags, status, message) in cases {
         sandbox.credsh(&[&["export"], flags].concat()).fails(status, &[message]);
@@ -198,7 +202,10 @@ fn profiles_that_cannot_be() {
     );
     let cases = [
         ("a", "its source_profile leads in a circle\n"),
-        ("lost", "is in neither the AWS config file nor the credentials file\n"),
+        (
+            "lost",
+            "credsh: profile lost: its source_profile nowhere is in neither the AWS config file nor the credentials file\nhint: `aws configure list-profiles` shows the names there are\n",
+        ),
         ("alone", "credsh: profile alone: has role_arn, but neither source_profile nor credential_source\n"),
         ("both", "credsh: profile both: has both source_profile and credential_source\n"),
         ("odd", "credsh: profile odd: its credential_source is Somewhere\n"),
