@@ -216,6 +216,21 @@ fn profiles_that_cannot_be() {
     }
     sandbox.file(".aws/config", "[profile a\nx = y\n");
     sandbox.credsh(&["export", "--profile", "a"]).fails(1, &["credsh: the AWS configuration cannot be read: "]);
+    // The SDK takes a file with such a byte for an empty one.
+    let file = sandbox.home().join(".aws/config");
+    std::fs::write(
+        &file,
+        b"# Zugang f\xfcr alle\n[profile a]\naws_access_key_id = AKIABASE\naws_secret_access_key = s\n",
+    )
+    .unwrap();
+    for flags in [&["--profile", "a"][..], &["--source", "profile"], &[]] {
+        let text = sandbox.credsh(&[&["export"], flags].concat()).fails(1, &[]);
+        let wanted = format!(
+            "credsh: the AWS configuration cannot be read: {} is not UTF-8 on line 1\nhint: save it as UTF-8, as the AWS CLI wants it too; `iconv -f latin1 -t utf-8` makes it so\n",
+            file.display()
+        );
+        assert_eq!(text, wanted);
+    }
     assert_eq!(sts.calls().len(), 0);
 }
 
