@@ -420,6 +420,7 @@ fn what_a_process_says() {
         ("good", format!("{said}\necho '{json}'\n")),
         ("bad", format!("{said}\necho '{json}'\nexit 3\n")),
         ("long", format!("{said}\n{long}\nexit 3\n")),
+        ("trace", format!("{said}\n{long}\nprintf '\\n  x\\nError: run \\033[1mcorp-login\\n' >&2\nexit 3\n")),
         ("loud", format!("echo '{json}'\necho got process-secret >&2\nexit 3\n")),
         ("dump", format!("echo '{json}' >&2\nexit 3\n")),
         ("much", "head -c 70000 /dev/zero | tr '\\0' x\n".into()),
@@ -434,10 +435,12 @@ fn what_a_process_says() {
         let run = sandbox.credsh(&["export", "--profile", name]);
         assert!(!run.stderr.contains("process-secret"), "{name}: {run:?}");
         assert!(!run.stderr.trim_end().contains(char::is_control) && run.stderr.len() < 600, "{name}: {run:?}");
-        assert_eq!(run.stderr.contains("sign in at"), ["bad", "long"].contains(&name), "{name}: {run:?}");
+        assert_eq!(run.stderr.contains("sign in at"), ["bad", "long", "trace"].contains(&name), "{name}: {run:?}");
         let good = ["good", "full"].contains(&name);
         assert_eq!((run.status == 0, run.stderr.is_empty()), (good, good), "{name}: {run:?}");
         let end = match name {
+            // Whose last line is the reason.
+            "trace" => " ... Error: run [1mcorp-login\n",
             "loud" => " ended with status 3: got **\n",
             "dump" => " ended with status 3: **\n",
             "half" | "mixed" => " printed no JSON object, or not only one\n",
