@@ -208,7 +208,8 @@ const SSO: &str = "IAM Identity Center";
 
 /// A failed SDK provider, of the profile `name` of IAM Identity Center. What has no answer of its portal in it is about the
 /// sign-in, which the SDK reads in private types, or about the profile, which it calls an invalid configuration.
-pub fn sso_error(name: &str, error: &CredentialsError) -> Error {
+/// `sent` is the sign-in's token, and is not to be repeated.
+pub fn sso_error(name: &str, sent: Option<&Secret>, error: &CredentialsError) -> Error {
     let name = ui::clean(name);
     let what = format!("profile {name}");
     let login = || Some(format!("sign in with `aws sso login --profile {name}`"));
@@ -223,7 +224,8 @@ pub fn sso_error(name: &str, error: &CredentialsError) -> Error {
         (Some(SdkError::ServiceError(refused)), _) => {
             let status = refused.raw().status().as_u16();
             let meta = refused.err().meta();
-            return refused_by_portal(&name, status, meta.code(), meta.message(), login());
+            let told = |text: Option<&str>| redact::told(text.unwrap_or_default(), sent.as_slice());
+            return refused_by_portal(&name, status, told(meta.code()), told(meta.message()), login());
         }
         (Some(SdkError::TimeoutError(_)), _) => {
             return Error::Unreachable { source: what, reason: "no answer in time".into() };
@@ -244,14 +246,7 @@ pub fn configure_sso(name: &str) -> String {
 }
 
 /// What the portal's answer means. A proxy's has no code, but a status.
-fn refused_by_portal(
-    name: &str,
-    status: u16,
-    code: Option<&str>,
-    message: Option<&str>,
-    login: Option<String>,
-) -> Error {
-    let (code, mut message) = (ui::clean(code.unwrap_or_default()), ui::clean(message.unwrap_or_default()));
+fn refused_by_portal(name: &str, status: u16, code: String, mut message: String, login: Option<String>) -> Error {
     let advice = match status {
         401 => login,
         403 | 404 => Some(format!(
@@ -327,7 +322,7 @@ mod tests {
     fn a_portal_that_is_silent_is_unreachable() {
         let late = SdkError::<GetRoleCredentialsError>::timeout_error("late");
         let wrapped = CredentialsError::provider_error(CredentialsError::provider_error(late));
-        let told = sso_error("dev", &wrapped);
+        let told = sso_error("dev", None, &wrapped);
         assert_eq!((told.kind().status(), told.to_string()), (5, "cannot reach profile dev: no answer in time".into()));
     }
 }

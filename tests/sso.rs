@@ -69,6 +69,8 @@ fn good() -> String {
 const ROLE: &str = "sso_account_id = 123456789012\nsso_role_name = dev\n";
 const SESSION: &str = "[sso-session corp]\nsso_region = us-east-1\nsso_start_url = https://example.invalid/start\n";
 
+const TOKEN: &str = "sso-access-token";
+
 /// Signed in, until `ends`, for profile `dev`: in a file named after the SHA-1 of `corp`.
 fn signed_in(portal: &Portal, ends: i64) -> Sandbox {
     let sandbox = Sandbox::new()
@@ -80,7 +82,7 @@ fn signed_in(portal: &Portal, ends: i64) -> Sandbox {
     sandbox.file(
         ".aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json",
         &format!(
-            r#"{{"accessToken":"t","expiresAt":"{ends}","clientId":"c","clientSecret":"s","refreshToken":"r","registrationExpiresAt":"{later}"}}"#
+            r#"{{"accessToken":"{TOKEN}","expiresAt":"{ends}","clientId":"c","clientSecret":"s","refreshToken":"r","registrationExpiresAt":"{later}"}}"#
         ),
     );
     sandbox
@@ -102,6 +104,18 @@ fn a_sign_in_that_the_portal_refuses() {
     let status = sandbox.credsh(&["status", "--json"]).ok();
     assert!(status.contains(&format!("{message}; {}", LOGIN.trim_end().trim_start_matches("hint: "))), "{status}");
     assert_eq!(portal.asked(), ["GET /federation/credentials"; 3]);
+}
+
+/// As a proxy may, or who stands in for it.
+#[test]
+fn a_portal_that_echoes_the_sign_in() {
+    let portal = Portal::start();
+    let sandbox = signed_in(&portal, now() + 3600);
+    for (echoed, shown) in [(TOKEN, "**"), ("sso%2Daccess%2Dtoken", "**"), ("no-token", "no-token")] {
+        portal.refuse(401, "UnauthorizedException", echoed);
+        let text = sandbox.credsh(&["export", "--profile", "dev"]).fails(4, &[LOGIN]);
+        assert!(text.contains(&format!("UnauthorizedException: {shown}\n")), "{text}");
+    }
 }
 
 /// The SDK says nothing of it, and asks with what is over.

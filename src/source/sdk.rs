@@ -36,7 +36,9 @@ pub async fn profile(name: &str, files: &Files, asking: &Asking<'_>) -> Result<C
             reason: format!("it has no {}", missing.join(" and ")),
             hint: Some(aws::configure_sso(name)),
         }),
-        Way::Sso { .. } => by_sdk(name, files, asking).await.map_err(|error| aws::sso_error(name, &error)),
+        Way::Sso { .. } => by_sdk(name, files, asking)
+            .await
+            .map_err(|error| aws::sso_error(name, asking.http.sign_in().as_ref(), &error)),
         Way::Sdk => by_sdk(name, files, asking)
             .await
             .map_err(|error| aws::provider_error(&format!("profile {}", crate::ui::clean(name)), Some(name), &error)),
