@@ -9,9 +9,11 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sso::operation::get_role_credentials::GetRoleCredentialsError;
 use aws_sdk_sts::Client;
 use aws_sdk_sts::config::{Region, SharedAsyncSleep, StalledStreamProtectionConfig};
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_async::rt::sleep::TokioSleep;
 
 use crate::config::Variant;
@@ -156,6 +158,8 @@ const CLOUD9: &str = "Cloud9's managed temporary credentials block this action. 
     Ways out: attach an instance profile to the environment and use `--source ec2`, or name another profile with \
     --profile (put it into ~/.aws/config: a changed credentials file turns the managed credentials off)";
 
+const SLOWER: &str = "AWS asks for fewer requests: try again in a minute";
+
 /// What AWS's codes, as STS has been seen to send them, are asking for.
 fn advice(operation: &str, code: &str, message: &str, caller: &str) -> Option<String> {
     let says = |part: &str| message.contains(part);
@@ -176,7 +180,7 @@ fn advice(operation: &str, code: &str, message: &str, caller: &str) -> Option<St
         "ValidationError" if says("MaxSessionDuration") => "the role allows less: pass a shorter --duration, or raise the role's maximum session duration".into(),
         "RegionDisabledException" => "STS is not activated in this region: pass --region with another, or have the account's administrator activate it".into(),
         "PackedPolicyTooLarge" => "shorten the session policy or the tags".into(),
-        "Throttling" | "ThrottlingException" | "RequestLimitExceeded" => "AWS asks for fewer requests: try again in a minute".into(),
+        "Throttling" | "ThrottlingException" | "RequestLimitExceeded" => SLOWER.into(),
         _ => return None,
     };
     Some(text)
@@ -199,21 +203,82 @@ fn denied(operation: &str, caller: &str) -> Option<String> {
     }
 }
 
-/// A failed SDK provider: SSO, a profile's keys, EC2.
+/// IAM Identity Center in a sentence.
+const SSO: &str = "IAM Identity Center";
+
+/// A failed SDK provider, of the profile `name` of IAM Identity Center. What has no answer of its portal in it is about the
+/// sign-in, which the SDK reads in private types, or about the profile, which it calls an invalid configuration.
+/// `sent` is the sign-in's token, and is not to be repeated.
+pub fn sso_error(name: &str, sent: Option<&Secret>, error: &CredentialsError) -> Error {
+    let name = ui::clean(name);
+    let what = format!("profile {name}");
+    let login = || Some(format!("sign in with `aws sso login --profile {name}`"));
+    let asked = behind::<SdkError<GetRoleCredentialsError>>(error).next();
+    // The profile's provider wraps that of IAM Identity Center.
+    let error = behind::<CredentialsError>(error).last().unwrap_or(error);
+    // A role that the profile has too, and that the SDK assumes when it is signed in.
+    if let Some(refused) = behind::<SdkError<AssumeRoleError>>(error).next() {
+        return sts_error("sts:AssumeRole", &what, &[], refused);
+    }
+    let hint = match (asked, error) {
+        (Some(SdkError::ServiceError(refused)), _) => {
+            let status = refused.raw().status().as_u16();
+            let meta = refused.err().meta();
+            let told = |text: Option<&str>| redact::told(text.unwrap_or_default(), sent.as_slice());
+            return refused_by_portal(&name, status, told(meta.code()), told(meta.message()), login());
+        }
+        (Some(SdkError::TimeoutError(_)), _) => {
+            return Error::Unreachable { source: what, reason: "no answer in time".into() };
+        }
+        (Some(_), _) | (_, CredentialsError::ProviderTimedOut(_)) => return provider_error(&what, Some(&name), error),
+        (None, CredentialsError::ProviderError(_)) => login(),
+        (None, CredentialsError::Unhandled(_)) => {
+            return Error::BadAnswer { source: SSO.into(), reason: http::innermost(error) };
+        }
+        (None, _) => Some(configure_sso(&name)),
+    };
+    Error::Config { what: format!("{what} gave no credentials"), reason: reason(error), hint }
+}
+
+/// What to do about a profile that lacks something for IAM Identity Center.
+pub fn configure_sso(name: &str) -> String {
+    format!("`aws configure sso --profile {}` asks for what is missing, and writes it", ui::clean(name))
+}
+
+/// What the portal's answer means. A proxy's has no code, but a status.
+fn refused_by_portal(name: &str, status: u16, code: String, mut message: String, login: Option<String>) -> Error {
+    let advice = match status {
+        401 => login,
+        403 | 404 => Some(format!(
+            "check sso_account_id and sso_role_name of profile {name}: who signed in may have no such role there"
+        )),
+        429 => Some(SLOWER.into()),
+        _ => None,
+    };
+    if code.is_empty() && advice.is_none() {
+        return Error::Answer { source: SSO.into(), status, message };
+    }
+    if message.is_empty() {
+        message = format!("status {status}");
+    }
+    Error::Aws { operation: "sso:GetRoleCredentials", code, message, advice, denied: status < 500 && status != 429 }
+}
+
+/// A failed SDK provider: a profile's, EC2's.
 pub fn provider_error(what: &str, profile: Option<&str>, error: &CredentialsError) -> Error {
     if let Some(none) = NoClient::behind(error) {
         return none.error(what);
     }
     let reason = reason(error);
     let lower = reason.to_lowercase();
-    let login = lower.contains("sso")
-        && (lower.contains("expired") || lower.contains("token") || lower.contains("no such file"));
-    let hint = match (login, profile) {
-        (true, Some(name)) => Some(format!("sign in with `aws sso login --profile {}`", ui::clean(name))),
-        _ if lower.contains("login") && lower.contains("feature") => Some("profiles of `aws login` are not supported: let `aws configure export-credentials` be their credential_process".into()),
-        _ => None,
-    };
+    let hint = (lower.contains("login") && lower.contains("feature")).then(|| "profiles of `aws login` are not supported: let `aws configure export-credentials` be their credential_process".into());
     match error {
+        // Where the SDK has nothing to add.
+        CredentialsError::CredentialsNotLoaded(_) if profile.is_some() && reason.is_empty() => Error::Config {
+            what: format!("{what} gave no credentials"),
+            reason: "it has no keys, role, IAM Identity Center, credential_process or web identity".into(),
+            hint,
+        },
         CredentialsError::ProviderTimedOut(_) => {
             Error::Unreachable { source: what.into(), reason: "no answer in time".into() }
         }
@@ -225,6 +290,13 @@ pub fn provider_error(what: &str, profile: Option<&str>, error: &CredentialsErro
         }
         _ => Error::Config { what: format!("{what} gave no credentials"), reason, hint },
     }
+}
+
+/// The links of a chain of errors that are a `T`.
+fn behind<'a, T: std::error::Error + 'static>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a T> {
+    std::iter::successors(Some(error), |error| error.source()).filter_map(|error| error.downcast_ref())
 }
 
 /// Why a provider failed: the links of its chain of errors that say something new.
@@ -239,4 +311,18 @@ fn reason(error: &CredentialsError) -> String {
         link = error.source();
     }
     parts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Which takes longer to come about than a test may.
+    #[test]
+    fn a_portal_that_is_silent_is_unreachable() {
+        let late = SdkError::<GetRoleCredentialsError>::timeout_error("late");
+        let wrapped = CredentialsError::provider_error(CredentialsError::provider_error(late));
+        let told = sso_error("dev", None, &wrapped);
+        assert_eq!((told.kind().status(), told.to_string()), (5, "cannot reach profile dev: no answer in time".into()));
+    }
 }

@@ -79,6 +79,8 @@ pub enum Error {
     LeaseGone { id: String },
     /// A program that was to be run.
     Run { program: String, source: std::io::Error },
+    /// Neither docker nor podman, or not the one that was named; or it is `there`, and is no program.
+    NoEngine { reason: String, there: bool },
     /// The played session of `demo` did not show what it must.
     Demo { missing: String },
 }
@@ -101,7 +103,8 @@ impl Error {
             Error::Aws { denied: true, .. } | Error::Shared { denied: true, .. } => Kind::Denied,
             Error::Aws { .. } | Error::Shared { .. } => Kind::Unreachable,
             Error::Run { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Kind::NotFound,
-            Error::Run { .. } => Kind::NotRunnable,
+            Error::NoEngine { there: false, .. } => Kind::NotFound,
+            Error::Run { .. } | Error::NoEngine { .. } => Kind::NotRunnable,
             Error::Config { .. }
             | Error::NeedsPerson { .. }
             | Error::Store { .. }
@@ -141,6 +144,7 @@ impl Error {
             }
             Error::Aws { advice, .. } => advice.clone(),
             Error::NeedsPerson { hint, .. } | Error::Store { hint, .. } => Some(hint.clone()),
+            Error::NoEngine { .. } => Some("install one, or name it with --engine".into()),
             Error::NoLease { hint } => Some((*hint).into()),
             Error::LeaseGone { .. } => Some(
                 "name what is meant (--role, --profile, --source); for what the surroundings offer let go of it first: `credsh clear` where there is a hook, else `unset CREDSH_LEASE`".into(),
@@ -178,6 +182,7 @@ impl fmt::Display for Error {
                 write!(f, "cannot {action} {}: {}", path.display(), lower(&source.to_string()))
             }
             Error::Run { program, source } => write!(f, "cannot run {program}: {}", lower(&source.to_string())),
+            Error::NoEngine { reason, .. } => write!(f, "the container engine: {reason}"),
             Error::Value { what, reason } => write!(f, "{what} {reason}"),
             Error::NoLease { .. } => write!(f, "no lease is held"),
             Error::LeaseGone { id } => write!(

@@ -19,6 +19,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use reqwest::{Client, ClientBuilder, redirect, retry};
 
+use crate::credentials::Secret;
 use crate::env::{self, Env};
 use crate::error::{self, Error};
 use crate::time::{self, Epoch};
@@ -42,6 +43,7 @@ struct Inner {
     local: OnceLock<Result<Client, NoClient>>,
     remote: OnceLock<Result<Client, NoClient>>,
     date: Mutex<Option<(Epoch, Instant)>>,
+    sign_in: Mutex<Option<Secret>>,
 }
 
 impl Http {
@@ -98,6 +100,12 @@ impl Http {
         if let Some(date) = value.and_then(time::parse_http_date) {
             *self.inner.date.lock().unwrap_or_else(PoisonError::into_inner) = Some((date, Instant::now()));
         }
+    }
+
+    /// The token of IAM Identity Center that was sent last. It is the SDK that reads it: here is where it can be known, so that
+    /// who echoes it is not repeated.
+    pub fn sign_in(&self) -> Option<Secret> {
+        self.inner.sign_in.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The last answerer's clock minus `now`, in seconds; 0 when none told it.
@@ -186,6 +194,9 @@ impl HttpClient for Http {
     }
 }
 
+/// The header that IAM Identity Center wants its token in.
+const SIGN_IN: &str = "x-amz-sso_bearer_token";
+
 #[derive(Debug)]
 struct Connector {
     http: Http,
@@ -198,6 +209,9 @@ impl HttpConnector for Connector {
         let timeout = self.settings.read_timeout();
         HttpConnectorFuture::new(async move {
             let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+            if let Some(token) = request.headers().get(SIGN_IN).and_then(|value| value.to_str().ok()) {
+                *http.inner.sign_in.lock().unwrap_or_else(PoisonError::into_inner) = Some(Secret::new(token));
+            }
             let local = is_local(request.uri());
             let client = if local { http.local() } else { http.remote() };
             let times = Times { connect: if local { CONNECT_LOCAL } else { CONNECT }, answer: timeout };

@@ -94,7 +94,10 @@ pub fn colour(env: &Env) -> bool {
 /// There is no terminal, or it was closed before the answer.
 pub fn ask(question: &str) -> Result<String> {
     let tty = Path::new("/dev/tty");
-    let file = OpenOptions::new().read(true).write(true).open(tty).map_err(Error::io("ask on", tty))?;
+    let file = OpenOptions::new().read(true).write(true).open(tty).map_err(|error| Error::NeedsPerson {
+        what: Error::io("ask on", tty)(error).to_string(),
+        hint: "type `credsh refresh` with the same flags and XDG_RUNTIME_DIR in a terminal first: until the session that it gets is over nothing asks".into(),
+    })?;
     // Before the question: who sees that may be quick to answer.
     let unseen = Unseen::of(&file).map_err(Error::io("ask on", tty))?;
     write!(&file, "{question}").map_err(Error::io("ask on", tty))?;

@@ -281,11 +281,23 @@ fn every_global_option_with_a_value_is_known() {
 fn engines() {
     let endpoint = Endpoint::start(600);
     let mut sandbox = Sandbox::in_cloudshell(&endpoint);
-    let text = sandbox.credsh(&["docker", "--engine", "no-such-engine", "--", "run", "image"]).fails(1, &[]);
+    let text = sandbox.credsh(&["docker", "--engine", "no-such-engine", "--", "run", "image"]).fails(127, &[]);
     assert_eq!(
         text,
         "credsh: the container engine: no-such-engine is not in PATH\nhint: install one, or name it with --engine\n"
     );
+    // As a shell has it; and before the source is asked.
+    let plain = sandbox.file("plain", "no program\n").display().to_string();
+    for (path, status, reason) in
+        [(&*plain, 126, "cannot be executed"), ("/nope/docker", 127, "no such file or directory")]
+    {
+        let text = sandbox.credsh(&["docker", "--engine", path, "--", "run", "image"]).fails(status, &[]);
+        assert_eq!(
+            text,
+            format!("credsh: the container engine: {path}: {reason}\nhint: install one, or name it with --engine\n")
+        );
+    }
+    assert_eq!(endpoint.count(), 0);
     fake(&mut sandbox);
     let path = sandbox.home().join("bin/docker");
     let out = docker(&sandbox, &["--engine", path.to_str().unwrap()], &[], &["run", "image"]);
@@ -296,5 +308,5 @@ fn engines() {
     let out = docker(&sandbox, &[], &[], &["run", "image"]);
     assert_eq!(out.status, 5, "{out:?}");
     std::fs::remove_file(sandbox.home().join("bin/podman")).unwrap();
-    docker(&sandbox, &[], &[], &["run", "image"]).fails(1, &["docker or podman is not in PATH"]);
+    docker(&sandbox, &[], &[], &["run", "image"]).fails(127, &["docker or podman is not in PATH"]);
 }

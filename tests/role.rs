@@ -392,7 +392,7 @@ fn an_mfa_code_without_a_terminal_is_refused_with_words() {
     // In a session of its own there is no terminal, whoever runs the tests.
     let mut setsid = sandbox.command("setsid");
     let run = Run::of(setsid.args(["--wait", support::CREDSH, "export", "--profile", "mfa"]).output().unwrap());
-    run.fails(1, &["credsh: cannot ask on /dev/tty: no such device or address\n"]);
+    run.fails(1, &["credsh: cannot ask on /dev/tty: no such device or address\nhint: type `credsh refresh` with the same flags and XDG_RUNTIME_DIR in a terminal first: until the session that it gets is over nothing asks\n"]);
     assert_eq!(sts.calls().len(), 0);
 }
 

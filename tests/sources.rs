@@ -111,7 +111,11 @@ fn a_source_that_was_named_and_is_not_there() {
         ),
         (&["--profile", "none"], 1, "credsh: profile none: is in neither"),
         (&["--source", "profile"], 1, "credsh: profile default: is in neither"),
-        (&["--profile", "plain"], 1, "credsh: profile plain gave no credentials: "),
+        (
+            &["--profile", "plain"],
+            1,
+            "credsh: profile plain gave no credentials: it has no keys, role, IAM Identity Center, credential_process or web identity\n",
+        ),
     ];
     for (flags, status, message) in cases {
         sandbox.credsh(&[&["export"], flags].concat()).fails(status, &[message]);
@@ -201,7 +205,10 @@ fn profiles_that_cannot_be() {
     );
     let cases = [
         ("a", "its source_profile leads in a circle\n"),
-        ("lost", "is in neither the AWS config file nor the credentials file\n"),
+        (
+            "lost",
+            "credsh: profile lost: its source_profile nowhere is in neither the AWS config file nor the credentials file\nhint: `aws configure list-profiles` shows the names there are\n",
+        ),
         ("alone", "credsh: profile alone: has role_arn, but neither source_profile nor credential_source\n"),
         ("both", "credsh: profile both: has both source_profile and credential_source\n"),
         ("odd", "credsh: profile odd: its credential_source is Somewhere\n"),
@@ -212,6 +219,21 @@ fn profiles_that_cannot_be() {
     }
     sandbox.file(".aws/config", "[profile a\nx = y\n");
     sandbox.credsh(&["export", "--profile", "a"]).fails(1, &["credsh: the AWS configuration cannot be read: "]);
+    // The SDK takes a file with such a byte for an empty one.
+    let file = sandbox.home().join(".aws/config");
+    std::fs::write(
+        &file,
+        b"# Zugang f\xfcr alle\n[profile a]\naws_access_key_id = AKIABASE\naws_secret_access_key = s\n",
+    )
+    .unwrap();
+    for flags in [&["--profile", "a"][..], &["--source", "profile"], &[]] {
+        let text = sandbox.credsh(&[&["export"], flags].concat()).fails(1, &[]);
+        let wanted = format!(
+            "credsh: the AWS configuration cannot be read: {} is not UTF-8 on line 1\nhint: save it as UTF-8, as the AWS CLI wants it too; `iconv -f latin1 -t utf-8` makes it so\n",
+            file.display()
+        );
+        assert_eq!(text, wanted);
+    }
     assert_eq!(sts.calls().len(), 0);
 }
 
@@ -401,6 +423,7 @@ fn what_a_process_says() {
         ("good", format!("{said}\necho '{json}'\n")),
         ("bad", format!("{said}\necho '{json}'\nexit 3\n")),
         ("long", format!("{said}\n{long}\nexit 3\n")),
+        ("trace", format!("{said}\n{long}\nprintf '\\n  x\\nError: run \\033[1mcorp-login\\n' >&2\nexit 3\n")),
         ("loud", format!("echo '{json}'\necho got process-secret >&2\nexit 3\n")),
         ("dump", format!("echo '{json}' >&2\nexit 3\n")),
         ("much", "head -c 70000 /dev/zero | tr '\\0' x\n".into()),
@@ -415,10 +438,12 @@ fn what_a_process_says() {
         let run = sandbox.credsh(&["export", "--profile", name]);
         assert!(!run.stderr.contains("process-secret"), "{name}: {run:?}");
         assert!(!run.stderr.trim_end().contains(char::is_control) && run.stderr.len() < 600, "{name}: {run:?}");
-        assert_eq!(run.stderr.contains("sign in at"), ["bad", "long"].contains(&name), "{name}: {run:?}");
+        assert_eq!(run.stderr.contains("sign in at"), ["bad", "long", "trace"].contains(&name), "{name}: {run:?}");
         let good = ["good", "full"].contains(&name);
         assert_eq!((run.status == 0, run.stderr.is_empty()), (good, good), "{name}: {run:?}");
         let end = match name {
+            // Whose last line is the reason.
+            "trace" => " ... Error: run [1mcorp-login\n",
             "loud" => " ended with status 3: got **\n",
             "dump" => " ended with status 3: **\n",
             "half" | "mixed" => " printed no JSON object, or not only one\n",

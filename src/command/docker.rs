@@ -8,7 +8,7 @@ use std::process::Command;
 
 use crate::cli::Docker;
 use crate::env::{self, Env};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, lower};
 
 /// Global options of docker and podman, and options of `compose`, whose value is the next word.
 const TAKE_A_VALUE: [&str; 46] = [
@@ -81,14 +81,18 @@ pub fn run(args: &Docker, env: &Env) -> Result<u8> {
     Err(Error::Run { program: engine.display().to_string(), source: command.exec() })
 }
 
-/// The one that was named, else docker, else podman.
+/// The one that was named, else docker, else podman. One that cannot be run is not left to be found out when the source has
+/// been asked.
 fn engine(wanted: Option<&str>) -> Result<PathBuf> {
     let names: Vec<&str> = wanted.map_or(vec!["docker", "podman"], |name| vec![name]);
     let found = names.iter().find_map(|name| which::which(name).ok());
-    found.ok_or_else(|| Error::Config {
-        what: "the container engine".into(),
-        reason: format!("{} is not in PATH", names.join(" or ")),
-        hint: Some("install one, or name it with --engine".into()),
+    found.ok_or_else(|| match wanted.filter(|name| name.contains('/')) {
+        None => Error::NoEngine { reason: format!("{} is not in PATH", names.join(" or ")), there: false },
+        Some(path) => {
+            let there = std::fs::metadata(path);
+            let reason = there.as_ref().map_or_else(|error| lower(&error.to_string()), |_| "cannot be executed".into());
+            Error::NoEngine { reason: format!("{path}: {reason}"), there: there.is_ok() }
+        }
     })
 }
 

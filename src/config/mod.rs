@@ -142,14 +142,32 @@ pub fn keys_of(profile: &Section) -> Option<Credentials> {
 pub fn sts_of_services(files: &Files, name: &str) -> Result<Option<String>> {
     let key = PropertiesKey::builder().section_key("services").section_name(name).property_name("sts");
     let key = key.sub_property_name("endpoint_url").build().map_err(|reason| unreadable(&reason))?;
-    Ok(sections(&files.for_sdk())?.other_sections().get(&key).cloned())
+    Ok(parsed(files)?.other_sections().get(&key).cloned())
 }
 
 fn load(files: &Files, name: &str) -> Result<Option<Section>> {
     if files.config.as_ref().is_none_or(|p| !p.exists()) && files.credentials.as_ref().is_none_or(|p| !p.exists()) {
         return Ok(None);
     }
-    Ok(sections(&files.for_sdk())?.get_profile(name).cloned())
+    Ok(parsed(files)?.get_profile(name).cloned())
+}
+
+/// The SDK takes a file with one byte that is not UTF-8 for an empty one, and says so to nobody; the AWS CLI refuses it.
+fn parsed(files: &Files) -> Result<EnvConfigSections> {
+    for path in [&files.config, &files.credentials].into_iter().flatten() {
+        let bytes = std::fs::read(path).unwrap_or_default();
+        if let Err(error) = std::str::from_utf8(&bytes) {
+            let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]).matches('\n').count();
+            return Err(Error::Config {
+                what: UNREADABLE.into(),
+                reason: ui::clean(&format!("{} is not UTF-8 on line {}", path.display(), before + 1)),
+                hint: Some(
+                    "save it as UTF-8, as the AWS CLI wants it too; `iconv -f latin1 -t utf-8` makes it so".into(),
+                ),
+            });
+        }
+    }
+    sections(&files.for_sdk())
 }
 
 /// What the SDK's parser makes of files, or of texts in their place.
@@ -194,12 +212,14 @@ const KEYS: [&str; 23] = [
     "aws_session_token",
 ];
 
+const UNREADABLE: &str = "the AWS configuration cannot be read";
+
 /// The parser's words are on two lines, and name a file.
 fn unreadable(reason: &str) -> Error {
     let hint = Some(
         "see `aws configure list`, or name other files with AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE".into(),
     );
-    Error::Config { what: "the AWS configuration cannot be read".into(), reason: ui::clean(reason), hint }
+    Error::Config { what: UNREADABLE.into(), reason: ui::clean(reason), hint }
 }
 
 fn innermost(error: &dyn std::error::Error) -> String {

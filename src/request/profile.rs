@@ -13,11 +13,16 @@ use crate::ui;
 const DEEPEST: usize = 8;
 
 fn named(name: &str, files: &Files) -> Result<Profile> {
-    config::profile(files, name)?.ok_or_else(|| Error::Config {
+    config::profile(files, name)?.ok_or_else(|| absent(name, ""))
+}
+
+/// `what` of profile `name` names a profile that is not there; "" if it is that one.
+fn absent(name: &str, what: &str) -> Error {
+    Error::Config {
         what: format!("profile {}", ui::clean(name)),
-        reason: "is in neither the AWS config file nor the credentials file".into(),
+        reason: format!("{what}is in neither the AWS config file nor the credentials file"),
         hint: Some("`aws configure list-profiles` shows the names there are".into()),
-    })
+    }
 }
 
 /// A profile with `role_arn` is a role over its source: asked by us and not by the SDK, which ignores
@@ -45,6 +50,9 @@ pub(super) fn of_profile(name: &str, files: &Files, env: &Env, depth: usize) -> 
     let base = match (profile.get("source_profile"), profile.get("credential_source").map(String::as_str)) {
         (Some(_), Some(_)) => return Err(broken("has both source_profile and credential_source".into())),
         (Some(source), None) if source == name => plain(),
+        (Some(source), None) if config::profile(files, source)?.is_none() => {
+            return Err(absent(name, &format!("its source_profile {} ", ui::clean(source))));
+        }
         (Some(source), None) => of_profile(source, files, env, depth + 1)?,
         (None, Some("Environment")) => without_session(of_env(env)?).0,
         (None, Some("EcsContainer")) => container(env)?,

@@ -41,7 +41,7 @@ pub async fn fetch(name: &str, files: &Files, command: &str, asking: &Asking<'_>
         // What a person can use of it: it holds no secret that is known, and stdout has no part in it.
         let hidden: Vec<&Secret> = given.iter().flat_map(Credentials::secrets).collect();
         let (said, hint) = apart(&said);
-        let said = redact::told(said, &hidden);
+        let said = line(&redact::without(said, &hidden));
         let colon = if said.is_empty() { "" } else { ": " };
         return Err(failed(
             format!("its credential_process {}{colon}{said}", how(status)),
@@ -82,6 +82,17 @@ fn apart(said: &str) -> (&str, Option<&str>) {
     match said[last..].strip_prefix("hint: ") {
         Some(hint) => (&said[..last], Some(hint)),
         None => (said, None),
+    }
+}
+
+/// What was said, on one line. Where that is too long it is how it begins, and its last line: a traceback ends with the reason.
+fn line(said: &str) -> String {
+    match said.trim_end().rsplit_once('\n') {
+        Some((before, last)) if said.chars().nth(300).is_some() => {
+            let begins: String = ui::clean(before).chars().take(120).collect();
+            format!("{begins} ... {}", ui::clean(last))
+        }
+        _ => ui::clean(said),
     }
 }
 

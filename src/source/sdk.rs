@@ -31,25 +31,37 @@ pub async fn profile(name: &str, files: &Files, asking: &Asking<'_>) -> Result<C
             web_identity(&identity, &named_by, asking).await
         }
         Way::Process(command) => process::fetch(name, files, command, asking).await,
-        Way::Sdk => by_sdk(name, files, asking).await,
+        Way::Sso { missing } if !missing.is_empty() => Err(Error::Config {
+            what: format!("profile {} gave no credentials", crate::ui::clean(name)),
+            reason: format!("it has no {}", missing.join(" and ")),
+            hint: Some(aws::configure_sso(name)),
+        }),
+        Way::Sso { .. } => by_sdk(name, files, asking)
+            .await
+            .map_err(|error| aws::sso_error(name, asking.http.sign_in().as_ref(), &error)),
+        Way::Sdk => by_sdk(name, files, asking)
+            .await
+            .map_err(|error| aws::provider_error(&format!("profile {}", crate::ui::clean(name)), Some(name), &error)),
     }
 }
 
-async fn by_sdk(name: &str, files: &Files, asking: &Asking<'_>) -> Result<Credentials> {
+async fn by_sdk(name: &str, files: &Files, asking: &Asking<'_>) -> std::result::Result<Credentials, CredentialsError> {
     let config = aws::provider_config(&asking.http, asking.place());
     let provider =
         ProfileFileCredentialsProvider::builder().configure(&config).profile_name(name).profile_files(files.for_sdk());
-    let given = provider.build().provide_credentials().await;
-    given
-        .map(|sdk| aws::from_sdk(&sdk))
-        .map_err(|error| aws::provider_error(&format!("profile {}", crate::ui::clean(name)), Some(name), &error))
+    provider.build().provide_credentials().await.map(|sdk| aws::from_sdk(&sdk))
 }
 
 /// How a profile gives credentials.
 enum Way<'a> {
     WebIdentity(WebIdentity<'a>),
     Process(&'a str),
-    /// IAM Identity Center, keys, or what is wrong with it.
+    /// IAM Identity Center; `missing` is what a profile of it needs for credentials. With a session alone it would do for a
+    /// token.
+    Sso {
+        missing: Vec<&'static str>,
+    },
+    /// Keys, or what is wrong with it.
     Sdk,
 }
 
@@ -64,7 +76,12 @@ impl<'a> Way<'a> {
             (Some((token_file, role_arn)), _) => {
                 Way::WebIdentity(WebIdentity { token_file, role_arn, session_name: get("role_session_name") })
             }
-            _ if any(&["web_identity_token_file", "login_session"]) || any(&SSO) => Way::Sdk,
+            _ if any(&["web_identity_token_file"]) => Way::Sdk,
+            _ if any(&SSO) => {
+                let missing = ["sso_account_id", "sso_role_name"].into_iter().filter(|key| !any(&[key]));
+                Way::Sso { missing: missing.collect() }
+            }
+            _ if any(&["login_session"]) => Way::Sdk,
             (None, Some(command)) => Way::Process(command),
             (None, None) => Way::Sdk,
         }
