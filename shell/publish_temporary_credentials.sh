@@ -28,18 +28,28 @@
 test "${-#*[vx]}" = "$-" -o a = "credsh:${_-}" || ! __credsh_was="$- ${_-}" || { set +vx; } 2>/dev/null
 # A shell of its own, gone when it is done, whose output is code for the caller's; no output at all is a failure too.
 # `&& :` hands a failure to the caller's `||` or `set -e` instead of ending busybox and mksh right here.
+# All that is to be said of it is said here, in its order: in the substitutions of an interactive zsh before 5.9, `#` begins
+# a command like any other.
+# - Under a trace $_ has moved on to +vx. Else that is a leftover of a Ctrl-C, and only the trace is to be set again.
+# - bash: a file sourced without arguments is its own on the stack of arguments. The first elements are meant.
+# - ksh93: a DEBUG trap may look at the level above, where the arguments are the caller's.
+# - dash: the text that is run is looked at, by builtins alone, as grep may not be there. Where the source command is not
+#   found, as at a prompt, what it was given cannot be known. What ends in a dot: read has dropped the NUL that parts -c from
+#   its text.
+# - zsh, mksh: before it runs the source command, the shell has set $_ to its last word: an argument, or the file.
+# - The function that a hook puts before the program is no use here: command.
+# - The trace goes on without a redirection: mksh would trace into it from then on.
+# shellcheck disable=SC2154 # a hook has it
 eval "false || $(
   last=${_-} word='' line='' given=none hook='' print=printf exe=@CREDSH@ code=0 self=publish_temporary_credentials.sh flags='' kept=''
   set +eu
   flags=${__credsh_was-}
-  # Under a trace $_ has moved on to +vx. Else that is a leftover of a Ctrl-C, and only the trace is to be set again.
   case $last in (+vx) last=${flags#* } ;; esac
   flags=${flags%% *}
   case $last in (credsh:*) last=${last#credsh:} kept=1 ;; esac
   for word; do :; done
   if [ -n "${BASH_VERSION-}" ]; then
     hook=bash
-    # A file sourced without arguments is its own on the stack of arguments. The first elements are meant.
     if [ "$BASH_SOURCE" = "$0" ]; then given=run; elif [ "$BASH_ARGV" != "$BASH_SOURCE" ]; then given=own; fi
   elif [ -n "${ZSH_VERSION-}" ]; then
     hook=zsh given=word self=$(eval 'print -r -- "${(%):-%x}"')
@@ -48,15 +58,12 @@ eval "false || $(
   elif [ -n "${KSH_VERSION-}${YASH_VERSION-}" ] || echo '[ "$1" = probe ]' | . /dev/stdin probe; then
     given=unknown
     case ${KSH_VERSION-} in
-      # A DEBUG trap may look at the level above, where the arguments are the caller's.
       (Version*) print=ksh
         eval 'word="$# $*"; trap "[ \"\${.sh.level}\" = 0 ] || .sh.level=\$((\${.sh.level} - 1)); last=\"\$# \$*\"" DEBUG; :; trap - DEBUG'
         if [ "$word" != "$last" ]; then given=own; fi ;;
       (?*) print=ksh given=word ;;
     esac
   else
-    # The text that is run is looked at, by builtins alone, as grep may not be there. Where the source command is not found,
-    # as at a prompt, what it was given cannot be known.
     given=unseen ends=';&|<>)}#' blank=' 	'
     __credsh_look() {
       while IFS= read -r line || [ -n "$line" ]; do
@@ -64,7 +71,6 @@ eval "false || $(
           before=${line%%publish_temporary_credentials.sh*} line=${line#*publish_temporary_credentials.sh}
           before=${before%"${before##*["$blank"]}"} word=${line#[\"\']}
           while [ "${before%["$blank"]}" != "$before" ]; do before=${before%?}; done
-          # What ends in a dot: read has dropped the NUL that parts -c from its text.
           case $before+$word in (*.+ | *.+["$ends$blank"]*) ;; (*) continue ;; esac
           while [ "${word#["$blank"]}" != "$word" ]; do word=${word#?}; done
           case $word in
@@ -78,7 +84,6 @@ eval "false || $(
       if [ -f "$file" ] && [ -r "$file" ]; then __credsh_look <"$file"; fi
     done
   fi
-  # Before it runs the source command, the shell has set $_ to its last word: an argument, or the file.
   if [ "$given" = word ]; then
     if [ -z "$kept" ]; then given=unknown
     elif [ "$last" = "$word" ] && [ "${last##*/}" != "${self##*/}" ]; then given=own
@@ -87,12 +92,9 @@ eval "false || $(
   fi
   if ! command -v __credsh_adopt >/dev/null; then hook=''; fi
   if [ -n "${CREDSH_EXE-}" ]; then exe=$CREDSH_EXE; elif [ "${exe#/}" = "$exe" ] || [ ! -x "$exe" ]; then exe=credsh; fi
-  # The function that a hook puts before the program is no use here: command.
-  # shellcheck disable=SC2154 # it has it
   command "$exe" ${hook:+"--hooked=$hook"} ${hook:+"--store=$__credsh_store"} publish \
     "--given=$given" "--print=$print" "--role=${CREDSH_ROLE-}" "--quiet=${CREDSH_QUIET-}" -- "$@" || { code=$?; echo "(exit $code) && :"; }
   if [ "$code" = 127 ]; then echo "credsh: the program credsh was not found: put it into PATH, or its path into CREDSH_EXE" >&2; fi
   case $flags in (*v*x* | *x*v*) flags=vx ;; (*x*) flags=x ;; (*v*) flags=v ;; esac
-  # Without a redirection: mksh would trace into it from then on.
   if [ -n "$flags" ]; then echo "unset -v __credsh_was; set -$flags; (exit $code) && :"; fi
 )" && :

@@ -247,6 +247,17 @@ fn failing_19_no_region_no_line() {
     });
 }
 
+/// In the substitutions of an interactive zsh before 5.9, `#` begins a command like any other, whatever was sourced.
+#[test]
+fn nothing_in_a_substitution_is_a_comment() {
+    let text = std::fs::read_to_string(script(false)).unwrap();
+    let (comments, code) = text.split_once("eval \"false || $(\n").unwrap();
+    assert!(comments.contains("\n# "), "the control");
+    for line in code.lines() {
+        assert!(!line.trim_start().starts_with('#') && !line.contains(" #"), "{line}");
+    }
+}
+
 /// `credsh script` prints the same file, with the way back to the program.
 #[test]
 fn the_program_prints_its_scripts() {
