@@ -30,6 +30,7 @@ test "${-#*[vx]}" = "$-" -o a = "credsh:${_-}" || ! __credsh_was="$- ${_-}" || {
 # `&& :` hands a failure to the caller's `||` or `set -e` instead of ending busybox and mksh right here.
 # All that is to be said of it is said here, in its order: in the substitutions of an interactive zsh before 5.9, `#` begins
 # a command like any other.
+# - No name is an everyday one: what is readonly in the caller's shell, or an integer, is so here too.
 # - Under a trace $_ has moved on to +vx. Else that is a leftover of a Ctrl-C, and only the trace is to be set again.
 # - bash: a file sourced without arguments is its own on the stack of arguments. The first elements are meant.
 # - ksh93: a DEBUG trap may look at the level above, where the arguments are the caller's.
@@ -41,60 +42,61 @@ test "${-#*[vx]}" = "$-" -o a = "credsh:${_-}" || ! __credsh_was="$- ${_-}" || {
 # - The trace goes on without a redirection: mksh would trace into it from then on.
 # shellcheck disable=SC2154 # a hook has it
 eval "false || $(
-  last=${_-} word='' line='' given=none hook='' print=printf exe=@CREDSH@ code=0 self=publish_temporary_credentials.sh flags='' kept=''
+  __credsh_last=${_-} __credsh_word='' __credsh_given=none __credsh_hook='' __credsh_print=printf __credsh_exe=@CREDSH@
+  __credsh_code=0 __credsh_self=publish_temporary_credentials.sh __credsh_flags='' __credsh_kept=''
   set +eu
-  flags=${__credsh_was-}
-  case $last in (+vx) last=${flags#* } ;; esac
-  flags=${flags%% *}
-  case $last in (credsh:*) last=${last#credsh:} kept=1 ;; esac
-  for word; do :; done
+  __credsh_flags=${__credsh_was-}
+  case $__credsh_last in (+vx) __credsh_last=${__credsh_flags#* } ;; esac
+  __credsh_flags=${__credsh_flags%% *}
+  case $__credsh_last in (credsh:*) __credsh_last=${__credsh_last#credsh:} __credsh_kept=1 ;; esac
+  for __credsh_word; do :; done
   if [ -n "${BASH_VERSION-}" ]; then
-    hook=bash
-    if [ "$BASH_SOURCE" = "$0" ]; then given=run; elif [ "$BASH_ARGV" != "$BASH_SOURCE" ]; then given=own; fi
+    __credsh_hook=bash
+    if [ "$BASH_SOURCE" = "$0" ]; then __credsh_given=run; elif [ "$BASH_ARGV" != "$BASH_SOURCE" ]; then __credsh_given=own; fi
   elif [ -n "${ZSH_VERSION-}" ]; then
-    hook=zsh given=word self=$(eval 'print -r -- "${(%):-%x}"')
-    if [ -n "${ZSH_EVAL_CONTEXT-}" ] && [ "${ZSH_EVAL_CONTEXT#*file}" = "$ZSH_EVAL_CONTEXT" ]; then given=run; fi
-  elif [ -f "$0" ] && [ -r "$0" ] && { read -r line; read -r line; } <"$0" && [ "${line#*credsh: publishes temporary}" != "$line" ]; then given=run
+    __credsh_hook=zsh __credsh_given=word __credsh_self=$(eval 'print -r -- "${(%):-%x}"')
+    if [ -n "${ZSH_EVAL_CONTEXT-}" ] && [ "${ZSH_EVAL_CONTEXT#*file}" = "$ZSH_EVAL_CONTEXT" ]; then __credsh_given=run; fi
+  elif [ -f "$0" ] && [ -r "$0" ] && { read -r __credsh_line; read -r __credsh_line; } <"$0" && [ "${__credsh_line#*credsh: publishes temporary}" != "$__credsh_line" ]; then __credsh_given=run
   elif [ -n "${KSH_VERSION-}${YASH_VERSION-}" ] || echo '[ "$1" = probe ]' | . /dev/stdin probe; then
-    given=unknown
+    __credsh_given=unknown
     case ${KSH_VERSION-} in
-      (Version*) print=ksh
-        eval 'word="$# $*"; trap "[ \"\${.sh.level}\" = 0 ] || .sh.level=\$((\${.sh.level} - 1)); last=\"\$# \$*\"" DEBUG; :; trap - DEBUG'
-        if [ "$word" != "$last" ]; then given=own; fi ;;
-      (?*) print=ksh given=word ;;
+      (Version*) __credsh_print=ksh
+        eval '__credsh_word="$# $*"; trap "[ \"\${.sh.level}\" = 0 ] || .sh.level=\$((\${.sh.level} - 1)); __credsh_last=\"\$# \$*\"" DEBUG; :; trap - DEBUG'
+        if [ "$__credsh_word" != "$__credsh_last" ]; then __credsh_given=own; fi ;;
+      (?*) __credsh_print=ksh __credsh_given=word ;;
     esac
   else
-    given=unseen ends=';&|<>)}#' blank=' 	'
+    __credsh_given=unseen __credsh_ends=';&|<>)}#' __credsh_blank=' 	'
     __credsh_look() {
-      while IFS= read -r line || [ -n "$line" ]; do
-        while [ "${line#*publish_temporary_credentials.sh}" != "$line" ]; do
-          before=${line%%publish_temporary_credentials.sh*} line=${line#*publish_temporary_credentials.sh}
-          before=${before%"${before##*["$blank"]}"} word=${line#[\"\']}
-          while [ "${before%["$blank"]}" != "$before" ]; do before=${before%?}; done
-          case $before+$word in (*.+ | *.+["$ends$blank"]*) ;; (*) continue ;; esac
-          while [ "${word#["$blank"]}" != "$word" ]; do word=${word#?}; done
-          case $word in
-            ('' | ["$ends"]* | [0-9]["<>"]*) if [ "$given" = unseen ]; then given=none; fi ;;
-            (*) given=dropped ;;
+      while IFS= read -r __credsh_line || [ -n "$__credsh_line" ]; do
+        while [ "${__credsh_line#*publish_temporary_credentials.sh}" != "$__credsh_line" ]; do
+          __credsh_before=${__credsh_line%%publish_temporary_credentials.sh*} __credsh_line=${__credsh_line#*publish_temporary_credentials.sh}
+          __credsh_before=${__credsh_before%"${__credsh_before##*["$__credsh_blank"]}"} __credsh_word=${__credsh_line#[\"\']}
+          while [ "${__credsh_before%["$__credsh_blank"]}" != "$__credsh_before" ]; do __credsh_before=${__credsh_before%?}; done
+          case $__credsh_before+$__credsh_word in (*.+ | *.+["$__credsh_ends$__credsh_blank"]*) ;; (*) continue ;; esac
+          while [ "${__credsh_word#["$__credsh_blank"]}" != "$__credsh_word" ]; do __credsh_word=${__credsh_word#?}; done
+          case $__credsh_word in
+            ('' | ["$__credsh_ends"]* | [0-9]["<>"]*) if [ "$__credsh_given" = unseen ]; then __credsh_given=none; fi ;;
+            (*) __credsh_given=dropped ;;
           esac
         done
       done
     }
-    for file in "$0" "/proc/$$/cmdline"; do
-      if [ -f "$file" ] && [ -r "$file" ]; then __credsh_look <"$file"; fi
+    for __credsh_file in "$0" "/proc/$$/cmdline"; do
+      if [ -f "$__credsh_file" ] && [ -r "$__credsh_file" ]; then __credsh_look <"$__credsh_file"; fi
     done
   fi
-  if [ "$given" = word ]; then
-    if [ -z "$kept" ]; then given=unknown
-    elif [ "$last" = "$word" ] && [ "${last##*/}" != "${self##*/}" ]; then given=own
-    elif [ "$last" != "$word" ] && [ "${last##*/}" = "${self##*/}" ]; then given=none
-    else given=unknown; fi
+  if [ "$__credsh_given" = word ]; then
+    if [ -z "$__credsh_kept" ]; then __credsh_given=unknown
+    elif [ "$__credsh_last" = "$__credsh_word" ] && [ "${__credsh_last##*/}" != "${__credsh_self##*/}" ]; then __credsh_given=own
+    elif [ "$__credsh_last" != "$__credsh_word" ] && [ "${__credsh_last##*/}" = "${__credsh_self##*/}" ]; then __credsh_given=none
+    else __credsh_given=unknown; fi
   fi
-  if ! command -v __credsh_adopt >/dev/null; then hook=''; fi
-  if [ -n "${CREDSH_EXE-}" ]; then exe=$CREDSH_EXE; elif [ "${exe#/}" = "$exe" ] || [ ! -x "$exe" ]; then exe=credsh; fi
-  command "$exe" ${hook:+"--hooked=$hook"} ${hook:+"--store=$__credsh_store"} publish \
-    "--given=$given" "--print=$print" "--role=${CREDSH_ROLE-}" "--quiet=${CREDSH_QUIET-}" -- "$@" || { code=$?; echo "(exit $code) && :"; }
-  if [ "$code" = 127 ]; then echo "credsh: the program credsh was not found: put it into PATH, or its path into CREDSH_EXE" >&2; fi
-  case $flags in (*v*x* | *x*v*) flags=vx ;; (*x*) flags=x ;; (*v*) flags=v ;; esac
-  if [ -n "$flags" ]; then echo "unset -v __credsh_was; set -$flags; (exit $code) && :"; fi
+  if ! command -v __credsh_adopt >/dev/null; then __credsh_hook=''; fi
+  if [ -n "${CREDSH_EXE-}" ]; then __credsh_exe=$CREDSH_EXE; elif [ "${__credsh_exe#/}" = "$__credsh_exe" ] || [ ! -x "$__credsh_exe" ]; then __credsh_exe=credsh; fi
+  command "$__credsh_exe" ${__credsh_hook:+"--hooked=$__credsh_hook"} ${__credsh_hook:+"--store=$__credsh_store"} publish \
+    "--given=$__credsh_given" "--print=$__credsh_print" "--role=${CREDSH_ROLE-}" "--quiet=${CREDSH_QUIET-}" -- "$@" || { __credsh_code=$?; echo "(exit $__credsh_code) && :"; }
+  if [ "$__credsh_code" = 127 ]; then echo "credsh: the program credsh was not found: put it into PATH, or its path into CREDSH_EXE" >&2; fi
+  case $__credsh_flags in (*v*x* | *x*v*) __credsh_flags=vx ;; (*x*) __credsh_flags=x ;; (*v*) __credsh_flags=v ;; esac
+  if [ -n "$__credsh_flags" ]; then echo "unset -v __credsh_was; set -$__credsh_flags; (exit $__credsh_code) && :"; fi
 )" && :

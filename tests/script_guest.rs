@@ -143,6 +143,30 @@ fn a_caller_that_comes_through_a_pipe_loses_no_line() {
     });
 }
 
+/// What the script keeps for itself is in a shell of its own, but begins as what the caller made of the name.
+#[test]
+fn the_callers_names_are_the_callers() {
+    const NAMES: [&str; 24] = [
+        "self", "code", "exe", "flags", "word", "line", "given", "hook", "print", "last", "kept", "ends", "blank",
+        "file", "before", "after", "rest", "role", "quiet", "name", "value", "shell", "text", "more",
+    ];
+    every_sh(|shell| {
+        let mut settings = vec![format!("readonly {}=x", NAMES.join("=x "))];
+        if shell.is("bash") || shell.is("zsh") || shell.is("ksh93") || shell.is("mksh") {
+            settings.push(format!("typeset -i {}", NAMES.join(" ")));
+            settings.push(format!("typeset -u {}", NAMES.join(" ")));
+        }
+        for set in settings {
+            let endpoint = Endpoint::start(600);
+            let sandbox = Sandbox::in_cloudshell(&endpoint);
+            let out = shell.run(&sandbox, &format!("{set}\nSOURCE\nprintenv TEMPORARY_AWS_ACCESS_KEY_ID\n")).ok();
+            assert!(out.ends_with("\nASIATEST0001\n"), "{shell:?} {set}: {out}");
+            let run = shell.run(&Sandbox::new(), &format!("{set}\nSOURCE\necho \"status $?\"\n"));
+            assert_eq!(run.stdout, "status 3\n", "{shell:?} {set}: {run:?}");
+        }
+    });
+}
+
 /// Aliases are replaced while the file is read, wherever a command or a function's name stands.
 #[test]
 fn an_alias_of_the_callers_is_not_in_the_way() {
