@@ -39,7 +39,8 @@ test "${-#*[vx]}" = "$-" -o a = "credsh:${_-}" || ! __credsh_was="$- ${_-}" || {
 #   its text.
 # - zsh, mksh: before it runs the source command, the shell has set $_ to its last word: an argument, or the file.
 # - The function that a hook puts before the program is no use here: command.
-# - The trace goes on without a redirection: mksh would trace into it from then on.
+# - The trace goes on whatever came of what was published, and with the status of that; without a redirection, as mksh would
+#   trace into it from then on.
 # shellcheck disable=SC2154 # a hook has it
 eval "false || $(
   __credsh_last=${_-} __credsh_word='' __credsh_given=none __credsh_hook='' __credsh_print=printf __credsh_exe=@CREDSH@
@@ -94,9 +95,10 @@ eval "false || $(
   fi
   if ! command -v __credsh_adopt >/dev/null; then __credsh_hook=''; fi
   if [ -n "${CREDSH_EXE-}" ]; then __credsh_exe=$CREDSH_EXE; elif [ "${__credsh_exe#/}" = "$__credsh_exe" ] || [ ! -x "$__credsh_exe" ]; then __credsh_exe=credsh; fi
+  case $__credsh_flags in (*v*x* | *x*v*) __credsh_flags=vx ;; (*x*) __credsh_flags=x ;; (*v*) __credsh_flags=v ;; esac
+  if [ -n "$__credsh_flags" ]; then echo "{"; fi
   command "$__credsh_exe" ${__credsh_hook:+"--hooked=$__credsh_hook"} ${__credsh_hook:+"--store=$__credsh_store"} publish \
     "--given=$__credsh_given" "--print=$__credsh_print" "--role=${CREDSH_ROLE-}" "--quiet=${CREDSH_QUIET-}" -- "$@" || { __credsh_code=$?; echo "(exit $__credsh_code) && :"; }
   if [ "$__credsh_code" = 127 ]; then echo "credsh: the program credsh was not found: put it into PATH, or its path into CREDSH_EXE" >&2; fi
-  case $__credsh_flags in (*v*x* | *x*v*) __credsh_flags=vx ;; (*x*) __credsh_flags=x ;; (*v*) __credsh_flags=v ;; esac
-  if [ -n "$__credsh_flags" ]; then echo "unset -v __credsh_was; set -$__credsh_flags; (exit $__credsh_code) && :"; fi
+  if [ -n "$__credsh_flags" ]; then echo "} && :"; echo "eval \"unset -v __credsh_was; set -$__credsh_flags; (exit \$?) && :\""; fi
 )" && :

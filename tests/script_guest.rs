@@ -48,6 +48,29 @@ fn a_trace_shows_no_secret_and_goes_on() {
     });
 }
 
+/// What was fetched may still fail to be published: no room for what is printed, or a variable that is readonly. bash --posix,
+/// dash, busybox, yash and others end where a variable cannot be set, so a shell of its own is looked at.
+#[test]
+fn what_cannot_be_published_is_a_failure_with_a_trace_too() {
+    every_sh(|shell| {
+        for set in ["", "set -x", "set -v", "set -ex"] {
+            let endpoint = Endpoint::start(600);
+            let sandbox = Sandbox::in_cloudshell(&endpoint);
+            for text in [
+                "SOURCE >/dev/full || echo failed; case $- in (*[vx]*) echo \"traced ${__credsh_was-}\" ;; esac",
+                "readonly TEMPORARY_AWS_SECRET_ACCESS_KEY=x\n( SOURCE ) || echo failed",
+            ] {
+                let run = shell.run(&sandbox, &format!("{set}\n{text}\necho end\n"));
+                let traced = if set.is_empty() || text.starts_with('r') { "" } else { "traced \n" };
+                assert_eq!(run.stdout, format!("failed\n{traced}end\n"), "{shell:?} {set}: {run:?}");
+                assert!(!run.stderr.contains("test-secret"), "{shell:?} {set}: {run:?}");
+            }
+            let run = shell.run(&sandbox, &format!("{set}\nSOURCE >/dev/full\n"));
+            assert!(run.status != 0, "{shell:?} {set}: {run:?}");
+        }
+    });
+}
+
 #[test]
 fn failing_18_nothing_is_left_behind() {
     every_sh(|shell| {
