@@ -21,6 +21,10 @@ begin
     end
     set -l hook
     functions -q __credsh_adopt; and set hook --hooked=fish --store=$__credsh_store
+    # With the standard names the program sees the surroundings as they were before the lease, as when the hook runs it.
+    if functions -q __credsh_without; and set -l without (__credsh_without); and set -q without[1]
+        set exe env $without $exe
+    end
     # The function that a hook puts before the program is no use here: command.
     if set -l code (command $exe $hook publish --given=own --print=fish --role="$CREDSH_ROLE" --quiet="$CREDSH_QUIET" -- $argv)
         printf '%s\n' $code | source

@@ -38,10 +38,12 @@ test "${-#*[vx]}" = "$-" -o a = "credsh:${_-}" || ! __credsh_was="$- ${_-}" || {
 #   found, as at a prompt, what it was given cannot be known. What ends in a dot: read has dropped the NUL that parts -c from
 #   its text.
 # - zsh, mksh: before it runs the source command, the shell has set $_ to its last word: an argument, or the file.
+# - With the standard names the program sees the surroundings as they were before the lease, as when the hook runs it: the
+#   profile, which the lease has set aside, and not what the lease itself has put there.
 # - The function that a hook puts before the program is no use here: command.
 # - The trace goes on whatever came of what was published, and with the status of that; without a redirection, as mksh would
 #   trace into it from then on.
-# shellcheck disable=SC2154 # a hook has it
+# shellcheck disable=SC2154 # a hook has them
 eval "false || $(
   __credsh_last=${_-} __credsh_word='' __credsh_given=none __credsh_hook='' __credsh_print=printf __credsh_exe=@CREDSH@
   __credsh_code=0 __credsh_self=publish_temporary_credentials.sh __credsh_flags='' __credsh_kept=''
@@ -95,6 +97,10 @@ eval "false || $(
   fi
   if ! command -v __credsh_adopt >/dev/null; then __credsh_hook=''; fi
   if [ -n "${CREDSH_EXE-}" ]; then __credsh_exe=$CREDSH_EXE; elif [ "${__credsh_exe#/}" = "$__credsh_exe" ] || [ ! -x "$__credsh_exe" ]; then __credsh_exe=credsh; fi
+  if [ -n "$__credsh_hook" ] && [ -z "$__credsh_prefix" ] && [ -n "$__credsh_label" ] && [ "${AWS_ACCESS_KEY_ID-}" = "$__credsh_key" ]; then
+    unset -v AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_CREDENTIAL_EXPIRATION
+    __credsh_restore
+  fi
   case $__credsh_flags in (*v*x* | *x*v*) __credsh_flags=vx ;; (*x*) __credsh_flags=x ;; (*v*) __credsh_flags=v ;; esac
   if [ -n "$__credsh_flags" ]; then echo "{"; fi
   command "$__credsh_exe" ${__credsh_hook:+"--hooked=$__credsh_hook"} ${__credsh_hook:+"--store=$__credsh_store"} publish \

@@ -112,6 +112,7 @@ fn failing_18_in_fish() {
 in_every_shell! {
     failing_6_a_hooked_shell_goes_on_renewing
     typed_in_a_shell_without_a_hook
+    a_hook_with_the_standard_names_is_no_way_to_another_profile
 }
 
 fn source(shell: Shell, sandbox: &Sandbox) -> &'static str {
@@ -149,6 +150,27 @@ fn typed_in_a_shell_without_a_hook(shell: Shell) {
     assert!(seen.contains("\"SessionToken\": \"sts-token-1\""), "{seen}");
     assert_eq!(session.key(), "ASIASTS0001");
     assert_eq!(session.var("CREDSH_LEASE"), "", "nothing renews it here");
+}
+
+/// Which the lease has set aside: what is left is the default one's.
+fn a_hook_with_the_standard_names_is_no_way_to_another_profile(shell: Shell) {
+    let sandbox = Sandbox::new().with("AWS_PROFILE", "dev");
+    let keys = |name: &str| {
+        let keys = format!(
+            r#"{{"Version":1,"AccessKeyId":"ASIA{name}","SecretAccessKey":"s","SessionToken":"t","Expiration":"2126-01-01T00:00:00Z"}}"#
+        );
+        format!("credential_process = cat {}\n", sandbox.file(name, &keys).display())
+    };
+    let config = format!("[default]\n{}[profile dev]\n{}", keys("DEFAULT"), keys("DEV"));
+    sandbox.file(".aws/config", &config);
+    let source = source(shell, &sandbox);
+    let mut session = shell.rc().init("--prefix ''").start(&sandbox);
+    for _ in 0..2 {
+        session.run(&format!("{source} -q"));
+        assert_eq!(session.var("TEMPORARY_AWS_ACCESS_KEY_ID"), "ASIADEV", "{}", session.text());
+        assert_eq!(session.var("AWS_ACCESS_KEY_ID"), "ASIADEV", "{}", session.text());
+        assert_eq!(session.var("CREDSH_SOURCE"), "profile:dev", "{}", session.text());
+    }
 }
 
 /// A script that is read from a pipe while it runs is nobody else's to read.
