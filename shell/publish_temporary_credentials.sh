@@ -9,8 +9,8 @@
 # nothing else, returns non-zero, and leaves the variables as they were.
 #
 # In sh, a file that is sourced without arguments sees its caller's. Whether a $1 was given to it, or is the caller's own:
-#   bash           is always known
-#   zsh            is known, but where a DEBUG trap hides it
+#   bash           is known, but where this text is evaluated instead
+#   zsh            is known, but there, and where a DEBUG trap hides it
 #   ksh93          is known, but where what was given is just what the caller has
 #   mksh           is known in an interactive shell
 #   busybox, yash  cannot be known
@@ -32,7 +32,9 @@ test "${-#*[vx]}" = "$-" -o a = "credsh:${_-}" || ! __credsh_was="$- ${_-}" || {
 # a command like any other.
 # - No name is an everyday one: what is readonly in the caller's shell, or an integer, is so here too.
 # - Under a trace $_ has moved on to +vx. Else that is a leftover of a Ctrl-C, and only the trace is to be set again.
-# - bash: a file sourced without arguments is its own on the stack of arguments. The first elements are meant.
+# - Text that somebody evaluates sees the parameters of whoever that is, in bash and zsh too.
+# - bash: a file sourced without arguments is its own on the stack of arguments. So may be the last of a script's, which are at
+#   the bottom of it in 5.0 and later: from the moment that somebody asks, or extdebug is set. The first elements are meant.
 # - ksh93: a DEBUG trap may look at the level above, where the arguments are the caller's.
 # - dash: the text that is run is looked at, by builtins alone, as grep may not be there. Where the source command is not
 #   found, as at a prompt, what it was given cannot be known. What ends in a dot: read has dropped the NUL that parts -c from
@@ -53,13 +55,30 @@ eval "false || $(
   __credsh_flags=${__credsh_flags%% *}
   case $__credsh_last in (credsh:*) __credsh_last=${__credsh_last#credsh:} __credsh_kept=1 ;; esac
   for __credsh_word; do :; done
+  __credsh_is_this() {
+    if [ ! -f "$1" ] || [ ! -r "$1" ]; then return 1; fi
+    for __credsh_line in 1 2 3 4 5 6 7 8 9; do
+      read -r __credsh_line || return 1
+      case $__credsh_line in (*"credsh: publishes temporary"*) return 0 ;; esac
+    done <"$1"
+    return 1
+  }
   if [ -n "${BASH_VERSION-}" ]; then
-    __credsh_hook=bash
-    if [ "$BASH_SOURCE" = "$0" ]; then __credsh_given=run; elif [ "$BASH_ARGV" != "$BASH_SOURCE" ]; then __credsh_given=own; fi
+    __credsh_hook=bash __credsh_given=own
+    if [ -z "$BASH_SOURCE" ]; then __credsh_given=unknown
+    elif [ -f "$BASH_SOURCE" ] && ! __credsh_is_this "$BASH_SOURCE"; then __credsh_given=unknown
+    elif [ "$BASH_SOURCE" = "$0" ]; then __credsh_given=run
+    elif [ "$BASH_ARGV" = "$BASH_SOURCE" ] && [ "$BASH_ARGC" = 1 ]; then
+      eval 'shopt -s extdebug; if [ "${BASH_VERSION%%.*}" -lt 5 ] || [ "${BASH_ARGC[1]+more}" ]; then __credsh_given=none; fi; shopt -u extdebug'
+    fi
   elif [ -n "${ZSH_VERSION-}" ]; then
     __credsh_hook=zsh __credsh_given=word __credsh_self=$(eval 'print -r -- "${(%):-%x}"')
-    if [ -n "${ZSH_EVAL_CONTEXT-}" ] && [ "${ZSH_EVAL_CONTEXT#*file}" = "$ZSH_EVAL_CONTEXT" ]; then __credsh_given=run; fi
-  elif [ -f "$0" ] && [ -r "$0" ] && { read -r __credsh_line; read -r __credsh_line; } <"$0" && [ "${__credsh_line#*credsh: publishes temporary}" != "$__credsh_line" ]; then __credsh_given=run
+    case ${ZSH_EVAL_CONTEXT-file} in
+      (*eval*) case ${ZSH_EVAL_CONTEXT##*file} in (*eval*) __credsh_given=unknown ;; esac ;;
+      (*file*) ;;
+      (*) __credsh_given=run ;;
+    esac
+  elif __credsh_is_this "$0"; then __credsh_given=run
   elif [ -n "${KSH_VERSION-}${YASH_VERSION-}" ] || echo '[ "$1" = probe ]' | . /dev/stdin probe; then
     __credsh_given=unknown
     case ${KSH_VERSION-} in

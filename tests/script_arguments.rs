@@ -105,6 +105,51 @@ fn nested_sourcing_passes_nothing_on() {
     });
 }
 
+/// bash keeps the script's own parameters where it keeps what was given, once they have been asked for.
+#[test]
+fn bash_is_not_misled_by_a_parameter_that_is_the_scripts_path() {
+    const PATH: &str = "./publish_temporary_credentials.sh";
+    for shell in &ALL[..2] {
+        for asked in ["", ": \"${BASH_ARGV[0]}\"\n"] {
+            for (text, parameters, wanted) in [
+                (". \"$2\" \"$1\"", &[ARN, PATH][..], Came::Role(ARN)),
+                (&format!(". \"$1\" {ARN}"), &[PATH], Came::Role(ARN)),
+                (". \"$2\"", &[MINE, PATH], Came::Own),
+                (". \"$1\"", &[PATH], Came::Own),
+                (". \"$1\"", &[PATH, MINE], Came::Own),
+                (&format!("f() {{ . \"$2\" \"$1\"; }}; f {ARN} {PATH}"), &[PATH], Came::Role(ARN)),
+                (&format!("f() {{ . {PATH}; }}; f {MINE}"), &[PATH], Came::Own),
+            ] {
+                let (came, run) = came(*shell, &format!("{asked}{text}"), parameters, "");
+                assert_eq!(came, wanted, "{shell:?} {text} {parameters:?}: {run:?}");
+            }
+        }
+    }
+}
+
+/// Text that is evaluated has no parameters but those of whoever evaluates it.
+#[test]
+fn evaluated_text_takes_nobodys_parameters() {
+    let eval = "eval \"$(credsh script sh)\"";
+    every_sh(|shell| {
+        let (unseen, none) = (shell.is("dash"), &[][..]);
+        for (text, parameters, any) in [
+            (eval, none, false),
+            (eval, &[MINE], true),
+            (&format!("f() {{ {eval}; }}; f"), &[MINE], false),
+            (&format!("f() {{ {eval}; }}; f {MINE}"), none, true),
+        ] {
+            // Where ksh93 looks, it takes a function's parameters for what was given.
+            if shell.is("ksh93") && text.starts_with('f') {
+                continue;
+            }
+            let wanted = if any || unseen { Came::Refused } else { Came::Own };
+            let (came, run) = came(shell, text, parameters, "");
+            assert_eq!(came, wanted, "{shell:?} {text} {parameters:?}: {run:?}");
+        }
+    });
+}
+
 #[test]
 fn credsh_role_says_it_in_every_shell() {
     let given = format!("SOURCE {ARN}");
