@@ -15,7 +15,8 @@
 #   mksh           is known in an interactive shell
 #   busybox, yash  cannot be known
 #   dash           `.` drops what it is given, so a $1 is the caller's. Whether something was dropped is known if the source
-#                  command stands in the script or the -c text that is run, and not where it was typed at a prompt
+#                  command stands in so many words in the script or the -c text that is run, or in what that sources by a path
+#                  that is written out, and no other `.` there leaves it open what it sources; not where it was typed
 # Where it is not known, this refuses; in all but dash only if there is a $1. So it does where an argument was dropped. In
 # every shell CREDSH_ROLE=ARN names a role, CREDSH_ROLE=none says that none is meant, and CREDSH_QUIET=1 is -q.
 # The program is $CREDSH_EXE, or the credsh that printed this, or credsh in PATH.
@@ -36,9 +37,11 @@ test "${-#*[vx]}" = "$-" -o a = "credsh:${_-}" || ! __credsh_was="$- ${_-}" || {
 # - bash: a file sourced without arguments is its own on the stack of arguments. So may be the last of a script's, which are at
 #   the bottom of it in 5.0 and later: from the moment that somebody asks, or extdebug is set. The first elements are meant.
 # - ksh93: a DEBUG trap may look at the level above, where the arguments are the caller's.
-# - dash: the text that is run is looked at, by builtins alone, as grep may not be there. Where the source command is not
-#   found, as at a prompt, what it was given cannot be known. What ends in a dot: read has dropped the NUL that parts -c from
-#   its text.
+# - dash: the text that is run is looked at, by builtins alone, as grep may not be there, and with it what it sources in so
+#   many words. Wherever `.` may be a command, it has to be this file's, and without an argument; for any other, it has to be
+#   known that this file is not sourced there. Where that is not so, or nothing is found, as at a prompt, what was given cannot
+#   be known: to refuse is better than to drop a role. The first line of a -c text is behind the NUL that parts it from -c, which
+#   read drops, so that there any dot counts.
 # - zsh, mksh: before it runs the source command, the shell has set $_ to its last word: an argument, or the file.
 # - With the standard names the program sees the surroundings as they were before the lease, as when the hook runs it: the
 #   profile, which the lease has set aside, and not what the lease itself has put there.
@@ -88,25 +91,88 @@ eval "false || $(
       (?*) __credsh_print=ksh __credsh_given=word ;;
     esac
   else
-    __credsh_given=unseen __credsh_ends=';&|<>)}#' __credsh_blank=' 	'
-    __credsh_look() {
-      while IFS= read -r __credsh_line || [ -n "$__credsh_line" ]; do
-        while [ "${__credsh_line#*publish_temporary_credentials.sh}" != "$__credsh_line" ]; do
-          __credsh_before=${__credsh_line%%publish_temporary_credentials.sh*} __credsh_line=${__credsh_line#*publish_temporary_credentials.sh}
-          __credsh_before=${__credsh_before%"${__credsh_before##*["$__credsh_blank"]}"} __credsh_word=${__credsh_line#[\"\']}
-          while [ "${__credsh_before%["$__credsh_blank"]}" != "$__credsh_before" ]; do __credsh_before=${__credsh_before%?}; done
-          case $__credsh_before+$__credsh_word in (*.+ | *.+["$__credsh_ends$__credsh_blank"]*) ;; (*) continue ;; esac
-          while [ "${__credsh_word#["$__credsh_blank"]}" != "$__credsh_word" ]; do __credsh_word=${__credsh_word#?}; done
-          case $__credsh_word in
-            ('' | ["$__credsh_ends"]* | [0-9]["<>"]*) if [ "$__credsh_given" = unseen ]; then __credsh_given=none; fi ;;
-            (*) __credsh_given=dropped ;;
-          esac
+    __credsh_given=unseen __credsh_blank=' 	' __credsh_sure='' __credsh_doubt='' __credsh_files='' __credsh_seen='|' __credsh_dir=.
+    case $0 in (*/*) __credsh_dir=${0%/*} ;; esac
+    __credsh_strip() { __credsh_rest=${__credsh_rest#"${__credsh_rest%%[!"$__credsh_blank"]*}"}; }
+    __credsh_take() {
+      case $__credsh_rest in
+        (\"*\"*) __credsh_rest=${__credsh_rest#?}; __credsh_word=${__credsh_rest%%\"*} __credsh_rest=${__credsh_rest#*\"} ;;
+        (\'*\'*) __credsh_rest=${__credsh_rest#?}; __credsh_word=${__credsh_rest%%\'*} __credsh_rest=${__credsh_rest#*\'} ;;
+        (*) __credsh_word='' ;;
+      esac
+      __credsh_more=${__credsh_rest%%["$__credsh_blank"\;\&\|\<\>\(\)]*}
+      __credsh_rest=${__credsh_rest#"$__credsh_more"} __credsh_word=$__credsh_word$__credsh_more
+      case $__credsh_more in (*[\"\']*) return 1 ;; esac
+      case $__credsh_word in ('' | *[\\\`]*) return 1 ;; (*[\(\{]*[\)\}]*) ;; (*[\(\{]*) return 1 ;; esac
+      case $__credsh_rest in (\(*) return 1 ;; esac
+    }
+    __credsh_used() {
+      while :; do
+        __credsh_strip
+        case $__credsh_rest in ('' | [\;\&\|\)\#]*) __credsh_sure=1; return ;; esac
+        __credsh_rest=${__credsh_rest#"${__credsh_rest%%[!0123456789]*}"}
+        case $__credsh_rest in ([\<\>]*) ;; (*) __credsh_given=dropped; return ;; esac
+        for __credsh_word in '<<-' '<<' '<&' '<>' '>>' '>&' '>|' '<' '>'; do
+          case $__credsh_rest in ("$__credsh_word"*) __credsh_rest=${__credsh_rest#"$__credsh_word"}; break ;; esac
         done
+        __credsh_strip
+        __credsh_take || { __credsh_doubt=1; return; }
       done
     }
-    for __credsh_file in "$0" "/proc/$$/cmdline"; do
-      if [ -f "$__credsh_file" ] && [ -r "$__credsh_file" ]; then __credsh_look <"$__credsh_file"; fi
+    __credsh_look() {
+      while IFS= read -r __credsh_rest || [ -n "$__credsh_rest" ]; do
+        __credsh_strip
+        case $__credsh_rest in
+          (*'credsh: publishes temporary'* | [!\#]*[\"\'].[\"\']["$__credsh_blank"]*) __credsh_doubt=1 ;;
+          (\#*) continue ;;
+        esac
+        while [ "${__credsh_rest#*.["$__credsh_blank"]}" != "$__credsh_rest" ]; do
+          __credsh_before=${__credsh_rest%%.["$__credsh_blank"]*}
+          __credsh_rest=${__credsh_rest#"$__credsh_before".}
+          __credsh_word=${__credsh_before##*["$__credsh_blank"]}
+          if [ -n "$__credsh_any" ]; then :
+          elif [ -n "$__credsh_word" ]; then
+            case $__credsh_word in (*[\;\&\|\(\)\`\"\'\\]) ;; (*) continue ;; esac
+          else
+            while [ "${__credsh_before%["$__credsh_blank"]}" != "$__credsh_before" ]; do __credsh_before=${__credsh_before%?}; done
+            __credsh_word=${__credsh_before##*["$__credsh_blank"]}
+            case $__credsh_word in
+              ('' | *[\;\&\|\(\)\{\}\!\`\"\'\\=\<\>\$]* | if | then | elif | else | while | until | do | eval | command | exec) ;;
+              (*) case $__credsh_before in (*[\<\>]["$__credsh_blank"]"$__credsh_word") ;; (*) continue ;; esac ;;
+            esac
+          fi
+          __credsh_strip
+          case $__credsh_rest in ('' | [\;\&\|\)\#]* | -[!-]*) continue ;; esac
+          for __credsh_word in '$(dirname "$0")' '$(dirname -- "$0")' '$(dirname $0)' '${0%/*}'; do
+            case $__credsh_rest in
+              ("$__credsh_word"/*) __credsh_rest=$__credsh_dir${__credsh_rest#"$__credsh_word"} ;;
+              (\""$__credsh_word"/*) __credsh_rest=\"$__credsh_dir${__credsh_rest#\""$__credsh_word"} ;;
+              (\""$__credsh_word"\"/*) __credsh_rest=$__credsh_dir${__credsh_rest#\""$__credsh_word"\"} ;;
+            esac
+          done
+          __credsh_take || { __credsh_doubt=1; continue; }
+          case $__credsh_word in
+            (*publish_temporary_credentials.sh) __credsh_used ;;
+            (*[!a-zA-Z0-9_./+,:@%-]*) __credsh_doubt=1 ;;
+            (*/*) __credsh_files=$__credsh_files$__credsh_word\| ;;
+            (*) __credsh_doubt=1 ;;
+          esac
+        done
+        __credsh_any=''
+      done
+    }
+    __credsh_any=''
+    if [ -f "$0" ] && [ -r "$0" ]; then __credsh_look <"$0"; fi
+    __credsh_any=1
+    if [ -r "/proc/$$/cmdline" ]; then __credsh_look <"/proc/$$/cmdline"; fi
+    while [ -n "$__credsh_files" ]; do
+      __credsh_file=${__credsh_files%%\|*} __credsh_files=${__credsh_files#*\|} __credsh_any=''
+      case $__credsh_seen in (*"|$__credsh_file|"*) continue ;; esac
+      __credsh_seen=$__credsh_seen$__credsh_file\|
+      if [ -f "$__credsh_file" ] && [ -r "$__credsh_file" ]; then __credsh_look <"$__credsh_file"
+      elif [ -e "$__credsh_file" ] || [ "${__credsh_file#/}" = "$__credsh_file" ]; then __credsh_doubt=1; fi
     done
+    if [ "$__credsh_given$__credsh_sure$__credsh_doubt" = unseen1 ] && [ -n "$__credsh_sure" ]; then __credsh_given=none; fi
   fi
   if [ "$__credsh_given" = word ]; then
     if [ -z "$__credsh_kept" ]; then __credsh_given=unknown
