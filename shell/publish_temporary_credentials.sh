@@ -120,7 +120,7 @@ eval "false || $(
       done
     }
     __credsh_look() {
-      while IFS= read -r __credsh_rest || [ -n "$__credsh_rest" ]; do
+      while read -r __credsh_rest || [ -n "$__credsh_rest" ]; do
         __credsh_strip
         case $__credsh_rest in
           (*'credsh: publishes temporary'* | [!\#]*[\"\'].[\"\']["$__credsh_blank"]*) __credsh_doubt=1 ;;
@@ -161,6 +161,7 @@ eval "false || $(
         __credsh_any=''
       done
     }
+    if (IFS='') 2>/dev/null; then IFS=''; fi
     __credsh_any=''
     if [ -f "$0" ] && [ -r "$0" ]; then __credsh_look <"$0"; fi
     __credsh_any=1

@@ -196,7 +196,7 @@ fn the_callers_names_are_the_callers() {
         "file", "before", "after", "rest", "role", "quiet", "name", "value", "shell", "text", "more",
     ];
     every_sh(|shell| {
-        let mut settings = vec![format!("readonly {}=x", NAMES.join("=x "))];
+        let mut settings = vec![format!("readonly {}=x", NAMES.join("=x ")), "readonly IFS".into()];
         if shell.is("bash") || shell.is("zsh") || shell.is("ksh93") || shell.is("mksh") {
             settings.push(format!("typeset -i {}", NAMES.join(" ")));
             settings.push(format!("typeset -u {}", NAMES.join(" ")));
