@@ -225,14 +225,21 @@ end
 # before the lease: this shell's own output would else be a source like any other once the store has lost the lease,
 # and a role's base not the profile it was.
 function __credsh_run
-    if test -n "$__credsh_prefix" -o -z "$__credsh_label" -o "$AWS_ACCESS_KEY_ID" != "$__credsh_key"
+    set -l without (__credsh_without)
+    if set -q without[1]
+        command env $without $__credsh_exe --store=$__credsh_store $argv
+    else
         $__credsh_exe --store=$__credsh_store $argv
-        return
     end
-    set -l without -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u AWS_SESSION_TOKEN -u AWS_CREDENTIAL_EXPIRATION
-    test -n "$__credsh_profile"; and not set -q AWS_PROFILE; and set -a without AWS_PROFILE=$__credsh_profile
-    test -n "$__credsh_default"; and not set -q AWS_DEFAULT_PROFILE; and set -a without AWS_DEFAULT_PROFILE=$__credsh_default
-    command env $without $__credsh_exe --store=$__credsh_store $argv
+end
+
+# What `env` makes those surroundings with, a word to a line; nothing where they are the surroundings at hand.
+function __credsh_without
+    test -n "$__credsh_prefix" -o -z "$__credsh_label" -o "$AWS_ACCESS_KEY_ID" != "$__credsh_key"; and return 0
+    builtin string join \n -- -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u AWS_SESSION_TOKEN -u AWS_CREDENTIAL_EXPIRATION
+    test -n "$__credsh_profile"; and not set -q AWS_PROFILE; and builtin echo AWS_PROFILE=$__credsh_profile
+    test -n "$__credsh_default"; and not set -q AWS_DEFAULT_PROFILE; and builtin echo AWS_DEFAULT_PROFILE=$__credsh_default
+    return 0
 end
 
 function __credsh_program

@@ -21,13 +21,13 @@ begin
     end
     set -l hook
     functions -q __credsh_adopt; and set hook --hooked=fish --store=$__credsh_store
-    # The function that a hook puts before the program is no use here: command.
-    if set -l code (command $exe $hook publish --given=own --print=fish --role="$CREDSH_ROLE" --quiet="$CREDSH_QUIET" -- $argv)
-        printf '%s\n' $code | source
-    else
-        set -l failed $status
-        test $failed = 127; and echo 'credsh: the program credsh was not found: put it into PATH, or its path into CREDSH_EXE' >&2
-        # What follows nothing is the status of the file.
-        sh -c "exit $failed"
+    command -q $exe; or echo 'credsh: the program credsh was not found: put it into PATH, or its path into CREDSH_EXE' >&2
+    # With the standard names the program sees the surroundings as they were before the lease, as when the hook runs it.
+    if functions -q __credsh_without; and set -l without (__credsh_without); and set -q without[1]
+        set exe env $without $exe
     end
+    # The function that a hook puts before the program is no use here: command. What failed is the last thing that is done, and
+    # so the status of the file: a `return` would be one from the caller's function.
+    set -l code (command $exe $hook publish --given=own --print=fish --role="$CREDSH_ROLE" --quiet="$CREDSH_QUIET" -- $argv)
+    and printf '%s\n' $code | source
 end

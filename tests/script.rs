@@ -217,6 +217,13 @@ fn failing_14_needs_no_other_program_and_no_setting_of_theirs() {
         let run = shell.run(&with_old(sandbox), &format!("{lost}\nSOURCE\necho \"$TEMPORARY_AWS_ACCESS_KEY_ID\"\n"));
         assert_eq!(run.stdout, "old\n", "{shell:?}");
         assert!(run.stderr.contains("credsh: the program credsh was not found"), "{shell:?}: {run:?}");
+        // A failure's own status needs nobody else either.
+        let named = Sandbox::new().with("CREDSH_EXE", CREDSH);
+        let status = shell.pick("$?", "$status");
+        let run = shell.run(&named, &format!("{lost}\nSOURCE\necho status {status}\n"));
+        assert_eq!(run.stdout, "status 3\n", "{shell:?}: {run:?}");
+        let function = shell.pick("f() { SOURCE; echo in $?; }; f", "function f; SOURCE; echo in $status; end; f");
+        assert_eq!(shell.run(&named, &format!("{lost}\n{function}\n")).stdout, "in 3\n", "{shell:?}");
         let named = Sandbox::in_cloudshell(&endpoint).with("CREDSH_EXE", CREDSH);
         let out = shell.run(&named, &format!("{lost}\nSOURCE\necho \"$TEMPORARY_AWS_ACCESS_KEY_ID\"\n")).ok();
         assert!(out.ends_with("\nASIATEST0001\n"), "{shell:?}: {out}");
@@ -231,7 +238,7 @@ fn failing_17_run_instead_of_sourced() {
         let run = Run::of(sandbox.command(script(fish)).output().unwrap());
         assert!(run.stdout.contains("export AWS_SECRET_ACCESS_KEY='test-secret-1'\n"), "{run:?}");
         assert!(fish || run.stderr.contains("hint: a shell's variables are set by what it sources"), "{run:?}");
-        assert!(Run::of(Sandbox::new().command(script(fish)).output().unwrap()).status != 0);
+        assert_eq!(Run::of(Sandbox::new().command(script(fish)).output().unwrap()).status, 3, "fish: {fish}");
     }
 }
 
@@ -245,6 +252,17 @@ fn failing_19_no_region_no_line() {
         let out = publish(shell, &sandbox, "").ok();
         assert!(out.contains("\nexport AWS_DEFAULT_REGION='eu-west-1'\n"), "{shell:?}: {out}");
     });
+}
+
+/// In the substitutions of an interactive zsh before 5.9, `#` begins a command like any other, whatever was sourced.
+#[test]
+fn nothing_in_a_substitution_is_a_comment() {
+    let text = std::fs::read_to_string(script(false)).unwrap();
+    let (comments, code) = text.split_once("eval \"false || $(\n").unwrap();
+    assert!(comments.contains("\n# "), "the control");
+    for line in code.lines() {
+        assert!(!line.trim_start().starts_with('#') && !line.contains(" #"), "{line}");
+    }
 }
 
 /// `credsh script` prints the same file, with the way back to the program.

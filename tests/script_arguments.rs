@@ -99,9 +99,54 @@ fn whose_argument_it_is() {
 fn nested_sourcing_passes_nothing_on() {
     every_sh(|shell| {
         // A file sourced with a role of its own, which sources the script.
-        let nested = format!(": SOURCE\nprintf '. ./publish_temporary_credentials.sh\\n' >nested\n. ./nested {MINE}");
+        let nested = format!(": SOURCE\ncat >nested <<X\n. ./publish_temporary_credentials.sh\nX\n. ./nested {MINE}");
         let wanted = expected(shell, Came::Own, Came::Refused, Came::Own, Came::Refused);
         assert_eq!(came(shell, &nested, &[], "").0, wanted, "{shell:?}");
+    });
+}
+
+/// bash keeps the script's own parameters where it keeps what was given, once they have been asked for.
+#[test]
+fn bash_is_not_misled_by_a_parameter_that_is_the_scripts_path() {
+    const PATH: &str = "./publish_temporary_credentials.sh";
+    for shell in &ALL[..2] {
+        for asked in ["", ": \"${BASH_ARGV[0]}\"\n"] {
+            for (text, parameters, wanted) in [
+                (". \"$2\" \"$1\"", &[ARN, PATH][..], Came::Role(ARN)),
+                (&format!(". \"$1\" {ARN}"), &[PATH], Came::Role(ARN)),
+                (". \"$2\"", &[MINE, PATH], Came::Own),
+                (". \"$1\"", &[PATH], Came::Own),
+                (". \"$1\"", &[PATH, MINE], Came::Own),
+                (&format!("f() {{ . \"$2\" \"$1\"; }}; f {ARN} {PATH}"), &[PATH], Came::Role(ARN)),
+                (&format!("f() {{ . {PATH}; }}; f {MINE}"), &[PATH], Came::Own),
+            ] {
+                let (came, run) = came(*shell, &format!("{asked}{text}"), parameters, "");
+                assert_eq!(came, wanted, "{shell:?} {text} {parameters:?}: {run:?}");
+            }
+        }
+    }
+}
+
+/// Text that is evaluated has no parameters but those of whoever evaluates it.
+#[test]
+fn evaluated_text_takes_nobodys_parameters() {
+    let eval = "eval \"$(credsh script sh)\"";
+    every_sh(|shell| {
+        let (unseen, none) = (shell.is("dash"), &[][..]);
+        for (text, parameters, any) in [
+            (eval, none, false),
+            (eval, &[MINE], true),
+            (&format!("f() {{ {eval}; }}; f"), &[MINE], false),
+            (&format!("f() {{ {eval}; }}; f {MINE}"), none, true),
+        ] {
+            // Where ksh93 looks, it takes a function's parameters for what was given.
+            if shell.is("ksh93") && text.starts_with('f') {
+                continue;
+            }
+            let wanted = if any || unseen { Came::Refused } else { Came::Own };
+            let (came, run) = came(shell, text, parameters, "");
+            assert_eq!(came, wanted, "{shell:?} {text} {parameters:?}: {run:?}");
+        }
     });
 }
 
@@ -155,6 +200,98 @@ fn dash_refuses_what_it_can_see_dropped() {
         &format!(": see publish_temporary_credentials.sh ARN\n{source}"),
     ] {
         assert_eq!(dash(fine).status, 0, "{fine}");
+    }
+}
+
+/// What is sourced by another name, behind a redirection, in words that only the shell knows, or in a file that cannot be looked
+/// at: a role that was dropped there is never taken for none.
+#[test]
+fn dash_refuses_what_may_be_dropped() {
+    const P: &str = "./publish_temporary_credentials.sh";
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("AWS_ENDPOINT_URL_STS", &sts.url());
+    std::fs::copy(support::sourced::script(false), sandbox.home().join(P)).unwrap();
+    std::fs::copy(support::sourced::script(false), sandbox.home().join("publish.sh")).unwrap();
+    sandbox.file("inner", &format!("x=1\n. {P} {ARN}\n"));
+    sandbox.file("outer", "  . ./inner\n");
+    sandbox.file("unknown", ". \"$V\" \"$1\"\n");
+    for dropped in [
+        format!(". P >/dev/null {ARN}"),
+        format!(". P > /dev/null {ARN}"),
+        format!(". P 2>/dev/null \"{ARN}\""),
+        format!(". P </dev/null {ARN}"),
+        format!(". P 2>&1 {ARN}"),
+        format!(". P >&- {ARN}"),
+        format!(". P > \"/dev/null\" 2>&1 {ARN}"),
+        format!(". P >\"$(echo file;)\" {ARN}"),
+        format!(". >/dev/null P {ARN}"),
+        format!(">/dev/null . P {ARN}"),
+        format!("> /dev/null . P {ARN}"),
+        ". P 2 >/dev/null".into(),
+        format!("# usage: . P\nV=P\n. \"$V\" {ARN}"),
+        format!("if false; then . P; fi\nV=P\n. \"$V\" {ARN}"),
+        format!("if false; then . P; fi\nN=publish_temporary_credentials.sh\nset -- {ARN}; . ./$N \"$1\""),
+        format!("if false; then . P; fi\n. \"${{V:-P}}\" {ARN}"),
+        format!("if false; then . P; fi\n. ${{V:-P}} {ARN}"),
+        format!("if false; then . P; fi\n. $(echo P) {ARN}"),
+        format!("if false; then . P; fi\n. `echo P` {ARN}"),
+        format!("if false; then . P; fi\n. \\\nP {ARN}"),
+        format!("if false; then . P; fi\n: ; '.' P {ARN}"),
+        format!("if false; then . P; fi\n. P \\\n{ARN}"),
+        format!("if false; then . P; fi\ncommand . ./pub* {ARN}"),
+        format!("if false; then . P; fi\nX=1 . ./publish.sh {ARN}"),
+        format!("alias p='. P'\np {ARN}"),
+        format!("alias p=\". P \"\np {ARN}"),
+        format!("D='. P'\n$D {ARN}"),
+        format!("if false; then . P; fi\neval \". ./pub\"'lish.sh' {ARN}"),
+        "if false; then . P; fi; . ./inner".into(),
+        "if false; then . P; fi; . ./outer".into(),
+        format!("if false; then . P; fi; V=P; set -- {ARN}; . ./unknown"),
+        format!("if false; then . P; fi; echo '. P {ARN}' | . /dev/stdin"),
+        format!(". \"$(dirname \"$0\")/publish_temporary_credentials.sh\" {ARN}"),
+    ] {
+        let text = format!("{}\n", dropped.replace('P', P));
+        for run in [
+            sandbox.command("dash").args(["-c", &text]).output().unwrap(),
+            sandbox.command("dash").arg(sandbox.file("caller", &text)).output().unwrap(),
+        ] {
+            let run = Run::of(run);
+            let said = text.contains("2>") || run.stderr.contains("CREDSH_ROLE");
+            assert!(run.status == 2 && !run.stdout.contains("ASIA") && said, "{text}: {run:?}");
+        }
+        assert_eq!((endpoint.count(), sts.calls().len()), (0, 0), "{text}: nobody is asked");
+    }
+}
+
+/// And what a script has beside a source command without an argument is not in its way.
+#[test]
+fn dash_goes_on_where_nothing_was_dropped() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    std::fs::copy(support::sourced::script(false), sandbox.home().join("publish_temporary_credentials.sh")).unwrap();
+    sandbox.file("lib.sh", "# . \"$V\"\nfind . -name x >/dev/null\nf() { :; }\n");
+    for beside in [
+        "",
+        "# usage: . ./publish_temporary_credentials.sh ARN",
+        ". ./lib.sh\n. './lib.sh'; . \"$(dirname \"$0\")/lib.sh\"",
+        ". ./lib.sh >/dev/null x y",
+        "if [ -e /nowhere/x ]; then . /nowhere/x; fi",
+        "cd . && ls . >/dev/null; find . -name \"$HOME\" >/dev/null; tar cf - . | cat >/dev/null",
+        "echo Done. Now \"what. Then\" >/dev/null",
+        "V=publish_temporary_credentials.sh",
+    ] {
+        for source in [
+            ". ./publish_temporary_credentials.sh",
+            ". \"./publish_temporary_credentials.sh\" 2>/dev/null >&1",
+            ". \"$(dirname \"$0\")/publish_temporary_credentials.sh\"",
+            ". \"$(dirname -- \"$0\")\"/publish_temporary_credentials.sh || exit",
+            ". \"${0%/*}/publish_temporary_credentials.sh\" # and so on",
+            "\tif ! . ./publish_temporary_credentials.sh >> /dev/stdout; then exit 1; fi",
+        ] {
+            let caller = sandbox.file("caller", &format!("#!/bin/sh\n{beside}\n{source}\n"));
+            let run = Run::of(sandbox.command("dash").arg(caller).arg("arn:mine").output().unwrap());
+            assert!(run.status == 0 && run.stdout.contains("ASIATEST"), "{beside}\n{source}\n{run:?}");
+        }
     }
 }
 

@@ -48,6 +48,29 @@ fn a_trace_shows_no_secret_and_goes_on() {
     });
 }
 
+/// What was fetched may still fail to be published: no room for what is printed, or a variable that is readonly. bash --posix,
+/// dash, busybox, yash and others end where a variable cannot be set, so a shell of its own is looked at.
+#[test]
+fn what_cannot_be_published_is_a_failure_with_a_trace_too() {
+    every_sh(|shell| {
+        for set in ["", "set -x", "set -v", "set -ex"] {
+            let endpoint = Endpoint::start(600);
+            let sandbox = Sandbox::in_cloudshell(&endpoint);
+            for text in [
+                "SOURCE >/dev/full || echo failed; case $- in (*[vx]*) echo \"traced ${__credsh_was-}\" ;; esac",
+                "readonly TEMPORARY_AWS_SECRET_ACCESS_KEY=x\n( SOURCE ) || echo failed",
+            ] {
+                let run = shell.run(&sandbox, &format!("{set}\n{text}\necho end\n"));
+                let traced = if set.is_empty() || text.starts_with('r') { "" } else { "traced \n" };
+                assert_eq!(run.stdout, format!("failed\n{traced}end\n"), "{shell:?} {set}: {run:?}");
+                assert!(!run.stderr.contains("test-secret"), "{shell:?} {set}: {run:?}");
+            }
+            let run = shell.run(&sandbox, &format!("{set}\nSOURCE >/dev/full\n"));
+            assert!(run.status != 0, "{shell:?} {set}: {run:?}");
+        }
+    });
+}
+
 #[test]
 fn failing_18_nothing_is_left_behind() {
     every_sh(|shell| {
@@ -89,6 +112,7 @@ fn failing_18_in_fish() {
 in_every_shell! {
     failing_6_a_hooked_shell_goes_on_renewing
     typed_in_a_shell_without_a_hook
+    a_hook_with_the_standard_names_is_no_way_to_another_profile
 }
 
 fn source(shell: Shell, sandbox: &Sandbox) -> &'static str {
@@ -128,6 +152,27 @@ fn typed_in_a_shell_without_a_hook(shell: Shell) {
     assert_eq!(session.var("CREDSH_LEASE"), "", "nothing renews it here");
 }
 
+/// Which the lease has set aside: what is left is the default one's.
+fn a_hook_with_the_standard_names_is_no_way_to_another_profile(shell: Shell) {
+    let sandbox = Sandbox::new().with("AWS_PROFILE", "dev");
+    let keys = |name: &str| {
+        let keys = format!(
+            r#"{{"Version":1,"AccessKeyId":"ASIA{name}","SecretAccessKey":"s","SessionToken":"t","Expiration":"2126-01-01T00:00:00Z"}}"#
+        );
+        format!("credential_process = cat {}\n", sandbox.file(name, &keys).display())
+    };
+    let config = format!("[default]\n{}[profile dev]\n{}", keys("DEFAULT"), keys("DEV"));
+    sandbox.file(".aws/config", &config);
+    let source = source(shell, &sandbox);
+    let mut session = shell.rc().init("--prefix ''").start(&sandbox);
+    for _ in 0..2 {
+        session.run(&format!("{source} -q"));
+        assert_eq!(session.var("TEMPORARY_AWS_ACCESS_KEY_ID"), "ASIADEV", "{}", session.text());
+        assert_eq!(session.var("AWS_ACCESS_KEY_ID"), "ASIADEV", "{}", session.text());
+        assert_eq!(session.var("CREDSH_SOURCE"), "profile:dev", "{}", session.text());
+    }
+}
+
 /// A script that is read from a pipe while it runs is nobody else's to read.
 #[test]
 fn a_caller_that_comes_through_a_pipe_loses_no_line() {
@@ -140,6 +185,30 @@ fn a_caller_that_comes_through_a_pipe_loses_no_line() {
         let line = format!("cat caller | {} /dev/stdin", shell.0.join(" "));
         let out = Run::of(sandbox.command("sh").args(["-c", &line]).output().unwrap()).ok();
         assert_eq!(out, "1500\n", "{shell:?}");
+    });
+}
+
+/// What the script keeps for itself is in a shell of its own, but begins as what the caller made of the name.
+#[test]
+fn the_callers_names_are_the_callers() {
+    const NAMES: [&str; 24] = [
+        "self", "code", "exe", "flags", "word", "line", "given", "hook", "print", "last", "kept", "ends", "blank",
+        "file", "before", "after", "rest", "role", "quiet", "name", "value", "shell", "text", "more",
+    ];
+    every_sh(|shell| {
+        let mut settings = vec![format!("readonly {}=x", NAMES.join("=x ")), "readonly IFS".into()];
+        if shell.is("bash") || shell.is("zsh") || shell.is("ksh93") || shell.is("mksh") {
+            settings.push(format!("typeset -i {}", NAMES.join(" ")));
+            settings.push(format!("typeset -u {}", NAMES.join(" ")));
+        }
+        for set in settings {
+            let endpoint = Endpoint::start(600);
+            let sandbox = Sandbox::in_cloudshell(&endpoint);
+            let out = shell.run(&sandbox, &format!("{set}\nSOURCE\nprintenv TEMPORARY_AWS_ACCESS_KEY_ID\n")).ok();
+            assert!(out.ends_with("\nASIATEST0001\n"), "{shell:?} {set}: {out}");
+            let run = shell.run(&Sandbox::new(), &format!("{set}\nSOURCE\necho \"status $?\"\n"));
+            assert_eq!(run.stdout, "status 3\n", "{shell:?} {set}: {run:?}");
+        }
     });
 }
 
