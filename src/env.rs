@@ -132,14 +132,6 @@ impl Env {
         self
     }
 
-    /// The same without the container endpoint: what the AWS CLI sees before it comes to that.
-    #[must_use]
-    pub fn without_container(mut self) -> Self {
-        self.vars.remove(CONTAINER_FULL);
-        self.vars.remove(CONTAINER_RELATIVE);
-        self
-    }
-
     /// Whether AWS would see a container endpoint.
     pub fn in_container(&self) -> bool {
         self.get(CONTAINER_FULL).is_some() || self.get(CONTAINER_RELATIVE).is_some()
