@@ -199,7 +199,7 @@ complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_s
 complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l external-id -d 'The external id that the role\'s trust policy asks for' -r
 complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r
 complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l region -d 'The region whose STS is asked' -r
-complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l force -d 'Replace a profile of this name'
+complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l force -d 'Give a profile of this name these credentials instead of its own; what else is in it stays'
 complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from remove" -l force -d 'Remove it even if it is not credsh\'s'

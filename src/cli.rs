@@ -368,7 +368,7 @@ pub struct ProfileAdd {
     /// The new profile's name
     #[arg(value_parser = profile_name)]
     pub name: String,
-    /// Replace a profile of this name
+    /// Give a profile of this name these credentials instead of its own; what else is in it stays
     #[arg(long)]
     pub force: bool,
     #[command(flatten)]
