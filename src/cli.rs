@@ -406,7 +406,7 @@ pub struct Prompt {
 #[derive(Args)]
 pub struct Clear {
     /// Every stored lease, not only this shell's
-    #[arg(long)]
+    #[arg(long, conflicts_with = "Selectors")]
     pub all: bool,
     #[command(flatten)]
     pub selectors: Selectors,
@@ -488,9 +488,11 @@ fn profile_name(text: &str) -> Result<String, String> {
 
 /// As `--duration`, from nothing up to the longest session.
 fn min_life(text: &str) -> Result<u32, String> {
-    selectors::seconds(text)
-        .filter(|seconds| *seconds <= 43200)
-        .ok_or("write seconds, or a number with m or h, as in 15m".into())
+    match selectors::seconds(text) {
+        Some(seconds @ ..=43200) => Ok(seconds),
+        Some(_) => Err("at most 12 hours (43200)".into()),
+        None => Err("write seconds, or a number with m or h, as in 15m".into()),
+    }
 }
 
 /// The beginning of a variable's name.

@@ -250,7 +250,7 @@ fn help_has_examples_for_each_command() {
 fn typos_are_usage_errors_that_name_the_flag() {
     let sandbox = Sandbox::new();
     let role = "arn:aws:iam::123456789012:role/deploy";
-    let cases: [(&[&str], &[&str]); 19] = [
+    let cases: [(&[&str], &[&str]); 25] = [
         (&["frobnicate"], &["credsh: unrecognized subcommand 'frobnicate'\n"]),
         (
             &["refesh"],
@@ -294,6 +294,15 @@ fn typos_are_usage_errors_that_name_the_flag() {
         ),
         (&["refresh", "--force", "--force"], &["'--force'"]),
         (&["completions", "cmd"], &["invalid value 'cmd' for '<SHELL>'"]),
+        (
+            &["exec", "--profile", "dev", "aws", "s3", "ls"],
+            &["credsh: unexpected argument 'aws' found\nhint: `--` goes before the command, as in `-- aws`\n"],
+        ),
+        (&["docker", "run", "image"], &["'run' found\nhint: `--` goes before the command, as in `-- run`\n"]),
+        (&["exec", "--min-life", "13h", "--", "true"], &["at most 12 hours (43200)"]),
+        (&["exec", "--min-life", "soon", "--", "true"], &["write seconds, or a number with m or h"]),
+        (&["clear", "--all", "--profile", "dev"], &["the argument '--all' cannot be used with", "--profile <NAME>"]),
+        (&["clear", "--role", role, "--all"], &["cannot be used with"]),
     ];
     for (args, parts) in cases {
         let text = sandbox.credsh(args).fails(2, parts);
@@ -301,6 +310,10 @@ fn typos_are_usage_errors_that_name_the_flag() {
             text.starts_with("credsh: ") && text.ends_with("hint: see `credsh --help`, or --help after a command\n"),
             "{text}"
         );
+    }
+    for args in [&["exec", "--profle", "dev", "--", "true"][..], &["status", "aws"]] {
+        let text = sandbox.credsh(args).fails(2, &["unexpected argument"]);
+        assert!(!text.contains("goes before the command"), "{text}");
     }
     let run = sandbox.credsh(&[]);
     assert_eq!(
