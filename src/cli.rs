@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::config::edit;
 use crate::format::Format;
@@ -320,7 +320,7 @@ pub struct MinLife {
 #[derive(Args)]
 pub struct Docker {
     /// The program: docker, podman, or a path [default: docker, else podman]
-    #[arg(long, value_name = "ENGINE")]
+    #[arg(long, value_name = "ENGINE", value_hint = ValueHint::CommandName)]
     pub engine: Option<String>,
     #[command(flatten)]
     pub life: MinLife,
