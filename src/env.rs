@@ -73,7 +73,7 @@ pub const CREDENTIALS_FILE: &str = "AWS_SHARED_CREDENTIALS_FILE";
 pub const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 /// Those of AWS's variables that hold a file's path, which may be a relative one.
 pub const FILES: [&str; 5] = [CONTAINER_TOKEN_FILE, WEB_IDENTITY_TOKEN_FILE, CONFIG_FILE, CREDENTIALS_FILE, CA_BUNDLE];
-/// The login shell, for `demo`.
+/// The login shell: `demo` opens it, and `doctor` says what to type in it where no hook says which it is.
 pub const SHELL: &str = "SHELL";
 
 /// Command line, environment variables, clock and chance of one run.

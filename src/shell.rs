@@ -434,6 +434,13 @@ mod tests {
         }
     }
 
+    /// The others are tried in their shells, by `credsh doctor`'s test.
+    #[test]
+    fn unset_in_what_is_not_run_here() {
+        assert_eq!(Grammar::PowerShell.unset(&["A", "B"]), "Remove-Item Env:A, Env:B");
+        assert_eq!(Grammar::Cmd.unset(&["A", "B"]), "set A=& set B=");
+    }
+
     #[test]
     fn a_call_is_code_or_json() {
         let words = ["-x", "it's \"\\ $(y) ü’", ""];
