@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_credsh_global_optspecs
-    string join \n hooked= store= h/help V/version
+    string join \n h/help V/version
 end
 
 function __fish_credsh_needs_command
@@ -24,14 +24,6 @@ function __fish_credsh_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c credsh -n "__fish_credsh_needs_command" -l hooked -d 'Set by the shell\'s own `credsh` function: print code for that shell to evaluate' -r -f -a "bash\t''
-zsh\t''
-fish\t''
-nu\t''
-elvish\t''
-xonsh\t''
-powershell\t''"
-complete -c credsh -n "__fish_credsh_needs_command" -l store -d 'Set by a shell with the hook: the store it looks into' -r -F
 complete -c credsh -n "__fish_credsh_needs_command" -s h -l help -d 'Print help'
 complete -c credsh -n "__fish_credsh_needs_command" -s V -l version -d 'Print version'
 complete -c credsh -n "__fish_credsh_needs_command" -f -a "init" -d 'Print the hook for a shell\'s start-up file'
@@ -49,9 +41,7 @@ complete -c credsh -n "__fish_credsh_needs_command" -f -a "completions" -d 'Prin
 complete -c credsh -n "__fish_credsh_needs_command" -f -a "demo" -d 'Show credsh at work against a built-in endpoint, without AWS'
 complete -c credsh -n "__fish_credsh_needs_command" -f -a "template" -d 'Print a CloudFormation template for a role to assume'
 complete -c credsh -n "__fish_credsh_needs_command" -f -a "script" -d 'Print a script that publishes the credentials in the shell that sources it'
-complete -c credsh -n "__fish_credsh_needs_command" -f -a "hook" -d 'What the hook runs'
-complete -c credsh -n "__fish_credsh_needs_command" -f -a "publish" -d 'What the scripts of `script` run'
-complete -c credsh -n "__fish_credsh_using_subcommand init" -l prefix -d 'What the exported names begin with; empty for the standard AWS_* names' -r
+complete -c credsh -n "__fish_credsh_using_subcommand init" -l prefix -d 'What the exported names begin with; empty for the standard AWS_* names' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand init" -l prompt -d 'Where the indicator stands' -r -f -a "left\t''
 right\t''
 off\t''"
@@ -65,13 +55,13 @@ process\t'A profile\'s credential_process'
 cloud9\t'The credentials file that Cloud9 manages'
 ec2\t'The EC2 instance profile'
 env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
-complete -c credsh -n "__fish_credsh_using_subcommand init" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r
-complete -c credsh -n "__fish_credsh_using_subcommand init" -l role -d 'Assume this role with them' -r
-complete -c credsh -n "__fish_credsh_using_subcommand init" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r
-complete -c credsh -n "__fish_credsh_using_subcommand init" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r
-complete -c credsh -n "__fish_credsh_using_subcommand init" -l external-id -d 'The external id that the role\'s trust policy asks for' -r
-complete -c credsh -n "__fish_credsh_using_subcommand init" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r
-complete -c credsh -n "__fish_credsh_using_subcommand init" -l region -d 'The region whose STS is asked' -r
+complete -c credsh -n "__fish_credsh_using_subcommand init" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand init" -l role -d 'Assume this role with them' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand init" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand init" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand init" -l external-id -d 'The external id that the role\'s trust policy asks for' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand init" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand init" -l region -d 'The region whose STS is asked' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand init" -l no-auto -d 'Publish nothing until `credsh refresh` is typed, in CloudShell too'
 complete -c credsh -n "__fish_credsh_using_subcommand init" -l off -d 'Print what takes the hook out of the shell again'
 complete -c credsh -n "__fish_credsh_using_subcommand init" -l no-store -d 'Keep nothing on disk, and use nothing kept; a hook then renews only before a command in the last minute'
@@ -84,13 +74,13 @@ process\t'A profile\'s credential_process'
 cloud9\t'The credentials file that Cloud9 manages'
 ec2\t'The EC2 instance profile'
 env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
-complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r
-complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l role -d 'Assume this role with them' -r
-complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r
-complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r
-complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l external-id -d 'The external id that the role\'s trust policy asks for' -r
-complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r
-complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l region -d 'The region whose STS is asked' -r
+complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l role -d 'Assume this role with them' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l external-id -d 'The external id that the role\'s trust policy asks for' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l region -d 'The region whose STS is asked' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l force -d 'Ask the source even if the stored credentials are not due'
 complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l no-store -d 'Keep nothing on disk, and use nothing kept; a hook then renews only before a command in the last minute'
 complete -c credsh -n "__fish_credsh_using_subcommand refresh" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -105,7 +95,7 @@ powershell\t'`$Env:NAME=\'value\'` lines'
 windows-cmd\t'`set "NAME=value"` lines, for cmd.exe'
 elvish\t'`set-env NAME \'value\'` lines'
 nu\t'A record: credsh export --format nu | from json | load-env'"
-complete -c credsh -n "__fish_credsh_using_subcommand export" -l prefix -d 'What the names begin with, e.g. TEMPORARY_' -r
+complete -c credsh -n "__fish_credsh_using_subcommand export" -l prefix -d 'What the names begin with, e.g. TEMPORARY_' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand export" -l source -d 'Take them from here, instead of the container endpoint or the SDK\'s default chain' -r -f -a "container\t'The container endpoint: CloudShell, ECS, EKS Pod Identity'
 profile\t'A profile, by its own rules'
 sso\t'A profile\'s IAM Identity Center session'
@@ -114,16 +104,16 @@ process\t'A profile\'s credential_process'
 cloud9\t'The credentials file that Cloud9 manages'
 ec2\t'The EC2 instance profile'
 env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
-complete -c credsh -n "__fish_credsh_using_subcommand export" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r
-complete -c credsh -n "__fish_credsh_using_subcommand export" -l role -d 'Assume this role with them' -r
-complete -c credsh -n "__fish_credsh_using_subcommand export" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r
-complete -c credsh -n "__fish_credsh_using_subcommand export" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r
-complete -c credsh -n "__fish_credsh_using_subcommand export" -l external-id -d 'The external id that the role\'s trust policy asks for' -r
-complete -c credsh -n "__fish_credsh_using_subcommand export" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r
-complete -c credsh -n "__fish_credsh_using_subcommand export" -l region -d 'The region whose STS is asked' -r
+complete -c credsh -n "__fish_credsh_using_subcommand export" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand export" -l role -d 'Assume this role with them' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand export" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand export" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand export" -l external-id -d 'The external id that the role\'s trust policy asks for' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand export" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand export" -l region -d 'The region whose STS is asked' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand export" -l no-store -d 'Keep nothing on disk, and use nothing kept; a hook then renews only before a command in the last minute'
 complete -c credsh -n "__fish_credsh_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c credsh -n "__fish_credsh_using_subcommand exec" -l min-life -d 'Renew, or else warn, if less than this remains' -r
+complete -c credsh -n "__fish_credsh_using_subcommand exec" -l min-life -d 'Renew, or else warn, if less than this remains' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand exec" -l source -d 'Take them from here, instead of the container endpoint or the SDK\'s default chain' -r -f -a "container\t'The container endpoint: CloudShell, ECS, EKS Pod Identity'
 profile\t'A profile, by its own rules'
 sso\t'A profile\'s IAM Identity Center session'
@@ -132,17 +122,17 @@ process\t'A profile\'s credential_process'
 cloud9\t'The credentials file that Cloud9 manages'
 ec2\t'The EC2 instance profile'
 env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
-complete -c credsh -n "__fish_credsh_using_subcommand exec" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r
-complete -c credsh -n "__fish_credsh_using_subcommand exec" -l role -d 'Assume this role with them' -r
-complete -c credsh -n "__fish_credsh_using_subcommand exec" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r
-complete -c credsh -n "__fish_credsh_using_subcommand exec" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r
-complete -c credsh -n "__fish_credsh_using_subcommand exec" -l external-id -d 'The external id that the role\'s trust policy asks for' -r
-complete -c credsh -n "__fish_credsh_using_subcommand exec" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r
-complete -c credsh -n "__fish_credsh_using_subcommand exec" -l region -d 'The region whose STS is asked' -r
+complete -c credsh -n "__fish_credsh_using_subcommand exec" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand exec" -l role -d 'Assume this role with them' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand exec" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand exec" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand exec" -l external-id -d 'The external id that the role\'s trust policy asks for' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand exec" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand exec" -l region -d 'The region whose STS is asked' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand exec" -l no-store -d 'Keep nothing on disk, and use nothing kept; a hook then renews only before a command in the last minute'
 complete -c credsh -n "__fish_credsh_using_subcommand exec" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c credsh -n "__fish_credsh_using_subcommand docker" -l engine -d 'The program: docker, podman, or a path [default: docker, else podman]' -r
-complete -c credsh -n "__fish_credsh_using_subcommand docker" -l min-life -d 'Renew, or else warn, if less than this remains' -r
+complete -c credsh -n "__fish_credsh_using_subcommand docker" -l engine -d 'The program: docker, podman, or a path [default: docker, else podman]' -r -f -a "(__fish_complete_command)"
+complete -c credsh -n "__fish_credsh_using_subcommand docker" -l min-life -d 'Renew, or else warn, if less than this remains' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand docker" -l source -d 'Take them from here, instead of the container endpoint or the SDK\'s default chain' -r -f -a "container\t'The container endpoint: CloudShell, ECS, EKS Pod Identity'
 profile\t'A profile, by its own rules'
 sso\t'A profile\'s IAM Identity Center session'
@@ -151,13 +141,13 @@ process\t'A profile\'s credential_process'
 cloud9\t'The credentials file that Cloud9 manages'
 ec2\t'The EC2 instance profile'
 env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
-complete -c credsh -n "__fish_credsh_using_subcommand docker" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r
-complete -c credsh -n "__fish_credsh_using_subcommand docker" -l role -d 'Assume this role with them' -r
-complete -c credsh -n "__fish_credsh_using_subcommand docker" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r
-complete -c credsh -n "__fish_credsh_using_subcommand docker" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r
-complete -c credsh -n "__fish_credsh_using_subcommand docker" -l external-id -d 'The external id that the role\'s trust policy asks for' -r
-complete -c credsh -n "__fish_credsh_using_subcommand docker" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r
-complete -c credsh -n "__fish_credsh_using_subcommand docker" -l region -d 'The region whose STS is asked' -r
+complete -c credsh -n "__fish_credsh_using_subcommand docker" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand docker" -l role -d 'Assume this role with them' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand docker" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand docker" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand docker" -l external-id -d 'The external id that the role\'s trust policy asks for' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand docker" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand docker" -l region -d 'The region whose STS is asked' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand docker" -l no-store -d 'Keep nothing on disk, and use nothing kept; a hook then renews only before a command in the last minute'
 complete -c credsh -n "__fish_credsh_using_subcommand docker" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l source -d 'Take them from here, instead of the container endpoint or the SDK\'s default chain' -r -f -a "container\t'The container endpoint: CloudShell, ECS, EKS Pod Identity'
@@ -168,13 +158,13 @@ process\t'A profile\'s credential_process'
 cloud9\t'The credentials file that Cloud9 manages'
 ec2\t'The EC2 instance profile'
 env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
-complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r
-complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l role -d 'Assume this role with them' -r
-complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r
-complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r
-complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l external-id -d 'The external id that the role\'s trust policy asks for' -r
-complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r
-complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l region -d 'The region whose STS is asked' -r
+complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l role -d 'Assume this role with them' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l external-id -d 'The external id that the role\'s trust policy asks for' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l region -d 'The region whose STS is asked' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l json -d 'For programs'
 complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l no-store -d 'Keep nothing on disk, and use nothing kept; a hook then renews only before a command in the last minute'
 complete -c credsh -n "__fish_credsh_using_subcommand whoami" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -192,14 +182,14 @@ process\t'A profile\'s credential_process'
 cloud9\t'The credentials file that Cloud9 manages'
 ec2\t'The EC2 instance profile'
 env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
-complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r
-complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l role -d 'Assume this role with them' -r
-complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r
-complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r
-complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l external-id -d 'The external id that the role\'s trust policy asks for' -r
-complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r
-complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l region -d 'The region whose STS is asked' -r
-complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l force -d 'Replace a profile of this name'
+complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l role -d 'Assume this role with them' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l external-id -d 'The external id that the role\'s trust policy asks for' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l region -d 'The region whose STS is asked' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l force -d 'Give a profile of this name these credentials instead of its own; what else is in it stays'
 complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from remove" -l force -d 'Remove it even if it is not credsh\'s'
@@ -217,56 +207,29 @@ process\t'A profile\'s credential_process'
 cloud9\t'The credentials file that Cloud9 manages'
 ec2\t'The EC2 instance profile'
 env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
-complete -c credsh -n "__fish_credsh_using_subcommand clear" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r
-complete -c credsh -n "__fish_credsh_using_subcommand clear" -l role -d 'Assume this role with them' -r
-complete -c credsh -n "__fish_credsh_using_subcommand clear" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r
-complete -c credsh -n "__fish_credsh_using_subcommand clear" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r
-complete -c credsh -n "__fish_credsh_using_subcommand clear" -l external-id -d 'The external id that the role\'s trust policy asks for' -r
-complete -c credsh -n "__fish_credsh_using_subcommand clear" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r
-complete -c credsh -n "__fish_credsh_using_subcommand clear" -l region -d 'The region whose STS is asked' -r
+complete -c credsh -n "__fish_credsh_using_subcommand clear" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand clear" -l role -d 'Assume this role with them' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand clear" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand clear" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand clear" -l external-id -d 'The external id that the role\'s trust policy asks for' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand clear" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand clear" -l region -d 'The region whose STS is asked' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand clear" -l all -d 'Every stored lease, not only this shell\'s'
 complete -c credsh -n "__fish_credsh_using_subcommand clear" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c credsh -n "__fish_credsh_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c credsh -n "__fish_credsh_using_subcommand demo" -l on-tty -d 'Become the shell on this terminal: how the demo starts the shell it plays in' -r -F
 complete -c credsh -n "__fish_credsh_using_subcommand demo" -s h -l help -d 'Print help'
 complete -c credsh -n "__fish_credsh_using_subcommand template" -s h -l help -d 'Print help'
 complete -c credsh -n "__fish_credsh_using_subcommand script" -s h -l help -d 'Print help'
-complete -c credsh -n "__fish_credsh_using_subcommand hook" -l shell -d 'The shell that asks' -r -f -a "bash\t''
-zsh\t''
-fish\t''
-nu\t''
-elvish\t''
-xonsh\t''
-powershell\t''"
-complete -c credsh -n "__fish_credsh_using_subcommand hook" -l lease -d 'The lease it holds; empty when none' -r
-complete -c credsh -n "__fish_credsh_using_subcommand hook" -l source -d 'Take them from here, instead of the container endpoint or the SDK\'s default chain' -r -f -a "container\t'The container endpoint: CloudShell, ECS, EKS Pod Identity'
-profile\t'A profile, by its own rules'
-sso\t'A profile\'s IAM Identity Center session'
-web-identity\t'The AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN variables'
-process\t'A profile\'s credential_process'
-cloud9\t'The credentials file that Cloud9 manages'
-ec2\t'The EC2 instance profile'
-env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
-complete -c credsh -n "__fish_credsh_using_subcommand hook" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r
-complete -c credsh -n "__fish_credsh_using_subcommand hook" -l role -d 'Assume this role with them' -r
-complete -c credsh -n "__fish_credsh_using_subcommand hook" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r
-complete -c credsh -n "__fish_credsh_using_subcommand hook" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r
-complete -c credsh -n "__fish_credsh_using_subcommand hook" -l external-id -d 'The external id that the role\'s trust policy asks for' -r
-complete -c credsh -n "__fish_credsh_using_subcommand hook" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r
-complete -c credsh -n "__fish_credsh_using_subcommand hook" -l region -d 'The region whose STS is asked' -r
-complete -c credsh -n "__fish_credsh_using_subcommand hook" -l wait -d 'Renew now, within CREDSH_WAIT seconds, and print the outcome as code; else in the background'
-complete -c credsh -n "__fish_credsh_using_subcommand hook" -l detached -d 'Already in the background'
-complete -c credsh -n "__fish_credsh_using_subcommand hook" -l no-store -d 'Keep nothing on disk, and use nothing kept; a hook then renews only before a command in the last minute'
-complete -c credsh -n "__fish_credsh_using_subcommand hook" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c credsh -n "__fish_credsh_using_subcommand publish" -l given -d 'What the script could find out about the arguments' -r -f -a "own\t'Its own'
-run\t'Its own, as it was not sourced, but run'
-none\t'Its caller\'s'
-unknown\t'Its own or its caller\'s'
-unseen\t'Its caller\'s: this shell drops what is given, and whether anything was cannot be known'
-dropped\t'Its caller\'s, and something was given and dropped'"
-complete -c credsh -n "__fish_credsh_using_subcommand publish" -l print -d 'How the shell prints' -r -f -a "printf\t'`printf`'
-ksh\t'`print -r`, as mksh has no other'
-fish\t'fish\'s printf'"
-complete -c credsh -n "__fish_credsh_using_subcommand publish" -l role -d 'CREDSH_ROLE: an ARN, `none`, or empty' -r
-complete -c credsh -n "__fish_credsh_using_subcommand publish" -l quiet -d 'CREDSH_QUIET' -r
-complete -c credsh -n "__fish_credsh_using_subcommand publish" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c credsh -n "__fish_credsh_using_subcommand init" -f -a "bash zsh fish nu elvish xonsh powershell"
+complete -c credsh -n "__fish_credsh_using_subcommand refresh" -f
+complete -c credsh -n "__fish_credsh_using_subcommand export" -f
+complete -c credsh -n "__fish_credsh_using_subcommand whoami" -f
+complete -c credsh -n "__fish_credsh_using_subcommand doctor" -f
+complete -c credsh -n "__fish_credsh_using_subcommand profile" -f
+complete -c credsh -n "__fish_credsh_using_subcommand status" -f
+complete -c credsh -n "__fish_credsh_using_subcommand prompt" -f
+complete -c credsh -n "__fish_credsh_using_subcommand clear" -f
+complete -c credsh -n "__fish_credsh_using_subcommand completions" -f -a "bash elvish fish powershell zsh"
+complete -c credsh -n "__fish_credsh_using_subcommand demo" -f
+complete -c credsh -n "__fish_credsh_using_subcommand template" -f
+complete -c credsh -n "__fish_credsh_using_subcommand script" -f -a "sh fish"

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::config::edit;
 use crate::format::Format;
@@ -320,7 +320,7 @@ pub struct MinLife {
 #[derive(Args)]
 pub struct Docker {
     /// The program: docker, podman, or a path [default: docker, else podman]
-    #[arg(long, value_name = "ENGINE")]
+    #[arg(long, value_name = "ENGINE", value_hint = ValueHint::CommandName)]
     pub engine: Option<String>,
     #[command(flatten)]
     pub life: MinLife,
@@ -368,7 +368,7 @@ pub struct ProfileAdd {
     /// The new profile's name
     #[arg(value_parser = profile_name)]
     pub name: String,
-    /// Replace a profile of this name
+    /// Give a profile of this name these credentials instead of its own; what else is in it stays
     #[arg(long)]
     pub force: bool,
     #[command(flatten)]
@@ -406,7 +406,7 @@ pub struct Prompt {
 #[derive(Args)]
 pub struct Clear {
     /// Every stored lease, not only this shell's
-    #[arg(long)]
+    #[arg(long, conflicts_with = "Selectors")]
     pub all: bool,
     #[command(flatten)]
     pub selectors: Selectors,
@@ -488,9 +488,11 @@ fn profile_name(text: &str) -> Result<String, String> {
 
 /// As `--duration`, from nothing up to the longest session.
 fn min_life(text: &str) -> Result<u32, String> {
-    selectors::seconds(text)
-        .filter(|seconds| *seconds <= 43200)
-        .ok_or("write seconds, or a number with m or h, as in 15m".into())
+    match selectors::seconds(text) {
+        Some(seconds @ ..=43200) => Ok(seconds),
+        Some(_) => Err("at most 12 hours (43200)".into()),
+        None => Err("write seconds, or a number with m or h, as in 15m".into()),
+    }
 }
 
 /// The beginning of a variable's name.

@@ -73,7 +73,7 @@ pub const CREDENTIALS_FILE: &str = "AWS_SHARED_CREDENTIALS_FILE";
 pub const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 /// Those of AWS's variables that hold a file's path, which may be a relative one.
 pub const FILES: [&str; 5] = [CONTAINER_TOKEN_FILE, WEB_IDENTITY_TOKEN_FILE, CONFIG_FILE, CREDENTIALS_FILE, CA_BUNDLE];
-/// The login shell, for `demo`.
+/// The login shell: `demo` opens it, and `doctor` says what to type in it where no hook says which it is.
 pub const SHELL: &str = "SHELL";
 
 /// Command line, environment variables, clock and chance of one run.
@@ -129,14 +129,6 @@ impl Env {
         for name in [ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN, EXPIRATION] {
             self.vars.remove(name);
         }
-        self
-    }
-
-    /// The same without the container endpoint: what the AWS CLI sees before it comes to that.
-    #[must_use]
-    pub fn without_container(mut self) -> Self {
-        self.vars.remove(CONTAINER_FULL);
-        self.vars.remove(CONTAINER_RELATIVE);
         self
     }
 

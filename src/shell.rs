@@ -162,8 +162,24 @@ impl Shell {
         }
     }
 
+    /// What is typed at it, where its hook is to be had: in its start-up file at every start, and in a shell that runs at once
+    /// (but nu, which evaluates no output: it loads it when it starts).
+    pub fn start_line(self) -> &'static str {
+        match self {
+            Shell::Bash => "eval \"$(credsh init bash)\"",
+            Shell::Zsh => "eval \"$(credsh init zsh)\"",
+            Shell::Fish => "credsh init fish | source",
+            Shell::Nu => {
+                "mkdir ($nu.data-dir)/vendor/autoload; credsh init nu | save -f ($nu.data-dir)/vendor/autoload/credsh.nu"
+            }
+            Shell::Elvish => "eval (credsh init elvish | slurp)",
+            Shell::Xonsh => "execx($(credsh init xonsh))",
+            Shell::Powershell => "credsh init powershell | Out-String | iex",
+        }
+    }
+
     /// What it is written in.
-    fn grammar(self) -> Grammar {
+    pub fn grammar(self) -> Grammar {
         match self {
             Shell::Bash | Shell::Zsh => Grammar::Posix,
             Shell::Fish => Grammar::Fish,
@@ -376,6 +392,24 @@ impl Grammar {
             Grammar::Cmd => format!("set \"{name}={value}\"\n"),
         })
     }
+
+    /// A line, without its end, that takes variables out of the environment. All of them are set: some shells complain of one
+    /// that is not.
+    pub fn unset(self, names: &[&str]) -> String {
+        let each = |before: &str, between: &str| {
+            let words: Vec<String> = names.iter().map(|name| format!("{before}{name}")).collect();
+            words.join(between)
+        };
+        match self {
+            Grammar::Posix => format!("unset {}", each("", " ")),
+            Grammar::Fish => format!("set -e {}", each("", " ")),
+            Grammar::Nu => format!("hide-env {}", each("", " ")),
+            Grammar::Elvish => each("unset-env ", "; "),
+            Grammar::Xonsh => each("del $", "; "),
+            Grammar::PowerShell => format!("Remove-Item {}", each("Env:", ", ")),
+            Grammar::Cmd => each("set ", "=& ") + "=",
+        }
+    }
 }
 
 #[cfg(test)]
@@ -398,6 +432,13 @@ mod tests {
             assert_eq!(shell.quote(r#"it's $(x) {y} "\ so"#).unwrap(), r#""it's $(x) {y} \"\\ so""#);
             assert!(shell.quote("a\u{7f}b").is_err());
         }
+    }
+
+    /// The others are tried in their shells, by `credsh doctor`'s test.
+    #[test]
+    fn unset_in_what_is_not_run_here() {
+        assert_eq!(Grammar::PowerShell.unset(&["A", "B"]), "Remove-Item Env:A, Env:B");
+        assert_eq!(Grammar::Cmd.unset(&["A", "B"]), "set A=& set B=");
     }
 
     #[test]

@@ -4,10 +4,11 @@
 
 use std::fmt::Display;
 use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, raise};
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 
@@ -30,7 +31,7 @@ pub fn usage(error: &clap::Error) -> u8 {
         let _ = error.print();
         return 0;
     }
-    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let _ = error.print();
         return 2;
     }
@@ -46,6 +47,13 @@ pub fn usage(error: &clap::Error) -> u8 {
     }
     for tip in paragraphs.filter_map(|part| part.strip_prefix("tip: ")) {
         hint(tip);
+    }
+    if let (ErrorKind::UnknownArgument, Some(ContextValue::String(word)), Some(ContextValue::StyledStr(usage))) =
+        (error.kind(), error.get(ContextKind::InvalidArg), error.get(ContextKind::Usage))
+        && !word.starts_with('-')
+        && usage.to_string().contains(" -- <")
+    {
+        hint(&format!("`--` goes before the command, as in `-- {}`", clean(word)));
     }
     hint("see `credsh --help`, or --help after a command");
     2
@@ -77,7 +85,7 @@ fn unobeyed(text: &str) -> String {
 pub fn print(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::io("write to", "standard output")(error)),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::io("write to", "standard output")(error)),
         _ => Ok(()),
     }
 }
@@ -153,14 +161,14 @@ impl<'a> Unseen<'a> {
         loop {
             tty.read_exact(&mut key)?;
             match key[0] {
-                b'\n' | b'\r' => return String::from_utf8(line).map_err(|_| ErrorKind::InvalidData.into()),
+                b'\n' | b'\r' => return String::from_utf8(line).map_err(|_| io::ErrorKind::InvalidData.into()),
                 // Ctrl-C and Ctrl-\, for all who would have got the signal.
                 b'\x03' | b'\x1c' => {
                     drop(self);
                     rustix::process::kill_current_process_group(rustix::process::Signal::INT)?;
-                    return Err(ErrorKind::Interrupted.into());
+                    return Err(io::ErrorKind::Interrupted.into());
                 }
-                b'\x04' if line.is_empty() => return Err(ErrorKind::UnexpectedEof.into()),
+                b'\x04' if line.is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
                 b'\x08' | b'\x7f' => _ = line.pop(),
                 b'\x15' | b'\x17' => line.clear(),
                 // No code has any other.

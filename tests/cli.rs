@@ -250,7 +250,7 @@ fn help_has_examples_for_each_command() {
 fn typos_are_usage_errors_that_name_the_flag() {
     let sandbox = Sandbox::new();
     let role = "arn:aws:iam::123456789012:role/deploy";
-    let cases: [(&[&str], &[&str]); 19] = [
+    let cases: [(&[&str], &[&str]); 25] = [
         (&["frobnicate"], &["credsh: unrecognized subcommand 'frobnicate'\n"]),
         (
             &["refesh"],
@@ -294,6 +294,15 @@ fn typos_are_usage_errors_that_name_the_flag() {
         ),
         (&["refresh", "--force", "--force"], &["'--force'"]),
         (&["completions", "cmd"], &["invalid value 'cmd' for '<SHELL>'"]),
+        (
+            &["exec", "--profile", "dev", "aws", "s3", "ls"],
+            &["credsh: unexpected argument 'aws' found\nhint: `--` goes before the command, as in `-- aws`\n"],
+        ),
+        (&["docker", "run", "image"], &["'run' found\nhint: `--` goes before the command, as in `-- run`\n"]),
+        (&["exec", "--min-life", "13h", "--", "true"], &["at most 12 hours (43200)"]),
+        (&["exec", "--min-life", "soon", "--", "true"], &["write seconds, or a number with m or h"]),
+        (&["clear", "--all", "--profile", "dev"], &["the argument '--all' cannot be used with", "--profile <NAME>"]),
+        (&["clear", "--role", role, "--all"], &["cannot be used with"]),
     ];
     for (args, parts) in cases {
         let text = sandbox.credsh(args).fails(2, parts);
@@ -301,6 +310,10 @@ fn typos_are_usage_errors_that_name_the_flag() {
             text.starts_with("credsh: ") && text.ends_with("hint: see `credsh --help`, or --help after a command\n"),
             "{text}"
         );
+    }
+    for args in [&["exec", "--profle", "dev", "--", "true"][..], &["status", "aws"]] {
+        let text = sandbox.credsh(args).fails(2, &["unexpected argument"]);
+        assert!(!text.contains("goes before the command"), "{text}");
     }
     let run = sandbox.credsh(&[]);
     assert_eq!(
@@ -356,6 +369,51 @@ fn completions_are_up_to_date() {
         let printed = Sandbox::new().credsh(&["completions", shell]).ok();
         assert!(printed == committed, "regenerate it: cargo run -- completions {shell} >completions/{file}");
     }
+}
+
+/// In the words of the shells: only what people type is offered, and file names only where a file may be meant.
+#[test]
+fn completions_offer_what_is_typed() {
+    let sandbox = Sandbox::new();
+    sandbox.file("a-file", "");
+    for (shell, script) in
+        [("bash", "completions bash >c.bash"), ("fish", "completions fish >c.fish"), ("zsh", "completions zsh >c.zsh")]
+    {
+        Run::of(sandbox.command("sh").args(["-c", &format!("credsh {script}")]).output().unwrap()).ok();
+        let text = std::fs::read_to_string(sandbox.home().join(format!("c.{shell}"))).unwrap();
+        for hidden in ["--hooked", "--store", "--on-tty", "publish commands", "hook commands", "What the hook runs"] {
+            assert!(!text.contains(hidden), "{shell}: {hidden}");
+        }
+        assert!(text.contains("refresh") && text.contains("no-store"), "the control");
+    }
+    let fish = |line: &str| {
+        let code = format!("source c.fish; complete -C 'credsh {line}'");
+        let out = Run::of(sandbox.command("fish").args(["-c", &code]).output().unwrap()).ok();
+        out.lines().map(|line| line.split('\t').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let bash = |words: &str| {
+        let code = format!(
+            "source c.bash; compopt() {{ :; }}; COMP_WORDS=(credsh {words} ''); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _credsh credsh '' \"${{COMP_WORDS[COMP_CWORD - 1]}}\"; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+        );
+        let out = Run::of(sandbox.command("bash").args(["-c", &code]).output().unwrap()).ok();
+        out.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    for commands in [fish(""), bash("")] {
+        for (name, there) in [("init", true), ("script", true), ("hook", false), ("publish", false)] {
+            assert_eq!(commands.iter().any(|word| word == name), there, "{name}: {commands:?}");
+        }
+    }
+    let shells = ["bash", "elvish", "fish", "nu", "powershell", "xonsh", "zsh"];
+    let mut offered = fish("init ");
+    offered.sort();
+    assert_eq!(offered, shells);
+    assert_eq!(fish("script "), ["fish", "sh"]);
+    for line in ["refresh ", "refresh --profile ", "whoami --role ", "status "] {
+        assert_eq!(fish(line), [""; 0], "{line}");
+    }
+    assert!(fish("exec -- ./a-f").iter().any(|word| word.ends_with("a-file")), "the control");
+    assert!(!bash("refresh --profile").contains(&"a-file".to_owned()));
+    assert!(bash("refresh --source").contains(&"web-identity".to_owned()), "the control");
 }
 
 /// Nor can another process of the same user look into its memory: the kernel ties both to one flag.

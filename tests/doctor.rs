@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use support::endpoint::{Endpoint, TOKEN};
+use support::moto::tool;
 use support::pty::Shell;
 use support::sts::Sts;
 use support::{CREDSH, Run, Sandbox};
@@ -19,31 +20,74 @@ fn healthy(endpoint: &Endpoint, sts: &Sts) -> Sandbox {
     Sandbox::in_cloudshell(endpoint).with("AWS_ENDPOINT_URL_STS", &sts.url()).with("CREDSH_HOOK", "bash prompt preexec")
 }
 
-/// What is wrong, each with why it matters and what to type.
+fn findings(run: &Run) -> Vec<Value> {
+    serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"))
+}
+
+/// What is wrong, each with why it matters and, if there is such a command, what to type.
 #[track_caller]
 fn wrong(sandbox: &Sandbox) -> Vec<[String; 3]> {
     let run = sandbox.credsh(&["doctor", "--json"]);
-    let all: Vec<Value> = serde_json::from_str(&run.stdout).unwrap();
     let text = |finding: &Value, name: &str| finding[name].as_str().unwrap_or_default().to_owned();
+    let all = findings(&run);
     let bad: Vec<&Value> = all.iter().filter(|finding| finding["ok"] == false).collect();
     assert_eq!(run.status, i32::from(!bad.is_empty()), "{run:?}");
     let bad: Vec<_> = bad.into_iter().map(|one| ["what", "why", "fix"].map(|name| text(one, name))).collect();
-    assert!(bad.iter().flatten().all(|text| !text.is_empty()), "{bad:?}");
+    assert!(bad.iter().all(|[what, why, _]| !what.is_empty() && !why.is_empty()), "{bad:?}");
     // And the same for people.
     let shown = sandbox.credsh(&["doctor"]).stdout;
     for [what, why, fix] in &bad {
-        assert!(shown.contains(&format!("WRONG {what}\n      why: {why}\n      fix: {fix}\n")), "{shown}");
+        let fix = if fix.is_empty() { String::new() } else { format!("      fix: {fix}\n") };
+        assert!(shown.contains(&format!("WRONG {what}\n      why: {why}\n{fix}")), "{shown}");
     }
     assert_eq!(shown.matches("WRONG ").count(), bad.len(), "{shown}");
+    assert!(!shown.contains("fix: \n"), "{shown}");
     assert!(!shown.contains("test-secret") && !shown.contains("test-token") && !shown.contains(TOKEN), "{shown}");
     bad
 }
 
-/// One thing is wrong, and it is this.
+/// One thing is wrong, and it is this. Without a `fix` there is none.
 #[track_caller]
-fn only(sandbox: &Sandbox, what: &str, fix: &str) {
+fn only(sandbox: &Sandbox, what: &str, why: &str, fix: &str) {
     let bad = wrong(sandbox);
-    assert!(bad.len() == 1 && bad[0][0].contains(what) && bad[0][2].contains(fix), "{what:?}, {fix:?}: {bad:?}");
+    let fixed = |text: &str| if fix.is_empty() { text.is_empty() } else { text.contains(fix) };
+    assert!(
+        bad.len() == 1 && bad[0][0].contains(what) && bad[0][1].contains(why) && fixed(&bad[0][2]),
+        "{what:?}, {why:?}, {fix:?}: {bad:?}"
+    );
+}
+
+/// It is wrong, and not any more in a shell in which its fix was typed; for each of them.
+#[track_caller]
+fn mended(sandbox: &Sandbox, what: &str) {
+    let nu = format!("{}/target/npm/nu", env!("CARGO_MANIFEST_DIR"));
+    let xonsh = tool("xonsh");
+    // The exit status is an exception to some.
+    sandbox.file("ask", "credsh doctor --json >told; :");
+    for (name, program) in [
+        ("bash", "bash"),
+        ("zsh", "zsh"),
+        ("fish", "fish"),
+        ("elvish", "elvish"),
+        ("nu", &nu),
+        ("xonsh", xonsh.to_str().unwrap()),
+    ] {
+        let run = |code: &str| {
+            let mut command = sandbox.command(program);
+            Run::of(command.args(["-c", code]).env("CREDSH_HOOK", format!("{name} prompt preexec")).output().unwrap())
+        };
+        let asked = |fix: &str| {
+            let ran = run(&format!("{fix}\nsh ask"));
+            let text = std::fs::read_to_string(sandbox.home().join("told")).unwrap();
+            let all: Vec<Value> = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
+            let found = |one: &&Value| one["ok"] == false && one["what"].as_str().unwrap().contains(what);
+            (all.iter().find(found).cloned(), text)
+        };
+        let (Some(finding), text) = asked("") else { panic!("{name}: {what} is not there") };
+        let fix = finding["fix"].as_str().unwrap_or_else(|| panic!("{text}"));
+        let (left, text) = asked(fix);
+        assert!(left.is_none(), "{name}: {fix}: {text}");
+    }
 }
 
 #[test]
@@ -118,23 +162,30 @@ fn environments() {
 fn variables_that_contradict_each_other() {
     let (endpoint, sts) = (Endpoint::start(600), Sts::start());
     let with = |name: &str, value: &str| healthy(&endpoint, &sts).with(name, value);
-    only(&with("AWS_SECURITY_TOKEN", "old"), "AWS_SECURITY_TOKEN is set", "unset AWS_SECURITY_TOKEN");
+    only(&with("AWS_SECURITY_TOKEN", "old"), "AWS_SECURITY_TOKEN is set", "", "unset AWS_SECURITY_TOKEN");
+    mended(&with("AWS_SECURITY_TOKEN", "old"), "AWS_SECURITY_TOKEN is set");
     let past = "2001-01-01T00:00:00Z";
     only(
         &with("AWS_CREDENTIAL_EXPIRATION", past),
         "AWS_CREDENTIAL_EXPIRATION is in the past",
+        "the keys are over too",
         "unset AWS_CREDENTIAL_EXPIRATION",
     );
+    mended(&with("AWS_CREDENTIAL_EXPIRATION", past), "AWS_CREDENTIAL_EXPIRATION is in the past");
     assert_eq!(wrong(&with("AWS_CREDENTIAL_EXPIRATION", "2999-01-01T00:00:00Z")).len(), 0, "the control");
     for name in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
         // Signed requests to the STS double go through no proxy, as it is on loopback.
         let sandbox = with(name, "http://127.0.0.1:1");
-        only(&sandbox, &format!("{name} is set, and NO_PROXY does not"), "export NO_PROXY=localhost,");
-        only(
-            &sandbox.with("NO_PROXY", "example.com"),
-            &format!("{name} is set, and NO_PROXY does not"),
-            "export NO_PROXY=",
-        );
+        let what = format!("{name} is set, and NO_PROXY does not");
+        only(&sandbox, &what, "", "export NO_PROXY='localhost,");
+        // What is in it stays, and in the variable that is looked at.
+        let sandbox = sandbox.with("NO_PROXY", "example.com, .test");
+        only(&sandbox, &what, "", "export NO_PROXY='example.com,.test,localhost,");
+        let sandbox = sandbox.with("no_proxy", "it's");
+        only(&sandbox, &what, "", r"export no_proxy='it'\''s,localhost,");
+        if name == "http_proxy" {
+            mended(&sandbox, &what);
+        }
         for covers in ["localhost", "*", "example.com, localhost"] {
             assert_eq!(wrong(&with(name, "http://127.0.0.1:1").with("no_proxy", covers)).len(), 0, "the control");
         }
@@ -145,7 +196,10 @@ fn variables_that_contradict_each_other() {
     assert_eq!(wrong(&keys).len(), 0, "the control");
     let keys = keys.with("AWS_SECURITY_TOKEN", "t");
     assert_eq!(wrong(&keys).len(), 0, "the same token under its old name");
-    only(&keys.with("AWS_PROFILE", "dev"), "AWS_PROFILE is dev while AWS_ACCESS_KEY_ID is set", "unset AWS_PROFILE");
+    let keys = keys.with("AWS_PROFILE", "dev");
+    let what = "AWS_PROFILE is dev while AWS_ACCESS_KEY_ID is set";
+    only(&keys, what, "unset the keys instead", "set -e AWS_PROFILE");
+    mended(&keys, what);
 }
 
 #[test]
@@ -154,24 +208,146 @@ fn who_takes_what() {
     let sandbox = healthy(&endpoint, &sts);
     let sandbox =
         sandbox.with("AWS_ACCESS_KEY_ID", "ASIAENV").with("AWS_SECRET_ACCESS_KEY", "s").with("AWS_SESSION_TOKEN", "t");
-    only(&sandbox, "credsh takes cloudshell, the AWS CLI and boto3 take env", "unset what names env");
+    let what = "credsh takes cloudshell, the AWS CLI and boto3 take env";
+    only(&sandbox, what, "name it to credsh with --source env", "unset AWS_ACCESS_KEY_ID ");
+    mended(&sandbox, what);
     let sandbox = healthy(&endpoint, &sts);
     sandbox.file(".aws/config", "[default]\nregion = eu-west-1\n");
     assert_eq!(wrong(&sandbox).len(), 0, "the control: a region is no credentials");
     sandbox.file(".aws/config", "[default]\ncredential_process = true\n[profile a]\ncredential_process = true\n");
-    only(&sandbox, "credsh takes cloudshell, the AWS CLI and boto3 take profile:default", "name it to credsh with");
+    let what = "credsh takes cloudshell, the AWS CLI and boto3 take profile:default";
+    only(&sandbox, what, "name it to credsh with --profile default", "credsh refresh --profile default");
     // Of the profile's two names the AWS CLI v2 and boto3 look at different ones first.
     let sandbox = Sandbox::new().with("AWS_ENDPOINT_URL_STS", &sts.url()).with("CREDSH_HOOK", "zsh prompt preexec");
-    sandbox
-        .file(".aws/credentials", "[a]\naws_access_key_id = ASIAA\naws_secret_access_key = s\naws_session_token = t\n");
+    let keys = "aws_access_key_id = ASIAA\naws_secret_access_key = s\naws_session_token = t\n";
+    sandbox.file(".aws/credentials", &format!("[a]\n{keys}"));
     let file = sandbox.home().join(".aws/credentials");
     std::fs::set_permissions(file, PermissionsExt::from_mode(0o600)).unwrap();
     let mut sandbox = sandbox.with("AWS_PROFILE", "a").with("AWS_DEFAULT_PROFILE", "a");
     assert_eq!(wrong(&sandbox).len(), 0, "the control");
+    assert!(sandbox.credsh(&["doctor"]).stdout.contains("the AWS CLI and boto3 all take profile:a\n"), "the control");
     sandbox.set("AWS_DEFAULT_PROFILE", "b");
-    only(&sandbox, "AWS_PROFILE is a and AWS_DEFAULT_PROFILE is b", "unset AWS_DEFAULT_PROFILE");
+    let what = "AWS_PROFILE is a and AWS_DEFAULT_PROFILE is b";
+    only(&sandbox, what, "boto3", "unset AWS_DEFAULT_PROFILE");
+    let out = sandbox.credsh(&["doctor"]).stdout;
+    assert!(out.contains("ok    source: credsh takes profile:a\n"), "and not that all take one: {out}");
+    mended(&sandbox, what);
     let none = Sandbox::new().with("CREDSH_HOOK", "zsh prompt preexec");
-    only(&none, "no source of credentials was found", "name one with --profile, --role or --source");
+    only(&none, "no source of credentials was found", "name one with --profile, --role or --source", "");
+}
+
+/// What boto3 takes, in its own word; or its error.
+fn method(sandbox: &Sandbox) -> String {
+    let program = "import botocore.session as b
+try: print(b.get_session().get_credentials().method)
+except Exception as error: print(type(error).__name__, error)";
+    Run::of(sandbox.command(tool("python")).args(["-c", program]).output().unwrap()).ok()
+}
+
+#[test]
+fn what_it_says_of_boto3_is_what_boto3_does() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let config = "[profile ro]\nregion = eu-west-1\n[profile keys]\naws_access_key_id = AKIAKEYS\naws_secret_access_key = s\naws_session_token = t\n";
+    let with = |variables: &[(&str, &str)]| {
+        let mut sandbox = healthy(&endpoint, &sts);
+        sandbox.file(".aws/config", config);
+        for (name, value) in variables {
+            sandbox.set(name, value);
+        }
+        sandbox
+    };
+    // A profile of a region alone is none to it.
+    let sandbox = with(&[("AWS_PROFILE", "ro")]);
+    assert_eq!(method(&sandbox), "container-role\n");
+    assert_eq!(wrong(&sandbox).len(), 0);
+    assert!(sandbox.credsh(&["doctor"]).stdout.contains("the AWS CLI and boto3 all take cloudshell\n"));
+    let sandbox = with(&[("AWS_PROFILE", "keys")]);
+    assert_eq!(method(&sandbox), "config-file\n");
+    let what = "credsh takes cloudshell, the AWS CLI and boto3 take profile:keys";
+    only(&sandbox, what, "--profile keys", "unset AWS_PROFILE");
+    mended(&sandbox, what);
+    let sandbox = with(&[("AWS_PROFILE", "gone")]);
+    assert!(method(&sandbox).starts_with("ProfileNotFound "));
+    let what = "take profile:gone, which is not to be had";
+    only(&sandbox, what, "", "unset AWS_PROFILE");
+    mended(&sandbox, what);
+    let sandbox = with(&[("AWS_ACCESS_KEY_ID", "AKIAHALF")]);
+    assert!(method(&sandbox).starts_with("PartialCredentialsError "), "{}", method(&sandbox));
+    let what = "AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not";
+    only(&sandbox, what, "partial credentials found in env", "unset AWS_ACCESS_KEY_ID");
+    assert!(!sandbox.credsh(&["doctor"]).stdout.contains("all take"));
+    mended(&sandbox, what);
+    let sandbox = with(&[("AWS_SECRET_ACCESS_KEY", "s")]);
+    assert_eq!(
+        (method(&sandbox).as_str(), wrong(&sandbox).len()),
+        ("container-role\n", 0),
+        "the other half is nothing"
+    );
+    // Outside a container.
+    let mut sandbox = with(&[("AWS_PROFILE", "keys"), ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/web")]);
+    sandbox.unset("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+    assert_eq!((method(&sandbox).as_str(), wrong(&sandbox).len()), ("config-file\n", 0), "the control");
+    sandbox.set("AWS_WEB_IDENTITY_TOKEN_FILE", sandbox.file("token", "t").to_str().unwrap());
+    assert_eq!(method(&sandbox), "assume-role-with-web-identity\n");
+    let what = "credsh takes profile:keys, the AWS CLI and boto3 take web-identity";
+    only(&sandbox, what, "--source web-identity", "unset AWS_WEB_IDENTITY_TOKEN_FILE");
+    mended(&sandbox, what);
+}
+
+/// What the shell holds was asked for: that the surroundings offer nothing, or something else, is no fault.
+#[test]
+fn a_lease_of_its_own_needs_no_other_source() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let mut sandbox =
+        Sandbox::new().with("AWS_ENDPOINT_URL_STS", &sts.url()).with("CREDSH_HOOK", "bash prompt preexec");
+    let keys = "aws_access_key_id = ASIADEV\naws_secret_access_key = s\naws_session_token = t\n";
+    let file = sandbox.file(".aws/credentials", &format!("[dev]\n{keys}"));
+    std::fs::set_permissions(file, PermissionsExt::from_mode(0o600)).unwrap();
+    only(&sandbox, "no source of credentials was found", "there is nothing to renew", "");
+    sandbox.credsh(&["refresh", "--profile", "dev"]).ok();
+    sandbox.set("CREDSH_LEASE", &sandbox.ids()[0]);
+    assert_eq!(wrong(&sandbox).len(), 0);
+    let out = sandbox.credsh(&["doctor"]).ok();
+    assert!(out.contains("ok    source: this shell's lease is profile:dev; without it there would be none\n"), "{out}");
+    assert!(out.contains("ok    lease: profile:dev") && out.contains(&format!("identity: {WHO}")), "{out}");
+    sandbox.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", &endpoint.uri());
+    sandbox.set("AWS_ACCESS_KEY_ID", "ASIAENV");
+    sandbox.set("AWS_SECRET_ACCESS_KEY", "s");
+    assert_eq!(wrong(&sandbox).len(), 0);
+    assert!(sandbox.credsh(&["doctor"]).ok().contains("without it credsh would take cloudshell\n"));
+    // One that is gone is said to be.
+    std::fs::remove_dir_all(sandbox.store()).unwrap();
+    sandbox.unset("AWS_ACCESS_KEY_ID");
+    only(&sandbox, "is not in the store", "in the name of another", "credsh clear");
+    sandbox.unset("CREDSH_HOOK");
+    assert!(
+        wrong(&sandbox).iter().any(|[what, _, fix]| what.contains("not in the store") && fix == "unset CREDSH_LEASE")
+    );
+}
+
+/// AWS is said to have been asked where it was.
+#[test]
+fn why_is_true() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let asked = "AWS was asked with them (sts:GetCallerIdentity)";
+    let not = "there are no credentials to ask AWS with";
+    sts.refuse(403, "AccessDenied", "no");
+    only(&healthy(&endpoint, &sts), "sts:GetCallerIdentity failed with AccessDenied", asked, "");
+    endpoint.answer(403, "no");
+    only(&healthy(&endpoint, &sts), "answered with status 403", not, "");
+    let calls = sts.calls().len();
+    for config in ["[profile p]\nregion = x\n", "[profile p]\ncredential_process = false\n"] {
+        let sandbox = Sandbox::new().with("AWS_PROFILE", "p").with("CREDSH_HOOK", "bash prompt preexec");
+        let sandbox = sandbox.with("AWS_ENDPOINT_URL_STS", &sts.url());
+        sandbox.file(".aws/config", config);
+        let bad = wrong(&sandbox);
+        assert!(bad.iter().any(|[what, why, _]| what.contains("profile p") && why.starts_with(not)), "{bad:?}");
+        assert!(bad.iter().all(|[_, why, fix]| !why.contains(asked) && fix != "credsh refresh"), "{bad:?}");
+    }
+    assert_eq!(sts.calls().len(), calls, "the control");
+    // Never reached.
+    let sandbox = healthy(&Endpoint::start(600), &sts).with("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1");
+    only(&sandbox, "cannot reach AWS STS", "only AWS can say (sts:GetCallerIdentity); check the network", "");
 }
 
 #[test]
@@ -185,16 +361,43 @@ fn modes() {
     set(&keys, 0o600);
     assert_eq!(wrong(&sandbox).len(), 0, "the control");
     set(&config, 0o664);
-    only(&sandbox, &format!("{} is open to other users", config.display()), &format!("chmod 600 {}", config.display()));
+    only(
+        &sandbox,
+        &format!("{} is open to other users", config.display()),
+        "",
+        &format!("chmod 600 {}", config.display()),
+    );
     set(&config, 0o600);
     set(&keys, 0o640);
-    only(&sandbox, &format!("{} is open to other users", keys.display()), &format!("chmod 600 {}", keys.display()));
+    only(&sandbox, &format!("{} is open to other users", keys.display()), "", &format!("chmod 600 {}", keys.display()));
     set(&keys, 0o600);
     set(&sandbox.store(), 0o755);
     let bad = wrong(&sandbox);
-    assert!(bad[0][0].contains("is open to other users") && bad[0][2].contains("chmod 700"), "{bad:?}");
-    set(&sandbox.store(), 0o700);
+    assert!(bad[0][0].contains("is open to other users") && bad[0][1].contains("XDG_RUNTIME_DIR"), "{bad:?}");
+    assert_eq!(bad[0][2], format!("chmod 700 {}", sandbox.store().display()));
+    let typed = Run::of(sandbox.command("sh").args(["-c", &bad[0][2]]).output().unwrap());
+    assert_eq!(typed.stderr, "");
     assert_eq!(wrong(&sandbox).len(), 0);
+    // A path that is more than one word.
+    let odd = sandbox.file("it's a place/config", "");
+    let sandbox = sandbox.with("AWS_CONFIG_FILE", odd.to_str().unwrap());
+    set(&odd, 0o664);
+    let bad = wrong(&sandbox);
+    Run::of(sandbox.command("sh").args(["-c", &bad[0][2]]).output().unwrap()).ok();
+    assert_eq!(wrong(&sandbox).len(), 0, "{bad:?}");
+}
+
+/// What nobody can say a command for has none: an empty one was shown.
+#[test]
+fn a_store_that_cannot_be_made() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let sandbox = healthy(&endpoint, &sts);
+    std::fs::write(sandbox.store(), "").unwrap();
+    let bad = wrong(&sandbox);
+    assert!(bad[0][0].ends_with("is not a directory") && bad[0][2].is_empty(), "{bad:?}");
+    let sandbox = sandbox.with("HOME", "/dev/null").with("XDG_RUNTIME_DIR", "");
+    let bad = wrong(&sandbox);
+    assert!(bad[0][0].starts_with("cannot ") && bad[0][2].is_empty(), "{bad:?}");
 }
 
 #[test]
@@ -216,7 +419,8 @@ fn the_lease_the_clock_and_aws() {
     assert_eq!(wrong(&sandbox).len(), 0, "the control");
     sts.clock(0);
     sts.refuse(403, "InvalidClientTokenId", "The security token included in the request is invalid");
-    only(&sandbox, "sts:GetCallerIdentity failed with InvalidClientTokenId", "AWS does not know the key of cloudshell");
+    let what = "sts:GetCallerIdentity failed with InvalidClientTokenId";
+    only(&sandbox, what, "AWS does not know the key of cloudshell", "");
     sts.yes();
     let all: Value = serde_json::from_str(&sandbox.credsh(&["status", "--json"]).ok()).unwrap();
     sandbox.set("CREDSH_LEASE", all["leases"][0]["id"].as_str().unwrap());
@@ -227,7 +431,8 @@ fn the_lease_the_clock_and_aws() {
     only(
         &sandbox,
         "the last renewal failed: the container endpoint (cloudshell) answered with status 403",
-        "credsh refresh",
+        "it will end",
+        "credsh refresh --force",
     );
 }
 
@@ -236,11 +441,40 @@ fn the_hook_as_reported() {
     let (endpoint, sts) = (Endpoint::start(600), Sts::start());
     let mut sandbox = healthy(&endpoint, &sts);
     sandbox.set("CREDSH_HOOK", "bash preexec");
-    only(&sandbox, "the check at the prompt is gone", "put credsh's line last in the start-up file");
+    only(&sandbox, "the check at the prompt is gone", "put credsh's line last in the start-up file", "");
     sandbox.set("CREDSH_HOOK", "bash prompt");
-    only(&sandbox, "the check before a command is gone", "put credsh's line last in the start-up file");
+    only(&sandbox, "the check before a command is gone", "put credsh's line last in the start-up file", "");
+    // Who needs none is told how to have it; whose lease is a hooked shell's has lost what renewed it.
     sandbox.unset("CREDSH_HOOK");
-    only(&sandbox, "the hook is not installed in this shell", "credsh init --help");
+    assert_eq!(wrong(&sandbox).len(), 0);
+    let note = |sandbox: &Sandbox| {
+        let all = findings(&sandbox.credsh(&["doctor", "--json"]));
+        let found = all.into_iter().find(|one| one["what"] == "the hook is not installed in this shell").unwrap();
+        (found["ok"].clone(), found["fix"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(note(&sandbox), (true.into(), "credsh init --help".into()));
+    let out = sandbox.credsh(&["doctor"]).ok();
+    assert!(
+        out.contains("ok    the hook is not installed in this shell\n      why: nothing renews by itself; "),
+        "{out}"
+    );
+    sandbox.set("CREDSH_LEASE", &sandbox.ids()[0]);
+    only(&sandbox, "the hook is not installed in this shell", "another shell's lease", "credsh init --help");
+    let help = sandbox.credsh(&["init", "--help"]).ok();
+    for (shell, words) in [
+        ("/bin/bash", "eval \"$(credsh init bash)\""),
+        ("/usr/bin/zsh", "eval \"$(credsh init zsh)\""),
+        ("fish", "credsh init fish | source"),
+        ("/x/elvish", "eval (credsh init elvish | slurp)"),
+        ("/x/xonsh", "execx($(credsh init xonsh))"),
+        ("/x/pwsh", "credsh init powershell | Out-String | iex"),
+        ("/bin/ksh", "credsh init --help"),
+    ] {
+        sandbox.set("SHELL", shell);
+        assert_eq!(note(&sandbox), (false.into(), words.into()));
+        assert!(words.ends_with("--help") || help.contains(words), "{help}");
+    }
+    sandbox.unset("CREDSH_LEASE");
     let run = Run::of(sandbox.command(CREDSH).args(["doctor", "x"]).output().unwrap());
     assert_eq!(run.status, 2);
 }
@@ -250,6 +484,14 @@ fn the_shells_hook(shell: Shell) {
     let (endpoint, sts) = (Endpoint::start(600), Sts::start());
     let sandbox = Sandbox::in_cloudshell(&endpoint).with("AWS_ENDPOINT_URL_STS", &sts.url());
     let mut session = shell.start(&sandbox);
+    let out = session.run("credsh doctor");
+    assert!(out.contains(&format!("hook: {} prompt preexec", shell.name())) && !out.contains("WRONG"), "{out}");
+    // What it says to type installs it again.
+    session.run("credsh_off");
+    let out = session.run(&format!("SHELL=/bin/{} credsh doctor", shell.name()));
+    assert!(out.contains("ok    the hook is not installed in this shell"), "{out}");
+    let fix = out.lines().find_map(|line| line.trim().strip_prefix("fix: ")).unwrap().to_owned();
+    session.run(&fix);
     let out = session.run("credsh doctor");
     assert!(out.contains(&format!("hook: {} prompt preexec", shell.name())) && !out.contains("WRONG"), "{out}");
     // Another tool's hook behind ours; fish knows no order.

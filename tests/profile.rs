@@ -29,7 +29,7 @@ fn a_new_file() {
     assert_eq!(
         run.stderr,
         format!(
-            "credsh: profile ci is in {}\nhint: use it with `AWS_PROFILE=ci` or `aws --profile ci`\n",
+            "credsh: profile ci is in {}, and takes its credentials from role:deploy over cloudshell\nhint: use it with `AWS_PROFILE=ci` or `aws --profile ci`\n",
             config.display()
         )
     );
@@ -109,7 +109,7 @@ fn links_and_modes_are_kept() {
 fn what_is_refused_changes_nothing() {
     let endpoint = Endpoint::start(600);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
-    let text = "[profile mine]\nregion = x\n[profile \"quoted\"]\nregion = y\n[profile other]\ncredential_process = other export --format=process\n[profile hand]\ncredential_process = credsh export --format process\n[default]\nregion = x\n";
+    let text = "[profile mine]\nregion = x\n[profile \"quoted\"]\nregion = y\n[profile other]\ncredential_process = other export --format=process\n[profile hand]\ncredential_process = credsh export --format json --profile process\n[default]\nregion = x\n";
     let config = sandbox.file(".aws/config", text);
     sandbox.file(".aws/credentials", "[keys]\naws_access_key_id = AKIAKEYS\naws_secret_access_key = s\n");
     let place = config.display();
@@ -152,6 +152,45 @@ fn what_is_refused_changes_nothing() {
     std::fs::write(&config, b"[default]\nregion = caf\xe9\n").unwrap();
     sandbox.credsh(&["profile", "add", "ci"]).fails(1, &["config"]);
     assert_eq!(std::fs::read(&config).unwrap(), b"[default]\nregion = caf\xe9\n");
+}
+
+/// Where its credentials come from is replaced, and nothing else of it.
+#[test]
+fn what_else_a_replaced_profile_says_stays() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let text = "[profile ci]\nregion = eu-west-1\nrole_arn = arn:aws:iam::123456789012:role/old\nsource_profile = b\noutput = text\ns3 =\n  max_queue_size = 10\n\n[profile b]\nk = v\n";
+    let config = sandbox.file(".aws/config", text);
+    let run = sandbox.credsh(&["profile", "add", "ci", "--force"]);
+    assert!(run.stderr.contains(", and takes its credentials from cloudshell\n"), "{run:?}");
+    let new = section("ci", "--source=container");
+    let rest = "output = text\ns3 =\n  max_queue_size = 10\n";
+    let after = "\n[profile b]\nk = v\n";
+    assert_eq!(read(&config), format!("{new}region = eu-west-1\n{rest}{after}"));
+    let add = ["profile", "add", "ci", "--force", "--region", "us-east-1"];
+    sandbox.credsh(&add).ok();
+    let new = section("ci", "--source=container --region=us-east-1");
+    assert_eq!(read(&config), format!("{new}region = us-east-1\n{rest}{after}"));
+    // And to a program it is one profile, in that region.
+    sandbox.credsh(&["profile", "add", "new", "--region", "us-east-2"]).ok();
+    let program = "import botocore.session as b
+for name in 'ci', 'new':
+    s = b.Session(profile=name)
+    print(s.get_config_variable('region'), s.get_scoped_config().get('output'), s.get_credentials().method)";
+    let out = Run::of(sandbox.command(tool("python")).args(["-c", program]).output().unwrap()).ok();
+    assert_eq!(out, "us-east-1 text custom-process\nus-east-2 None custom-process\n");
+}
+
+#[test]
+fn a_profile_written_by_hand_is_credshs_too() {
+    let sandbox = Sandbox::new();
+    let config = sandbox.file(
+        ".aws/config",
+        "[profile hand]\ncredential_process = credsh export  --format process --profile dev\n[profile made]\ncredential_process = /x/credsh export --format=process\n[profile no]\ncredential_process = credsh export --format json\n",
+    );
+    assert_eq!(sandbox.credsh(&["profile", "list"]).ok(), "hand\nmade\n");
+    sandbox.credsh(&["profile", "remove", "hand"]).ok();
+    assert!(read(&config).starts_with("[profile made]\n"));
 }
 
 /// What the profile means is settled when it is added: a program that uses it has AWS_PROFILE set to it, and credsh would

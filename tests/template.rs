@@ -117,15 +117,36 @@ fn an_external_id_is_asked_for_and_in_the_command() {
         ("RoleName", "external"),
     ];
     let outputs = stack(&sandbox, "external", &parameters).unwrap();
-    let command = "credsh refresh --role arn:aws:iam::123456789012:role/external --external-id ext:1/2";
+    let command = "credsh refresh --role arn:aws:iam::123456789012:role/external --external-id ext:1/2 --mfa-serial arn:aws:iam::ACCOUNT:mfa/NAME";
     assert_eq!(outputs["Command"], command);
-    assert!(who(&sandbox, &outputs).contains(":assumed-role/external/"));
     let role = json(aws(&sandbox, &["iam", "get-role", "--role-name", "external"]));
     let condition = &role["Role"]["AssumeRolePolicyDocument"]["Statement"][0]["Condition"];
     assert_eq!(
         *condition,
         serde_json::json!({ "StringEquals": { "sts:ExternalId": "ext:1/2" }, "Bool": { "aws:MultiFactorAuthPresent": "true" } })
     );
+}
+
+/// With an external id alone, and with MFA alone.
+#[test]
+fn the_command_names_what_the_role_asks_for() {
+    let sandbox = sandbox();
+    let made = |name: &str, what: (&str, &str)| {
+        let parameters = [("TrustedPrincipalArn", USER), ("AllowedActions", "s3:GetObject"), what, ("RoleName", name)];
+        stack(&sandbox, name, &parameters).unwrap()
+    };
+    let outputs = made("for-another", ("ExternalId", "ext:1/2"));
+    let role = "credsh refresh --role arn:aws:iam::123456789012:role";
+    assert_eq!(outputs["Command"], format!("{role}/for-another --external-id ext:1/2"));
+    assert!(who(&sandbox, &outputs).contains(":assumed-role/for-another/"));
+    // The code is asked for on a terminal, and there is none: it is asked for, though.
+    let outputs = made("with-mfa", ("RequireMfa", "true"));
+    let command = outputs["Command"].as_str().unwrap();
+    assert_eq!(command, format!("{role}/with-mfa --mfa-serial arn:aws:iam::ACCOUNT:mfa/NAME"));
+    let typed = command.replace("ACCOUNT", "123456789012").replace("NAME", "alice");
+    let words: Vec<&str> = typed.split(' ').skip(1).collect();
+    let mut unseen = sandbox.command("setsid");
+    Run::of(unseen.args(["-w", support::CREDSH]).args(words).output().unwrap()).fails(1, &["cannot ask on /dev/tty"]);
 }
 
 /// moto ignores the role's own list of managed policies, so that is read from the template.

@@ -224,7 +224,7 @@ fn nothing_is_read_from_the_working_directory() {
     ] {
         let (run, named) = named_here(&sandbox, CREDSH, &line.split(' ').collect::<Vec<_>>());
         assert_eq!(named, [""; 0], "{line}");
-        assert_eq!(run.status, i32::from(line == "doctor"), "{line}: {run:?}");
+        assert_eq!(run.status, 0, "{line}: {run:?}");
     }
     let (_, named) = named_here(&sandbox, "/bin/sh", &["-c", "read -r line <.env; cat $PWD/.envrc"]);
     assert_eq!(named, [".env".into(), sandbox.home().join("repo/.envrc").to_str().unwrap().to_owned()], "the control");

@@ -5,16 +5,18 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::cli::Doctor;
-use crate::config::{self, Files};
+use crate::config::{self, Files, Profile};
 use crate::env::{self, Env};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::lease::Lease;
 use crate::renew::{self, Terms, When};
 use crate::request::Request;
-use crate::selectors::Selectors;
+use crate::selectors::{Selectors, SourceKind};
+use crate::shell::{Grammar, Shell};
 use crate::store::Store;
 use crate::{prompt, source, time, ui};
 
@@ -29,7 +31,7 @@ struct Finding {
     /// Why it matters.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
-    /// What to type.
+    /// What to type: a command, as it stands, in the shell that asks.
     #[serde(skip_serializing_if = "Option::is_none")]
     fix: Option<String>,
 }
@@ -48,27 +50,79 @@ fn fine(what: impl Into<String>) -> Finding {
     Finding { ok: true, what: what.into(), why: None, fix: None }
 }
 
-fn wrong(what: impl Into<String>, why: impl Into<String>, fix: impl Into<String>) -> Finding {
-    Finding { ok: false, what: what.into(), why: Some(why.into()), fix: Some(fix.into()) }
+fn wrong(what: impl Into<String>, why: impl Into<String>, fix: impl Into<Option<String>>) -> Finding {
+    Finding { ok: false, what: what.into(), why: Some(why.into()), fix: fix.into() }
+}
+
+/// What an error is a finding about, its hint with it: what to type if that is all the hint says, else a part of why.
+fn failed(error: &Error, why: &str) -> Finding {
+    let text = error.to_string();
+    let what = ui::clean(text.split("; looked for:").next().unwrap_or_default());
+    let hint = error.hint();
+    let command = |hint: &str| Some(hint.strip_prefix("type `")?.strip_suffix('`')?.to_owned());
+    match hint.as_deref().map(|hint| (hint, command(hint))) {
+        Some((_, Some(command))) => wrong(what, why, command),
+        Some((hint, None)) => wrong(what, format!("{why}; {hint}"), None),
+        None => wrong(what, why, None),
+    }
+}
+
+/// Where a fix is typed.
+#[derive(Clone, Copy)]
+struct Keyboard {
+    /// The hook says which; without one it is the login shell, if credsh knows that.
+    shell: Option<Shell>,
+    hooked: bool,
+}
+
+impl Keyboard {
+    fn of(env: &Env) -> Self {
+        let hook = env.get(env::HOOK);
+        let login = || env.get(env::SHELL).and_then(|path| path.rsplit('/').next());
+        let name = hook.and_then(|report| report.split(' ').next()).or_else(login);
+        Keyboard { shell: name.and_then(|name| Shell::from_str(name, true).ok()), hooked: hook.is_some() }
+    }
+
+    fn grammar(self) -> Grammar {
+        self.shell.map_or(Grammar::Posix, Shell::grammar)
+    }
+
+    fn unset(self, names: &[&str]) -> String {
+        self.grammar().unset(names)
+    }
+
+    /// A command and a path; `None` if that cannot be typed.
+    fn with_path(self, command: &str, path: &Path) -> Option<String> {
+        let path = path.to_str()?;
+        let plain = path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-".contains(&b));
+        let word = if plain { path.into() } else { self.grammar().quote(path).ok()? };
+        Some(format!("{command} {word}"))
+    }
 }
 
 /// Looks at everything; exit status 1 if anything is wrong.
 pub fn run(args: &Doctor, env: &Env) -> Result<u8> {
+    let at = Keyboard::of(env);
     let store = Store::open(env);
     let own = super::own_lease(store.as_ref().ok(), env)?;
     let mut findings = vec![fine(format!("environment: {}", surroundings(env)))];
     findings.push(match &store {
         Ok(_) => fine(format!("store: {}", crate::store::place(env)?.display())),
-        Err(error) => wrong(error.to_string(), "leases cannot be kept or shared", error.hint().unwrap_or_default()),
+        Err(error) => refused(error, at),
     });
-    findings.extend(sources(own.as_ref(), env));
-    findings.extend(conflicts(own.as_ref(), env));
-    findings.extend(modes(env));
-    findings.extend(hook(env));
+    findings.extend(sources(own.as_ref(), env, at));
+    findings.extend(conflicts(own.as_ref(), env, at));
+    findings.extend(modes(env, at));
+    findings.extend(hook(env, at));
     findings.extend(held(own.as_ref(), env));
-    // Without a source there is nobody to ask about.
-    if own.is_some() || Request::resolve(&Selectors::default(), env).is_ok() {
-        findings.push(identity(store.as_ref().ok(), env));
+    match super::meant(&Selectors::default(), store.as_ref().ok(), env) {
+        Ok(request) => findings.push(identity(&request, store.as_ref().ok(), env)),
+        Err(error @ Error::LeaseGone { .. }) => {
+            let fix = if at.hooked { "credsh clear".into() } else { at.unset(&[env::LEASE]) };
+            findings.push(wrong(error.to_string(), "nothing is handed out in the name of another", fix));
+        }
+        // Told of already, with the store or the sources.
+        Err(_) => {}
     }
     let status = u8::from(findings.iter().any(|finding| !finding.ok));
     if args.json {
@@ -81,13 +135,19 @@ pub fn run(args: &Doctor, env: &Env) -> Result<u8> {
     Ok(status)
 }
 
+fn refused(error: &Error, at: Keyboard) -> Finding {
+    let finding = failed(error, "leases cannot be kept or shared");
+    let Error::Store { path, .. } = error else { return finding };
+    let ours = |meta: &fs::Metadata| meta.is_dir() && meta.uid() == rustix::process::geteuid().as_raw();
+    let open = fs::symlink_metadata(path).is_ok_and(|meta| ours(&meta));
+    // Only its mode is wrong, then; what else it may be is for a person to look at first.
+    Finding { fix: at.with_path("chmod 700", path).filter(|_| open), ..finding }
+}
+
 fn surroundings(env: &Env) -> String {
     let managed = Files::of(env).credentials.is_some_and(|file| config::is_cloud9(&file));
-    let label = Request::resolve(
-        &Selectors { source: Some(crate::selectors::SourceKind::Container), ..Selectors::default() },
-        env,
-    )
-    .map(|request| request.label());
+    let label = Request::resolve(&Selectors { source: Some(SourceKind::Container), ..Selectors::default() }, env)
+        .map(|request| request.label());
     match label.as_deref() {
         Ok("cloudshell") => "AWS CloudShell".into(),
         Ok(label) => format!("a container with a credentials endpoint ({label})"),
@@ -105,70 +165,147 @@ fn surroundings(env: &Env) -> String {
     }
 }
 
-/// credsh's choice without flags, and the AWS CLI's and boto3's, which look at the container endpoint last but one.
-fn sources(own: Option<&Lease>, env: &Env) -> Vec<Finding> {
+/// credsh's choice without flags, and the AWS CLI's and boto3's.
+fn sources(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
     let env = without_own(own, env);
-    let credsh = match Request::resolve(&Selectors::default(), &env) {
-        Ok(request) => request.label(),
-        Err(error) => {
-            let text = error.to_string();
-            let first = text.lines().next().unwrap_or_default().split("; looked").next().unwrap_or_default();
-            return vec![wrong(first, "there is nothing to renew", error.hint().unwrap_or_default())];
+    let credsh = Request::resolve(&Selectors::default(), &env).map(|request| request.label());
+    if env.get(env::ACCESS_KEY_ID).is_some() && env.get(env::SECRET_ACCESS_KEY).is_none() {
+        return vec![wrong(
+            format!("{} is set, and {} is not", env::ACCESS_KEY_ID, env::SECRET_ACCESS_KEY),
+            "the AWS CLI and boto3 end with that (partial credentials found in env), whatever else there is",
+            at.unset(&[env::ACCESS_KEY_ID]),
+        )];
+    }
+    let [first, second] = env::PROFILE;
+    let (cli, boto) = (theirs([first, second], &env), theirs([second, first], &env));
+    let credsh = match (credsh, own.map(|lease| lease.request.label())) {
+        (Err(Error::NoSource { .. }), Some(own)) => {
+            return vec![fine(format!("source: this shell's lease is {own}; without it there would be none"))];
         }
+        // It was told to, so that is no contradiction.
+        (Ok(credsh), Some(own)) if credsh != own => {
+            return vec![fine(format!("source: this shell's lease is {own}; without it credsh would take {credsh}"))];
+        }
+        (Ok(credsh), _) => credsh,
+        (Err(error), None) => return vec![failed(&error, "without flags there is nothing to renew")],
+        (Err(error), Some(_)) => return vec![failed(&error, "a shell that starts anew would have nothing to renew")],
     };
-    let bare = env.clone().without_container();
-    let cli = Request::resolve(&Selectors::default(), &bare).map(|request| request.label());
-    let cli = match cli.as_deref() {
-        Ok("ec2") | Err(_) if env.in_container() => credsh.clone(),
-        Ok("cloud9") | Err(_) => "profile:default".into(),
-        Ok(label) => label.to_owned(),
-    };
-    let same = credsh == cli || (credsh == "cloud9" && cli == "profile:default");
-    vec![if same {
-        fine(format!("source: credsh, the AWS CLI and boto3 all take {credsh}"))
-    } else {
-        wrong(
-            format!("credsh takes {credsh}, the AWS CLI and boto3 take {cli}"),
-            "the CLI looks at the variables and the profile before the container endpoint; the two may be different accounts",
-            format!("unset what names {cli}, or name it to credsh with --source or --profile"),
-        )
+    let same = |theirs: &Theirs| credsh == theirs.label || (credsh == "cloud9" && theirs.label == "profile:default");
+    vec![match (same(&cli), cli.label == boto.label) {
+        (_, false) => fine(format!("source: credsh takes {credsh}")),
+        (true, true) if credsh == "ec2" => {
+            fine("source: none is set up; credsh, the AWS CLI and boto3 all ask for an EC2 instance's")
+        }
+        (true, true) => fine(format!("source: credsh, the AWS CLI and boto3 all take {credsh}")),
+        (false, true) => {
+            let why = if env.in_container() {
+                "the CLI looks at the variables and the profile before the container endpoint; the two may be different accounts"
+            } else if cli.label == "web-identity" {
+                "the CLI looks at a web identity before the profile's keys; the two may be different accounts"
+            } else {
+                "the profile says nothing of credentials: credsh fails with it, where the CLI looks elsewhere"
+            };
+            let meant = cli.flag.as_ref().map(|flag| format!("; if theirs is meant, name it to credsh with {flag}"));
+            let fix = match (&cli.names[..], &cli.flag) {
+                ([], Some(flag)) if at.hooked => Some(format!("credsh refresh {flag}")),
+                ([], _) => None,
+                (names, _) => Some(at.unset(names)),
+            };
+            wrong(
+                format!("credsh takes {credsh}, the AWS CLI and boto3 take {}", cli.label),
+                format!("{why}{}", meant.unwrap_or_default()),
+                fix,
+            )
+        }
     }]
 }
 
-fn without_own(own: Option<&Lease>, env: &Env) -> Env {
-    let issued =
-        |lease: &Lease| env.get(env::ACCESS_KEY_ID).is_some_and(|id| lease.issued.iter().any(|issued| issued == id));
-    if own.is_some_and(issued) { env.clone().without_keys() } else { env.clone() }
+/// What the AWS CLI and boto3 take.
+struct Theirs {
+    label: String,
+    /// The variables but for which it would be something else.
+    names: Vec<&'static str>,
+    /// How it is named to credsh, if there is anything.
+    flag: Option<String>,
 }
 
-fn conflicts(own: Option<&Lease>, env: &Env) -> Vec<Finding> {
+/// botocore's chain. `names` are the profile's two variables in the order in which they are looked at: the AWS CLI v2's, or
+/// boto3's.
+fn theirs(names: [&'static str; 2], env: &Env) -> Theirs {
+    let set = |names: &[&'static str]| names.iter().copied().filter(|name| env.get(name).is_some()).collect();
+    let keys = [env::ACCESS_KEY_ID, env::SECRET_ACCESS_KEY, env::SESSION_TOKEN, env::EXPIRATION];
+    if env.get(env::ACCESS_KEY_ID).is_some() {
+        return Theirs { label: "env".into(), names: set(&keys), flag: Some("--source env".into()) };
+    }
+    let wanted = env.first(&names);
+    let name = wanted.unwrap_or("default");
+    let label = |selectors| Request::resolve(&selectors, env).map(|request| request.label()).ok();
+    let Ok(Some(profile)) = config::profile(&Files::of(env), name).map(|found| match (found, wanted) {
+        // Without a name it need not be there.
+        (None, None) => Some(Profile::new()),
+        (found, _) => found,
+    }) else {
+        let label = format!("profile:{}, which is not to be had", ui::clean(name));
+        return Theirs { label, names: set(&names), flag: None };
+    };
+    let has = |key: &str| profile.contains_key(key);
+    let assumes = has("role_arn") && !has("web_identity_token_file");
+    if !assumes && env.get(env::WEB_IDENTITY_TOKEN_FILE).is_some() && env.get(env::ROLE_ARN).is_some() {
+        let (names, flag) = (vec![env::WEB_IDENTITY_TOKEN_FILE], Some("--source web-identity".into()));
+        return Theirs { label: "web-identity".into(), names, flag };
+    }
+    if config::GIVE_CREDENTIALS.into_iter().any(has) {
+        let selectors = Selectors { profile: Some(name.into()), ..Selectors::default() };
+        let label = label(selectors).unwrap_or_else(|| format!("profile:{}", ui::clean(name)));
+        return Theirs { label, names: set(&names), flag: Some(format!("--profile {}", ui::clean(name))) };
+    }
+    let container = Selectors { source: Some(SourceKind::Container), ..Selectors::default() };
+    let off = env.get(env::NO_IMDS).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let (label, flag) = match label(container) {
+        Some(label) => (label, Some("--source container".into())),
+        None if off => ("none".into(), None),
+        None => ("ec2".into(), Some("--source ec2".into())),
+    };
+    // A profile without credentials is in the way of credsh, which takes it at its name.
+    Theirs { label, names: set(&names), flag }
+}
+
+fn without_own(own: Option<&Lease>, env: &Env) -> Env {
+    if own.is_some_and(|lease| issued(lease, env)) { env.clone().without_keys() } else { env.clone() }
+}
+
+/// Whether the standard variables are what the lease handed out.
+fn issued(lease: &Lease, env: &Env) -> bool {
+    env.get(env::ACCESS_KEY_ID).is_some_and(|id| lease.issued.iter().any(|issued| issued == id))
+}
+
+fn conflicts(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
     let mut findings = Vec::new();
     let old = env.get("AWS_SECURITY_TOKEN");
     if old.is_some() && old != env.get(env::SESSION_TOKEN) {
         findings.push(wrong(
             "AWS_SECURITY_TOKEN is set, and is not AWS_SESSION_TOKEN",
             "boto3 and the AWS CLI read it first, and join it to keys it does not belong to",
-            "unset AWS_SECURITY_TOKEN",
+            at.unset(&["AWS_SECURITY_TOKEN"]),
         ));
     }
-    if let (Some(profile), true) = (env.first(&env::PROFILE), env.get(env::ACCESS_KEY_ID).is_some()) {
+    let profile = env::PROFILE.into_iter().find_map(|name| Some((name, env.get(name)?)));
+    if let (Some((name, profile)), true) = (profile, env.get(env::ACCESS_KEY_ID).is_some()) {
+        let both = env::PROFILE.into_iter().filter(|name| env.get(name).is_some()).collect::<Vec<_>>();
         findings.push(wrong(
-            format!("AWS_PROFILE is {} while AWS_ACCESS_KEY_ID is set", ui::clean(profile)),
-            "some SDKs take the profile, others the keys",
-            "unset AWS_PROFILE, or unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN",
+            format!("{name} is {} while AWS_ACCESS_KEY_ID is set", ui::clean(profile)),
+            "some SDKs take the profile, others the keys; if it is the profile that is meant, unset the keys instead",
+            at.unset(&both),
         ));
     }
     let over = env.get(env::EXPIRATION).and_then(time::parse_rfc3339).is_some_and(|end| end <= env.now());
     if over {
-        let fix = if own.is_some() {
-            "credsh refresh"
-        } else {
-            "unset AWS_CREDENTIAL_EXPIRATION, and the keys if they are over"
-        };
+        // Its own names are the standard ones, and the hook puts what is new into them.
+        let ours = at.hooked && own.is_some_and(|lease| issued(lease, env));
         findings.push(wrong(
             "AWS_CREDENTIAL_EXPIRATION is in the past",
-            "boto3 refuses even fresh keys beside it",
-            fix,
+            "boto3 refuses even fresh keys beside it; if it is right, the keys are over too",
+            if ours { "credsh refresh".into() } else { at.unset(&[env::EXPIRATION]) },
         ));
     }
     if let (Some(ours), Some(theirs)) = (env.get(env::PROFILE[0]), env.get(env::PROFILE[1]))
@@ -177,7 +314,7 @@ fn conflicts(own: Option<&Lease>, env: &Env) -> Vec<Finding> {
         findings.push(wrong(
             format!("AWS_PROFILE is {} and AWS_DEFAULT_PROFILE is {}", ui::clean(ours), ui::clean(theirs)),
             "credsh and the AWS CLI v2 take the first, boto3 and the AWS CLI v1 the second",
-            "unset AWS_DEFAULT_PROFILE",
+            at.unset(&[env::PROFILE[1]]),
         ));
     }
     let proxy = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"].iter().find(|name| env.get(name).is_some());
@@ -185,7 +322,7 @@ fn conflicts(own: Option<&Lease>, env: &Env) -> Vec<Finding> {
         findings.push(wrong(
             format!("{name} is set, and NO_PROXY does not name the container endpoint"),
             "credsh and boto3 go round it, but other SDKs send the container endpoint's token to the proxy",
-            "export NO_PROXY=localhost,127.0.0.1,169.254.170.2,169.254.170.23,169.254.169.254",
+            no_proxy(env, at),
         ));
     }
     if findings.is_empty() {
@@ -194,18 +331,39 @@ fn conflicts(own: Option<&Lease>, env: &Env) -> Vec<Finding> {
     findings
 }
 
-/// Whether `NO_PROXY` names the host of the container endpoint.
+/// The variable that is looked at, and what is in it.
+fn round_proxies(env: &Env) -> (&'static str, Vec<&str>) {
+    let name = ["no_proxy", "NO_PROXY"].into_iter().find(|name| env.get(name).is_some()).unwrap_or("NO_PROXY");
+    let listed = env.get(name).unwrap_or_default();
+    (name, listed.split(',').map(str::trim).filter(|name| !name.is_empty()).collect())
+}
+
+/// Whether it names the host of the container endpoint.
 fn goes_round_proxies(env: &Env) -> bool {
+    round_proxies(env).1.into_iter().any(|name| name == "*" || name == container_host(env))
+}
+
+fn container_host(env: &Env) -> &str {
     let uri = env.get(env::CONTAINER_FULL).filter(|_| env.get(env::CONTAINER_RELATIVE).is_none());
     let uri = uri.unwrap_or("http://169.254.170.2/").split("//").nth(1).unwrap_or_default();
     let host = uri.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(host, _)| host);
-    let listed = env.first(&["no_proxy", "NO_PROXY"]).unwrap_or_default();
-    listed.split(',').map(str::trim).any(|name| name == "*" || name == host)
+    host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(host, _)| host)
+}
+
+/// What is there, and what has to be.
+fn no_proxy(env: &Env, at: Keyboard) -> Option<String> {
+    let (name, mut hosts) = round_proxies(env);
+    for host in ["localhost", "127.0.0.1", "169.254.170.2", "169.254.170.23", "169.254.169.254", container_host(env)] {
+        if !host.is_empty() && !hosts.contains(&host) {
+            hosts.push(host);
+        }
+    }
+    let line = at.grammar().set(name, &hosts.join(","), true).ok()?;
+    Some(line.trim_end().to_owned())
 }
 
 /// Files others should not be able to read, or write.
-fn modes(env: &Env) -> Vec<Finding> {
+fn modes(env: &Env, at: Keyboard) -> Vec<Finding> {
     let Files { config, credentials } = Files::of(env);
     let loose = |path: &Path, mask: u32| fs::metadata(path).is_ok_and(|meta| meta.mode() & mask != 0);
     let looked = [
@@ -218,42 +376,42 @@ fn modes(env: &Env) -> Vec<Finding> {
         .into_iter()
         .filter_map(|(path, mask, why)| Some((path.filter(|path| loose(path, mask) && ours(path))?, why)));
     bad.map(|(path, why)| {
-        wrong(format!("{} is open to other users", path.display()), why, format!("chmod 600 {}", path.display()))
+        wrong(format!("{} is open to other users", path.display()), why, at.with_path("chmod 600", &path))
     })
     .collect()
 }
 
 /// What the shell's `credsh` function says of its hook.
-fn hook(env: &Env) -> Vec<Finding> {
+fn hook(env: &Env, at: Keyboard) -> Vec<Finding> {
     let Some(report) = env.get(env::HOOK) else {
-        return vec![wrong(
-            "the hook is not installed in this shell",
-            "nothing renews by itself",
-            "credsh init --help",
-        )];
+        let what = "the hook is not installed in this shell";
+        let fix = at.shell.map_or("credsh init --help", Shell::start_line).to_owned();
+        // Whoever only exports, or runs commands with `exec`, as a build does, needs none. But what has come from a shell
+        // with a hook ends here, though everything looks as if it were renewed.
+        return vec![if env.get(env::LEASE).is_some() {
+            wrong(what, "it has another shell's lease, and nothing here renews that by itself", fix)
+        } else {
+            let why = "nothing renews by itself; `credsh exec` and `credsh export` do not need it".into();
+            Finding { ok: true, what: what.into(), why: Some(why), fix: Some(fix) }
+        }];
     };
     let has = |word: &str| report.split(' ').any(|known| known == word);
     let mut findings = vec![fine(format!("hook: {}", ui::clean(report)))];
+    // What to type would be the user's own line, with the flags in it.
+    let mut gone = |what: &str, why: &str| {
+        findings.push(wrong(what, format!("{why}; put credsh's line last in the start-up file"), None));
+    };
     if !has("prompt") {
-        findings.push(wrong(
-            "the check at the prompt is gone",
-            "another tool has overwritten it",
-            "put credsh's line last in the start-up file",
-        ));
+        gone("the check at the prompt is gone", "another tool has overwritten it");
     }
     if has("not-last") {
-        findings.push(wrong(
+        gone(
             "another tool's prompt hook runs after credsh's",
             "a prompt it sets is seen, and the indicator put back, one prompt late",
-            "put credsh's line last in the start-up file",
-        ));
+        );
     }
     if !has("preexec") {
-        findings.push(wrong(
-            "the check before a command is gone",
-            "a command after an idle hour would see credentials that are over",
-            "put credsh's line last in the start-up file",
-        ));
+        gone("the check before a command is gone", "a command after an idle hour would see credentials that are over");
     }
     findings
 }
@@ -263,32 +421,33 @@ fn held(own: Option<&Lease>, env: &Env) -> Option<Finding> {
     let segment = prompt::segment(lease, env.now());
     Some(match &lease.note {
         None => fine(format!("lease: {segment}")),
-        Some(note) => {
-            wrong(format!("lease: {segment}; the last renewal failed: {note}"), "it will end", "credsh refresh")
-        }
+        Some(note) => wrong(
+            format!("lease: {segment}; the last renewal failed: {note}"),
+            "it will end",
+            // Without the flag one that is still fresh is left as it is.
+            "credsh refresh --force".to_owned(),
+        ),
     })
 }
 
-fn identity(store: Option<&Store>, env: &Env) -> Finding {
+fn identity(request: &Request, store: Option<&Store>, env: &Env) -> Finding {
     let terms = Terms { when: When::Needed, person: false, queue: true, deadline: super::PATIENCE };
-    let who = super::meant(&Selectors::default(), store, env)
-        .and_then(|request| renew::lease(&request, store, env, &terms))
-        .and_then(|outcome| source::identity(&outcome.lease, env, super::PATIENCE));
-    match who {
+    let lease = match renew::lease(request, store, env, &terms) {
+        Ok(outcome) => outcome.lease,
+        Err(error) => return failed(&error, "there are no credentials to ask AWS with"),
+    };
+    match source::identity(&lease, env, super::PATIENCE) {
         Ok(who) if who.skew.abs() > SKEW => wrong(
             format!(
                 "this machine's clock is {} s {} AWS's",
                 who.skew.abs(),
                 if who.skew > 0 { "behind" } else { "ahead of" }
             ),
-            "AWS refuses signatures that are more than 5 min off",
-            "timedatectl set-ntp true, or chronyc makestep",
+            "AWS refuses signatures that are more than 5 min off; with chrony it is `chronyc makestep` that sets it",
+            "timedatectl set-ntp true".to_owned(),
         ),
         Ok(who) => fine(format!("identity: {}", who.arn)),
-        Err(error) => wrong(
-            ui::clean(&error.to_string()),
-            "AWS was asked with them (sts:GetCallerIdentity)",
-            error.hint().unwrap_or("credsh refresh".into()),
-        ),
+        Err(error @ Error::Aws { .. }) => failed(&error, "AWS was asked with them (sts:GetCallerIdentity)"),
+        Err(error) => failed(&error, "whose they are only AWS can say (sts:GetCallerIdentity)"),
     }
 }

@@ -27,7 +27,8 @@ pub fn run(args: &Profile, env: &Env) -> Result<u8> {
 
 fn add(args: &ProfileAdd, env: &Env) -> Result<u8> {
     // Selectors that lead nowhere are told now, and not when a program asks.
-    let selectors = pinned(&args.selectors, &Request::resolve(&args.selectors, env)?.source);
+    let source = Request::resolve(&args.selectors, env)?.source;
+    let selectors = pinned(&args.selectors, &source);
     if selectors.profile.as_ref() == Some(&args.name) {
         return Err(Error::Flag {
             flag: "--profile",
@@ -53,8 +54,19 @@ fn add(args: &ProfileAdd, env: &Env) -> Result<u8> {
     if there.is_some() && !args.force {
         return Err(taken(&args.name, &path, "is already there", "pass --force to replace it"));
     }
+    let region = args.selectors.region.as_ref().map(|region| format!("region = {region}\n"));
+    // Where what runs with the profile is at work, and how it shows that, is not replaced with its credentials.
+    let kept = edit::kept(&text, &args.name, if region.is_some() { &["region"] } else { &[] });
+    let section = format!("{section}{}{kept}", region.unwrap_or_default());
     write(&path, &edit::put(&text, &args.name, &section))?;
-    ui::say(format_args!("profile {} is in {}", args.name, path.display()));
+    let over = source.base().filter(|_| args.selectors.role.is_some());
+    let over = over.map(|base| format!(" over {}", base.label())).unwrap_or_default();
+    ui::say(format_args!(
+        "profile {} is in {}, and takes its credentials from {}{over}",
+        args.name,
+        path.display(),
+        source.label()
+    ));
     ui::hint(&format!("use it with `AWS_PROFILE={0}` or `aws --profile {0}`", args.name));
     Ok(0)
 }
@@ -104,10 +116,14 @@ fn remove(args: &ProfileRemove, env: &Env) -> Result<u8> {
 /// Whether a section runs credsh.
 fn ours(text: &str, name: &str) -> bool {
     let lines = edit::section(text, name).map_or("", |range| &text[range]);
+    let process = |words: &[&str]| {
+        words.contains(&"--format=process") || words.windows(2).any(|two| two == ["--format", "process"])
+    };
     lines.lines().any(|line| {
         line.trim_start().starts_with("credential_process")
             && line.contains("credsh")
-            && line.contains("--format=process")
+            // In either spelling: it may have been written by hand.
+            && process(&line.split_whitespace().collect::<Vec<_>>())
     })
 }
 

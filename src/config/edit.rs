@@ -41,6 +41,45 @@ pub fn process(name: &str, command: &str) -> Option<String> {
     (whole && is_name(name)).then(|| format!("[profile {name}]\ncredential_process = {command}\n"))
 }
 
+/// What a section of `process` that replaces profile `name`'s takes over from it: the lines that say nothing of where
+/// credentials come from, and are not of a key in `also`. Each with the indented lines that go on with it.
+pub fn kept(text: &str, name: &str, also: &[&str]) -> String {
+    let lines = section(text, name).map_or("", |range| &text[range]).split_inclusive('\n').skip(1);
+    // What goes on with nothing would go on with what is written before it.
+    let mut left_out = true;
+    let keep = |line: &&str| {
+        if line.trim().is_empty() || line.starts_with(['#', ';']) {
+            return true;
+        }
+        if !line.starts_with(char::is_whitespace) {
+            // botocore divides at a colon too.
+            let key = line.split(['=', ':']).next().unwrap_or_default().trim().to_ascii_lowercase();
+            left_out = OF_CREDENTIALS.iter().any(|known| key.starts_with(known)) || also.contains(&&*key);
+        }
+        !left_out
+    };
+    lines.filter(keep).collect()
+}
+
+/// How the names of the keys begin that say where a profile's credentials come from, or belong to them.
+const OF_CREDENTIALS: [&str; 15] = [
+    "aws_access_key_id",
+    "aws_account_id",
+    "aws_secret_access_key",
+    "aws_security_token",
+    "aws_session_token",
+    "credential_process",
+    "credential_source",
+    "duration_seconds",
+    "external_id",
+    "login_session",
+    "mfa_serial",
+    "role_",
+    "source_profile",
+    "sso_",
+    "web_identity_token_file",
+];
+
 /// The text with `section` in place of profile `name`'s, or at its end.
 pub fn put(text: &str, name: &str, section_text: &str) -> String {
     if let Some(range) = section(text, name) {
@@ -118,6 +157,55 @@ mod tests {
             assert_eq!(take(&with, "new"), text);
         }
         assert_eq!(put("[default]", "new", NEW), format!("[default]\n\n{NEW}"), "a last line without an end gets one");
+    }
+
+    #[test]
+    fn what_is_not_about_credentials_is_kept() {
+        let text = "[profile a] # mine\n  odd\nRegion = x\nrole_arn = r\nsource_profile = b\n# about s3\ns3 =\n  max = 1\n\n  min = 0\nSSO_session=s\ncredential_process = p\n  more\noutput: text\r\n\n# about b\n[profile b]\nregion = y\n";
+        assert_eq!(kept(text, "a", &[]), "Region = x\n# about s3\ns3 =\n  max = 1\n\n  min = 0\noutput: text\r\n");
+        assert_eq!(kept(text, "a", &["region", "s3"]), "# about s3\n\noutput: text\r\n");
+        assert_eq!([kept(text, "c", &[]), kept("[profile c]", "c", &[])], [""; 2]);
+    }
+
+    /// As the SDK reads both.
+    #[test]
+    fn a_replaced_profile_has_its_other_keys_and_no_other_credentials() {
+        use std::collections::BTreeMap;
+
+        use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
+        use proptest::sample::subsequence;
+
+        const KEPT: [&str; 4] = ["region", "output", "s3.max", "cli_pager"];
+        const LINES: [&str; 12] = [
+            "region = x",
+            "output=text",
+            "s3 =\n  max = 1",
+            "cli_pager =",
+            "credential_process = other\n  more",
+            "role_arn = r",
+            "source_profile = b",
+            "sso_account_id = 1",
+            "aws_access_key_id = k\naws_secret_access_key = s",
+            "# a comment",
+            "",
+            "login_session = l",
+        ];
+        let read = |text: &str| {
+            let files = EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Config, text).build();
+            let profile = crate::config::sections(&files).unwrap().get_profile("new").cloned().unwrap();
+            let all = KEPT.into_iter().chain(crate::config::GIVE_CREDENTIALS).map(|key| key.replace('.', "::"));
+            all.filter_map(|key| Some((key.clone(), profile.get(&key)?.to_owned()))).collect::<BTreeMap<_, _>>()
+        };
+        let cases = subsequence(LINES.to_vec(), 0..=LINES.len());
+        crate::properties::for_all(300, &proptest::strategy::Strategy::prop_shuffle(cases), |lines| {
+            let text = format!("[profile new]\n{}\n[profile b]\nregion = y\n", lines.join("\n"));
+            let with = put(&text, "new", &format!("{NEW}{}", kept(&text, "new", &[])));
+            let mut wanted = read(&text);
+            wanted.retain(|key, _| !crate::config::GIVE_CREDENTIALS.contains(&key.as_str()));
+            wanted.insert("credential_process".into(), "credsh export".into());
+            assert_eq!(read(&with), wanted, "{with}");
+            assert!(with.ends_with("[profile b]\nregion = y\n"), "{with}");
+        });
     }
 
     #[test]

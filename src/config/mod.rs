@@ -214,6 +214,17 @@ const KEYS: [&str; 23] = [
 
 const UNREADABLE: &str = "the AWS configuration cannot be read";
 
+/// Those of them that say where credentials come from: a profile may hold no more than a region.
+pub const GIVE_CREDENTIALS: [&str; 7] = [
+    "aws_access_key_id",
+    "credential_process",
+    "role_arn",
+    "sso_account_id",
+    "sso_start_url",
+    "web_identity_token_file",
+    "login_session",
+];
+
 /// The parser's words are on two lines, and name a file.
 fn unreadable(reason: &str) -> Error {
     let hint = Some(

@@ -126,16 +126,7 @@ pub fn static_keys(name: &str, files: &Files) -> Result<Option<Credentials>> {
 
 /// A default profile may hold no more than a region.
 pub(super) fn gives_credentials(profile: &Profile) -> bool {
-    let any = [
-        "aws_access_key_id",
-        "credential_process",
-        "role_arn",
-        "sso_account_id",
-        "sso_start_url",
-        "web_identity_token_file",
-        "login_session",
-    ];
-    any.iter().any(|key| profile.contains_key(*key))
+    config::GIVE_CREDENTIALS.iter().any(|key| profile.contains_key(*key))
 }
 
 pub(super) fn check_kind(kind: SourceKind, name: &str, files: &Files) -> Result<()> {
