@@ -122,7 +122,7 @@ function credsh
     __credsh_typed $argv
 end
 
-# rest: __credsh_look __credsh_load __credsh_adopt __credsh_drop __credsh_typed credsh_off
+# rest: __credsh_look __credsh_load __credsh_adopt __credsh_drop __credsh_without __credsh_typed credsh_off
 # What a shell that holds no lease seldom calls, up to the end of this part: `init` hands it to such a shell as one
 # string, which is evaluated when one of the functions named above is first called (src/shell.rs).
 

@@ -73,7 +73,7 @@ __credsh_preexec() {
 # people put functions of their own round it, and what is defined later would take their place.
 function credsh { __credsh_typed "$@"; }
 
-# rest: __credsh_look __credsh_load __credsh_adopt __credsh_drop __credsh_typed credsh_off
+# rest: __credsh_look __credsh_load __credsh_adopt __credsh_drop __credsh_restore __credsh_typed credsh_off
 # What a shell that holds no lease seldom calls, up to the end of this part: `init` hands it to such a shell as one
 # string, which is evaluated when one of the functions named above is first called (src/shell.rs).
 

@@ -22,8 +22,7 @@ fuzz_target!(|body: &[u8]| {
             let expiration = credentials.expiration.expect("the endpoint always tells");
             assert!((0..NEVER).contains(&expiration));
             if let Some(credentials) = is_taken_or_refused(credentials) {
-                let request =
-                    Request::of(Source::Container { uri: String::new() });
+                let request = Request::of(Source::Container { uri: String::new() });
                 for (life, skew) in [(1, 0), (600, 0), (43_200, -1200), (43_200, 10_000_000_000)] {
                     is_sound(&Lease::new(
                         request.clone(),
