@@ -105,7 +105,7 @@ def --env __credsh_load [] {
   try {
     let about = ls --long $file | first
     # One whom the system does not know by name has a number.
-    if $about.user in [(try { whoami } catch { "" }) (^id -u | str trim)] and $about.mode == "rw-------" { __credsh_obey (open --raw $file) }
+    if $about.user == (try { whoami } catch { ^id -u | str trim }) and $about.mode == "rw-------" { __credsh_obey (open --raw $file) }
   }
   null
 }
@@ -149,7 +149,10 @@ def __credsh_program [...words: string] {
 # pause is set beforehand: or each further command would be held up again.
 def --env __credsh_wait [] {
   __credsh_defer $"((__credsh_now) + 10)"
-  let done = try { __credsh_program "--wait" } catch { { stdout: "", stderr: $"credsh: cannot run ($env.__credsh.exe)\n" } }
+  # A Ctrl-C may end it as an error too, depending on where it comes: that needs no words.
+  let done = try { __credsh_program "--wait" } catch {
+    { stdout: "", stderr: (if ($env.__credsh.exe | path exists) { "" } else { $"credsh: cannot run ($env.__credsh.exe)\n" }) }
+  }
   print --stderr --no-newline $done.stderr
   __credsh_obey $done.stdout
 }
