@@ -542,7 +542,8 @@ __credsh_start() {
     __credsh_untraced __credsh_load 2>/dev/null
     __credsh_said=''
   fi
-  if [[ -z $__credsh_label ]]; then __credsh_lease=$6; fi
+  # What nobody here can renew is no lease of this shell's.
+  if [[ -z $__credsh_label ]]; then __credsh_lease=$6; \builtin unset -v CREDSH_LEASE; fi
   \builtin shift 6
   __credsh_args=("$@")
   # Nothing held and something wanted: due at once, and before the first command mandatory.

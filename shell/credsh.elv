@@ -276,6 +276,8 @@ fn start {|new-exe new-prefix new-side new-when new-store wanted @selectors|
     try { load } catch _ { nop }
   }
   if (not-eq $label '') { return }
+  # What nobody here can renew is no lease of this shell's.
+  unset-env CREDSH_LEASE
   set lease args = $wanted $selectors
   # Nothing held and something wanted: due at once, and before the first command mandatory.
   if (not-eq $lease '') { set due must = (num 0) (num 0) }

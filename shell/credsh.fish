@@ -450,7 +450,11 @@ function __credsh_start
         __credsh_untraced __credsh_load 2>/dev/null
         set -g __credsh_said ''
     end
-    test -n "$__credsh_label"; or set -g __credsh_lease $argv[6]
+    # What nobody here can renew is no lease of this shell's.
+    if test -z "$__credsh_label"
+        set -g __credsh_lease $argv[6]
+        set -e -g CREDSH_LEASE
+    end
     set -g __credsh_args $argv[7..]
     # Nothing held and something wanted: due at once, and before the first command mandatory.
     if test -z "$__credsh_label" -a -n "$__credsh_lease"

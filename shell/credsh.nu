@@ -290,6 +290,8 @@ def --env __credsh_start [words: list<string>] {
     __credsh_load
   }
   if $env.__credsh.label != "" { return }
+  # What nobody here can renew is no lease of this shell's.
+  hide-env --ignore-errors CREDSH_LEASE
   __credsh_keep { lease: $words.5 }
   # Nothing held and something wanted: due at once, and before the first command mandatory.
   if $words.5 != "" { __credsh_keep { due: 0, must: 0 } }

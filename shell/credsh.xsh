@@ -296,6 +296,8 @@ def __credsh_start(*words):
         hook.load()
     if hook.label:
         return
+    # What nobody here can renew is no lease of this shell's.
+    env.pop("CREDSH_LEASE", None)
     hook.lease, hook.args = wanted, args
     # Nothing held and something wanted: due at once, and before the first command mandatory.
     if wanted:

@@ -317,7 +317,8 @@ __credsh_start() {
     __credsh_load 2>/dev/null
     __credsh_said=
   fi
-  [[ -n $__credsh_label ]] || __credsh_lease=$6
+  # What nobody here can renew is no lease of this shell's.
+  [[ -n $__credsh_label ]] || { __credsh_lease=$6; builtin unset CREDSH_LEASE }
   builtin shift 6
   typeset -ga __credsh_args=("$@")
   # Nothing held and something wanted: due at once, and before the first command mandatory.

@@ -54,7 +54,7 @@ fn the_standard_names_and_nothing_that_contradicts_them() {
     let after = environment(&sandbox, &[CREDSH, "exec", "--source", "container", "--", "env", "-0"]);
     let mut wanted = texts(&before);
     wanted.retain(|name, _| !CONFLICTS.contains(&name.as_str()) && !name.starts_with("AWS_CONTAINER_"));
-    let after_texts = texts(&after);
+    let mut after_texts = texts(&after);
     let end = after_texts["AWS_CREDENTIAL_EXPIRATION"].clone();
     assert!(end.starts_with("20") && end.ends_with('Z') && !end.starts_with("2001"), "{end}");
     for (name, value) in [
@@ -65,6 +65,8 @@ fn the_standard_names_and_nothing_that_contradicts_them() {
     ] {
         wanted.insert(name.into(), value.into());
     }
+    let lease = after_texts.remove("CREDSH_LEASE");
+    assert!(lease.is_some_and(|id| sandbox.ids().contains(&id)), "what a credsh in there means");
     assert_eq!(after_texts, wanted);
     assert_eq!(after[b"BYTES".as_slice()], b"\xff\xfe", "nor what is not UTF-8");
     let control = texts(&before);
@@ -286,9 +288,11 @@ fn a_lease_that_is_gone_is_not_replaced_by_what_else_is_there() {
 fn a_container_s_lease_does_not_go_along() {
     let endpoint = Endpoint::start(600);
     let mut sandbox = Sandbox::in_cloudshell(&endpoint);
-    sandbox.credsh(&["refresh"]).ok();
-    sandbox.set("CREDSH_LEASE", &sandbox.ids().remove(0));
     sandbox.set("CREDSH_PROMPT", "cloudshell 9m");
+    let seen = texts(&environment(&sandbox, &[CREDSH, "exec", "--", "env", "-0"]));
+    assert!(seen.contains_key("CREDSH_LEASE"), "CloudShell's endpoint wants no token of the environment: {seen:?}");
+    // As of ECS, whose address is another.
+    sandbox.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", &format!("{}?ecs", endpoint.uri()));
     let inside = sandbox.credsh(&["exec", "--", CREDSH, "export"]).ok();
     assert!(inside.contains("'ASIATEST0001'"), "{inside}");
     let seen = texts(&environment(&sandbox, &[CREDSH, "exec", "--", "env", "-0"]));
@@ -348,4 +352,22 @@ fn what_was_exported_into_a_shell_is_had_anew() {
         let out = sandbox.credsh(&["export"]).ok();
         assert!(out.contains("'ASIAOWN'"), "the control: {out}");
     }
+}
+
+/// What would say where they are from is taken away in there, and a default profile is somebody else.
+#[test]
+fn a_role_in_there_stands_on_what_was_handed_out() {
+    let sts = Sts::start();
+    let keys = |name: &str| format!("aws_access_key_id = AKIA{name}\naws_secret_access_key = s\n");
+    let sandbox = Sandbox::new().with("AWS_ENDPOINT_URL_STS", &sts.url()).with("AWS_PROFILE", "dev");
+    sandbox.file(".aws/credentials", &format!("[default]\n{}[dev]\n{}", keys("DEFAULT"), keys("DEV")));
+    let role = "arn:aws:iam::123456789012:role/deploy";
+    sandbox.credsh(&["exec", "--", CREDSH, "export", "--role", role]).ok();
+    let signers: Vec<String> = sts.calls().iter().map(|call| call.signer().to_owned()).collect();
+    assert_eq!(signers, ["AKIADEV", "ASIASTS0001"]);
+    let inside = sandbox.credsh(&["exec", "--", CREDSH, "export", "--source", "env"]).ok();
+    assert!(inside.contains("'ASIASTS0001'"), "{inside}");
+    // Nothing is handed on that is in no store.
+    let unstored = sandbox.credsh(&["exec", "--no-store", "--", CREDSH, "export"]).ok();
+    assert!(unstored.contains("'ASIASTS0003'"), "{unstored}");
 }

@@ -18,6 +18,7 @@ in_every_shell! {
     evaluated_again_with_another_prefix
     evaluated_again_after_the_hooks_were_emptied
     init_says_nothing_of_a_lease_that_cannot_be_renewed
+    an_inherited_lease_that_is_gone_is_let_go_of
     another_version_of_it_is_replaced
     off_leaves_the_shell_as_it_was
 }
@@ -198,6 +199,21 @@ fn init_says_nothing_of_a_lease_that_cannot_be_renewed(shell: Shell) {
     });
     let text = session.text();
     assert!(text.find("evaluated") < text.find("credsh: "), "{text}");
+}
+
+/// As from the environment of a tmux that has outlived it: or each new shell would refuse a plain refresh.
+fn an_inherited_lease_that_is_gone_is_let_go_of(shell: Shell) {
+    let mut sandbox = Sandbox::new().with("CREDSH_LEASE", "0123456789abcdef");
+    sandbox.file(
+        ".aws/credentials",
+        "[default]\naws_access_key_id = ASIAST\naws_secret_access_key = s\naws_session_token = t\n",
+    );
+    let mut session = shell.start(&sandbox);
+    assert_eq!(session.var("CREDSH_LEASE"), "");
+    session.run("credsh refresh");
+    assert_eq!(session.key(), "ASIAST");
+    sandbox.set("CREDSH_LEASE", &session.var("CREDSH_LEASE"));
+    assert_eq!(shell.start(&sandbox).key(), "ASIAST", "the control: what is there is gone on with");
 }
 
 fn fish(sandbox: &Sandbox, lines: &str) -> Session {

@@ -372,3 +372,28 @@ fn one_code_for_all_regions() {
     let regions: Vec<String> = sts.of("AssumeRole").iter().map(|call| call.region().to_owned()).collect();
     assert_eq!(regions, ["us-east-1", "eu-west-1", "ap-northeast-1"]);
 }
+
+/// As a key store has them, which is a credential_process; that they are long-term shows when they arrive.
+#[test]
+fn one_code_for_a_role_over_a_process() {
+    let sts = Sts::start();
+    let sandbox = sandbox(&sts);
+    let json = r#"{"Version":1,"AccessKeyId":"AKIAPROCESS","SecretAccessKey":"long-term-secret"}"#;
+    let file = sandbox.file("keys.json", json);
+    let role = format!("[profile role]\nrole_arn = {ROLE}\nsource_profile = proc\nmfa_serial = {DEVICE}\n");
+    sandbox.file(".aws/config", &format!("[profile proc]\ncredential_process = cat {}\n{role}", file.display()));
+    typed(&sandbox, "123456", "export --profile role").1.ok();
+    alone(&sandbox, &["refresh", "--force", "--profile", "role"]).ok();
+    let session = format!("GetSessionToken {DEVICE} 123456 43200 by AKIAPROCESS");
+    let assumed = "AssumeRole    by ASIASTS0001".to_owned();
+    assert_eq!(calls(&sts), [session, assumed.clone(), assumed]);
+    // Of temporary ones there is no session: the code is not dropped in silence.
+    sandbox.credsh(&["clear", "--all"]).ok();
+    std::fs::write(file, json.replace('}', r#","SessionToken":"t"}"#)).unwrap();
+    let (_, run) = typed(&sandbox, "123456", "export --profile role");
+    run.fails(
+        1,
+        &["profile:proc gives temporary credentials, of which AWS makes no session", "hint: leave mfa_serial out"],
+    );
+    assert_eq!(sts.calls().len(), 3);
+}

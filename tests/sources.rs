@@ -506,6 +506,18 @@ fn a_profile_that_was_changed_is_another() {
         assert!(run.status == 1 && run.stderr.contains(error), "{run:?}");
         let lines = sandbox.credsh(&["hook", "--shell", "bash", "--wait", "--lease", &lease]).ok();
         assert!(!lines.contains("TWO") && !lines.contains("ASIASTS0002"), "{lines}");
+        // Where the shell was started for that profile, that is what is meant.
+        let expired = std::fs::read_to_string(sandbox.store().join(format!("{lease}.json"))).unwrap();
+        let mut old: serde_json::Value = serde_json::from_str(&expired).unwrap();
+        for time in ["received", "asked", "due", "expires"] {
+            old[time] = 1_000_000.into();
+        }
+        std::fs::write(sandbox.store().join(format!("{lease}.json")), old.to_string()).unwrap();
+        let words = ["hook", "--shell", "bash", "--wait", "--lease", &lease];
+        let lines = sandbox.credsh(&words).stdout;
+        assert!(!lines.contains("__credsh_adopt"), "{lines}");
+        let lines = sandbox.credsh(&[&words[..], &["--profile", "dev"]].concat()).ok();
+        assert!(lines.contains("TWO") || lines.contains("ASIASTS0002"), "{lines}");
     }
     let signers: Vec<String> = sts.calls().iter().map(|call| call.signer().to_owned()).collect();
     assert_eq!(signers, ["AKIAONE", "AKIATWO"]);

@@ -113,7 +113,7 @@ pub fn run(args: &Doctor, env: &Env) -> Result<u8> {
     findings.extend(sources(own.as_ref(), env, at));
     findings.extend(conflicts(own.as_ref(), env, at));
     findings.extend(modes(env, at));
-    findings.extend(hook(env, at));
+    findings.extend(hook(own.as_ref(), env, at));
     findings.extend(held(own.as_ref(), env));
     match super::meant(&Selectors::default(), store.as_ref().ok(), env) {
         Ok(request) => findings.push(identity(&request, store.as_ref().ok(), env)),
@@ -382,13 +382,16 @@ fn modes(env: &Env, at: Keyboard) -> Vec<Finding> {
 }
 
 /// What the shell's `credsh` function says of its hook.
-fn hook(env: &Env, at: Keyboard) -> Vec<Finding> {
+fn hook(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
     let Some(report) = env.get(env::HOOK) else {
         let what = "the hook is not installed in this shell";
         let fix = at.shell.map_or("credsh init --help", Shell::start_line).to_owned();
         // Whoever only exports, or runs commands with `exec`, as a build does, needs none. But what has come from a shell
         // with a hook ends here, though everything looks as if it were renewed.
-        return vec![if env.get(env::LEASE).is_some() {
+        // Under `exec` the lease is what it was given.
+        let given =
+            own.zip(env.get(env::ACCESS_KEY_ID)).is_some_and(|(lease, key)| lease.issued.iter().any(|id| id == key));
+        return vec![if env.get(env::LEASE).is_some() && !given {
             wrong(what, "it has another shell's lease, and nothing here renews that by itself", fix)
         } else {
             let why = "nothing renews by itself; `credsh exec` and `credsh export` do not need it".into();

@@ -12,6 +12,7 @@ use crate::lease::Lease;
 use crate::renew::{self, Terms, When};
 use crate::request::Source;
 use crate::selectors::Selectors;
+use crate::store::Store;
 use crate::{format, prompt, ui};
 
 /// What would name other credentials, or beat these: each is removed where these are set.
@@ -38,12 +39,11 @@ pub fn run(args: &Exec, env: &Env) -> Result<u8> {
     for name in CONFLICTS {
         command.env_remove(name);
     }
-    // A credsh in there means what it was given, and not what this shell holds. Without the endpoint, or a store, it could not
-    // renew it: it has what is in its environment, as any program.
+    // A credsh in there means what it was given, and not what this shell holds.
     for name in [env::LEASE, env::SOURCE, env::PROMPT] {
         command.env_remove(name);
     }
-    if !args.life.store.no_store && !matches!(lease.request.source.root(), Source::Container { .. }) {
+    if renewable_inside(&lease, env) {
         command.env(env::LEASE, lease.request.id());
     }
     for (name, value) in variables(&lease, env) {
@@ -51,6 +51,20 @@ pub fn run(args: &Exec, env: &Env) -> Result<u8> {
     }
     // Only comes back when it failed.
     Err(Error::Run { program: ui::clean(&program.to_string_lossy()), source: command.exec() })
+}
+
+/// Whether a credsh with nothing of these surroundings but the store could renew it. Else it has what is in its environment,
+/// as any program: the endpoint's token is out of its reach (CloudShell's endpoint does without), and so are the keys.
+fn renewable_inside(lease: &Lease, env: &Env) -> bool {
+    let reached = match lease.request.source.root() {
+        Source::Container { .. } => lease.request.source.root().label() == "cloudshell",
+        Source::Env { .. } => false,
+        _ => true,
+    };
+    // What was handed out, and not what was there before it was asked for with --no-store.
+    let same = |stored: Lease| stored.credentials == lease.credentials;
+    let stored = |store: Store| store.load(&lease.request.id()).is_ok_and(|(stored, _)| stored.is_some_and(same));
+    reached && Store::open(env).is_ok_and(stored)
 }
 
 /// The standard variables; the region too, if the request has one and the surroundings have none: a profile's goes with

@@ -10,7 +10,7 @@ use crate::detach;
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
 use crate::renew::{self, Terms, When};
-use crate::request::Request;
+use crate::request::{self, Request, Source};
 use crate::store::{Store, is_id};
 use crate::ui;
 
@@ -142,6 +142,15 @@ fn pause(args: &Hook, env: &Env) -> Result<()> {
 /// store was: then nothing is left that could be repeated.
 fn request(args: &Hook, store: &Store, env: &Env) -> Result<Request> {
     if let Some(lease) = renew::load(store, &args.lease)? {
+        // What the shell was started for is known, whatever has been written into its profile since: a new key, as a rule.
+        if let Source::Profile { name, files, whose, .. } = lease.request.source.root()
+            && !args.selectors.is_empty()
+            && request::same_profile(name, files, whose).is_err()
+            && let Ok(now) = Request::resolve(&args.selectors, env)
+            && now.label() == lease.request.label()
+        {
+            return Ok(now);
+        }
         return Ok(lease.request);
     }
     let repeats_nothing = args.lease.is_empty() || !is_id(&args.lease);

@@ -86,7 +86,8 @@ fn meant(selectors: &Selectors, store: Option<&Store>, env: &Env) -> Result<Requ
         // What was evaluated in a shell without a hook, and is to be had anew by the same word.
         return match issuer(store, env).filter(|_| selectors.is_empty()) {
             Some(lease) => Ok(lease.request),
-            None => asked_for(selectors, store, env),
+            // With flags they may be a role's base, and under `exec` there is no other.
+            None => Request::resolve(selectors, env),
         };
     };
     // With --no-store nothing is kept; what was asked for may still be looked up.
@@ -95,19 +96,10 @@ fn meant(selectors: &Selectors, store: Option<&Store>, env: &Env) -> Result<Requ
         return Ok(lease.request);
     }
     // Kept nowhere, but the same would be asked for again.
-    asked_for(selectors, store, env)
+    Request::resolve(selectors, env)
         .ok()
         .filter(|request| request.id() == id)
         .ok_or_else(|| Error::LeaseGone { id: id.into() })
-}
-
-/// What the flags ask for, or without any what the surroundings offer, whatever this shell holds. What a lease has handed out
-/// is no source, though the standard variables hold it: with an empty prefix, or where `export` was evaluated.
-fn asked_for(selectors: &Selectors, store: Option<&Store>, env: &Env) -> Result<Request> {
-    match issuer(store, env) {
-        Some(_) => Request::resolve(selectors, &env.clone().without_keys()),
-        None => Request::resolve(selectors, env),
-    }
 }
 
 /// The stored lease whose credentials the standard variables hold; not one that took them from there, nor a container's out

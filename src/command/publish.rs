@@ -6,6 +6,7 @@ use crate::env::{self, Env};
 use crate::error::{Error, Result};
 use crate::lease::Lease;
 use crate::renew::{self, Outcome, Terms, When};
+use crate::request::Request;
 use crate::selectors::{self, Selectors};
 use crate::shell::{Grammar, Shell};
 use crate::{format, prompt, ui};
@@ -20,7 +21,7 @@ pub fn run(args: &Publish, hooked: Option<Shell>, env: &Env) -> Result<u8> {
     let selectors = Selectors { role, ..Selectors::default() };
     let store = super::store(false, env)?;
     // Not this shell's lease: who sources the script again without a role wants the surroundings' own again.
-    let request = super::asked_for(&selectors, store.as_ref(), env)?;
+    let request = Request::resolve(&selectors, env)?;
     let terms = Terms { when: When::Now, person: true, queue: true, deadline: super::PATIENCE };
     let Outcome { lease, failure, .. } = renew::lease(&request, store.as_ref(), env, &terms)?;
     if let Some(failure) = failure {

@@ -229,10 +229,14 @@ pub(super) fn role_over(role: Role, base: Source, env: &Env) -> Result<Source> {
     }
 }
 
-/// Whether it is known to give an IAM user's own keys.
+/// Whether it gives an IAM user's own keys, as far as that is known.
 fn is_long_term(source: &Source, env: &Env) -> Result<bool> {
     Ok(match source {
-        Source::Profile { name, files, .. } => config::keys(files, name)?.is_some_and(|keys| keys.long_term()),
+        // Of a credential_process it shows only when it is run. With temporary ones it would have asked for the code itself.
+        Source::Profile { name, files, .. } => match config::keys(files, name)? {
+            Some(keys) => keys.long_term(),
+            None => config::profile(files, name)?.is_some_and(|profile| profile.contains_key("credential_process")),
+        },
         Source::Env { .. } => env.get(env::SESSION_TOKEN).is_none(),
         _ => false,
     })

@@ -3,8 +3,9 @@
 use super::Asking;
 use crate::aws;
 use crate::credentials::Credentials;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::request::{Session, Source};
+use crate::ui;
 
 /// AWS's own default is 12 hours; an hour is what a role lives, and renewing costs nothing.
 const DEFAULT: u32 = 3600;
@@ -19,7 +20,15 @@ pub async fn get(
     asking: &mut Asking<'_>,
 ) -> Result<Credentials> {
     if !base_credentials.long_term() {
-        return Ok(base_credentials);
+        return match &session.mfa_serial {
+            None => Ok(base_credentials),
+            // Passed on they would be taken for what has the code.
+            Some(serial) => Err(Error::Config {
+                what: format!("the MFA device {}", ui::clean(serial)),
+                reason: format!("{} gives temporary credentials, of which AWS makes no session with MFA", base.label()),
+                hint: Some("leave mfa_serial out: who made them temporary has to ask for the code".into()),
+            }),
+        };
     }
     let client = aws::sts(&asking.http, Some(&base_credentials), asking.place(), None);
     let code = session.mfa_serial.as_ref().and_then(|_| asking.given.mfa_code.take());
