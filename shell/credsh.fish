@@ -68,13 +68,16 @@ function __credsh_wrap
     end
 end
 
-# Unwraps the function as far as it is ours: the one it holds by name is the one that was there before.
+# Unwraps the functions as far as they are ours: the one that each holds by name is the one that was there before.
 function __credsh_unwrap
-    while set -l inner (builtin functions $argv[1] | string match -rg "set -l __credsh_inner '?(__credsh_inner_[0-9_]+)")
-        builtin functions -e $argv[1]
-        # Or it stood for nothing.
-        builtin contains -- $inner[1] $__credsh_bare; and break
-        builtin functions -c $inner[1] $argv[1]
+    for name in $argv
+        builtin functions -q $name; or continue
+        while set -l inner (builtin functions $name | string match -rg "set -l __credsh_inner '?(__credsh_inner_[0-9_]+)")
+            builtin functions -e $name
+            # Or it stood for nothing.
+            builtin contains -- $inner[1] $__credsh_bare; and break
+            builtin functions -c $inner[1] $name
+        end
     end
     set -e __credsh_shown
     return 0
@@ -104,9 +107,7 @@ function __credsh_on_preexec --on-event fish_preexec
     test $now -lt $__credsh_due -a $now -ge $__credsh_low; or __credsh_untraced __credsh_cold exec $now
     # Who saves, edits or lists the prompt shall find their own: ours is put round it again at the next one.
     if string match -qr 'fish_(right_)?prompt|fish_config|func(save|ed)' -- "$argv"
-        for name in fish_prompt fish_right_prompt
-            builtin functions -q $name; and __credsh_unwrap $name
-        end
+        __credsh_unwrap fish_prompt fish_right_prompt
     end
 end
 
@@ -392,9 +393,7 @@ function credsh_off
         end
         set i (builtin math $i + 1)
     end
-    for name in $names
-        builtin functions -q $name; and __credsh_unwrap $name
-    end
+    __credsh_unwrap $names
     for name in (builtin functions -a | string match '__credsh_*') credsh credsh_off
         builtin functions -e $name
     end
@@ -415,9 +414,7 @@ function __credsh_start
             set -gx CREDSH_LEASE $lease
         end
         # On another side, perhaps.
-        for name in fish_prompt fish_right_prompt
-            builtin functions -q $name; and __credsh_unwrap $name
-        end
+        __credsh_unwrap fish_prompt fish_right_prompt
     end
     set -g __credsh_exe $argv[1]
     set -g __credsh_prefix $argv[2]

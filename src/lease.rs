@@ -119,9 +119,9 @@ impl Lease {
         Lease { issued: issued.split_off(skip), ..answer }
     }
 
-    /// Whether what `answer` holds was this lease's before.
-    pub fn has_given(&self, answer: &Lease) -> bool {
-        self.issued.contains(&answer.credentials.access_key_id)
+    /// Whether it has handed out the key with this id.
+    pub fn has_issued(&self, access_key_id: &str) -> bool {
+        self.issued.iter().any(|id| id == access_key_id)
     }
 
     /// Takes a failure: the credentials stay, the next attempt moves. Where the clock was set back, so does the end, by as

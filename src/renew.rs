@@ -120,7 +120,9 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
         (Ok(answer), stored) => {
             let lease = match stored {
                 // Somebody insists, and these are others: whoever gave them has changed their mind about how long they live.
-                Some(stored) if terms.when == When::Now && !stored.has_given(&answer) => stored.replaced(answer),
+                Some(stored) if terms.when == When::Now && !stored.has_issued(&answer.credentials.access_key_id) => {
+                    stored.replaced(answer)
+                }
                 Some(stored) => stored.renewed(answer, env.random()),
                 None => answer,
             };
@@ -197,21 +199,15 @@ fn unshared(error: &Error) {
 fn fresh(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms) -> Result<Lease> {
     let until = Instant::now() + terms.deadline;
     let mut given = source::Given::default();
-    if let Some(base) = request.source.base_with_code() {
+    let base = request.base_with_code();
+    if let Some(base) = &base {
         // A lease of its own, taken from the store until it is over.
-        let request = Request { source: base.clone(), ..request.clone() };
         let terms = Terms { when: When::Over, ..*terms };
-        given.base = Some((base.clone(), lease(&request, store, env, &terms)?.lease.credentials));
+        given.base = Some((base.source.clone(), lease(base, store, env, &terms)?.lease.credentials));
     }
-    let mut left = until.saturating_duration_since(Instant::now()).max(LEAST);
     given.mfa_code = match request.source.mfa_serial() {
         None => None,
-        Some(serial) if terms.person => {
-            let code = ui::ask(&format!("MFA code for {}: ", ui::clean(serial)))?;
-            // However long the person took.
-            left = terms.deadline;
-            Some(code)
-        }
+        Some(serial) if terms.person => Some(ui::ask(&format!("MFA code for {}: ", ui::clean(serial)))?),
         Some(_) => {
             let hint = "type `credsh refresh`".into();
             return Err(Error::NeedsPerson {
@@ -220,9 +216,10 @@ fn fresh(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms) -> 
             });
         }
     };
-    let base = given.base.as_ref().map(|(base, _)| Request { source: base.clone(), ..request.clone() });
+    // One wait, of which the base has had its part; but a person at a question is not waited for, there or here.
+    let left = if terms.person { terms.deadline } else { until.saturating_duration_since(Instant::now()).max(LEAST) };
     let answer = source::ask(request, env, given, left).inspect_err(|error| {
-        if let (Some(store), Some(base), true) = (store, base, error.disowns_key()) {
+        if let (Some(store), Some(base), true) = (store, &base, error.disowns_key()) {
             // Or it would be in the way until its hours are over: only they would have a code asked for again.
             let _ = store.remove(&base.id());
             ui::say(format_args!(

@@ -4,7 +4,6 @@ use crate::cli::Clear;
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
 use crate::renew;
-use crate::request::Request;
 use crate::shell::Shell;
 use crate::store::Store;
 use crate::ui;
@@ -43,13 +42,11 @@ fn forget(args: &Clear, hooked: Option<Shell>, store: &Store, env: &Env) -> Resu
     };
     let lease = renew::load(store, &id)?;
     let cleared = store.remove(&id)?;
-    let base = lease.as_ref().and_then(|lease| Some((lease, lease.request.source.base_with_code()?)));
-    if let Some((lease, base)) = base.filter(|_| cleared) {
-        let base = Request { source: base.clone(), ..lease.request.clone() };
-        if renew::load(store, &base.id())?.is_some() {
-            ui::say(format_args!("kept, as others may stand on it: what took an MFA code ({})", base.label()));
-            ui::hint("`credsh clear --all` forgets that too");
-        }
+    if let Some(base) = lease.filter(|_| cleared).and_then(|lease| lease.request.base_with_code())
+        && renew::load(store, &base.id())?.is_some()
+    {
+        ui::say(format_args!("kept, as others may stand on it: what took an MFA code ({})", base.label()));
+        ui::hint("`credsh clear --all` forgets that too");
     }
     Ok(usize::from(cleared))
 }

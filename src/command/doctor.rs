@@ -260,7 +260,7 @@ fn theirs(names: [&'static str; 2], env: &Env) -> Theirs {
         return Theirs { label, names: set(&names), flag: Some(format!("--profile {}", ui::clean(name))) };
     }
     let container = Selectors { source: Some(SourceKind::Container), ..Selectors::default() };
-    let off = env.get(env::NO_IMDS).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let off = env.is_true(env::NO_IMDS);
     let (label, flag) = match label(container) {
         Some(label) => (label, Some("--source container".into())),
         None if off => ("none".into(), None),
@@ -276,7 +276,7 @@ fn without_own(own: Option<&Lease>, env: &Env) -> Env {
 
 /// Whether the standard variables are what the lease handed out.
 fn issued(lease: &Lease, env: &Env) -> bool {
-    env.get(env::ACCESS_KEY_ID).is_some_and(|id| lease.issued.iter().any(|issued| issued == id))
+    env.get(env::ACCESS_KEY_ID).is_some_and(|id| lease.has_issued(id))
 }
 
 fn conflicts(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
@@ -389,8 +389,7 @@ fn hook(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
         // Whoever only exports, or runs commands with `exec`, as a build does, needs none. But what has come from a shell
         // with a hook ends here, though everything looks as if it were renewed.
         // Under `exec` the lease is what it was given.
-        let given =
-            own.zip(env.get(env::ACCESS_KEY_ID)).is_some_and(|(lease, key)| lease.issued.iter().any(|id| id == key));
+        let given = own.is_some_and(|lease| issued(lease, env));
         return vec![if env.get(env::LEASE).is_some() && !given {
             wrong(what, "it has another shell's lease, and nothing here renews that by itself", fix)
         } else {

@@ -106,13 +106,12 @@ fn meant(selectors: &Selectors, store: Option<&Store>, env: &Env) -> Result<Requ
 /// of the endpoint's reach, where they are all there is (under `exec`).
 fn issuer(store: Option<&Store>, env: &Env) -> Option<Lease> {
     let key = env.get(env::ACCESS_KEY_ID)?;
-    let issued = |lease: &Lease| lease.issued.iter().any(|issued| issued == key);
     let counts = |lease: &Lease| match lease.request.source.root() {
         Source::Env { access_key_id } => access_key_id != key,
         Source::Container { .. } => env.in_container(),
         _ => true,
     };
-    store?.all().ok()?.into_iter().find(|lease| issued(lease) && counts(lease))
+    store?.all().ok()?.into_iter().find(|lease| lease.has_issued(key) && counts(lease))
 }
 
 /// The store, unless it is not to be used.

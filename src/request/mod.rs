@@ -117,6 +117,14 @@ impl Request {
         digest(&serde_json::to_vec(told).unwrap_or_else(|_| format!("{told:?}").into_bytes()))
     }
 
+    /// The request for what this one stands on that took a code, a session with MFA as a rule. It is a lease of its own: its
+    /// code is asked once, and what is on top renews without one until it ends.
+    pub fn base_with_code(&self) -> Option<Request> {
+        let mut bases = std::iter::successors(self.source.base(), |source| source.base());
+        let base = bases.find(|source| source.mfa_serial().is_some())?;
+        Some(Request { source: base.clone(), ..self.clone() })
+    }
+
     /// The source's name for prompt and table: only `[A-Za-z0-9 ._:/@+=,-]`, whatever the role is called.
     pub fn label(&self) -> String {
         self.source.label()
@@ -163,13 +171,6 @@ impl Source {
             Source::Role { base, .. } | Source::Session { base, .. } => Some(base),
             _ => None,
         }
-    }
-
-    /// What this source stands on that took a code, a session with MFA as a rule. It is a lease of its own: its code is
-    /// asked once, and what is on top renews without one until it ends.
-    pub fn base_with_code(&self) -> Option<&Source> {
-        let base = self.base()?;
-        if base.mfa_serial().is_some() { Some(base) } else { base.base_with_code() }
     }
 
     /// What all of it begins with.

@@ -187,7 +187,7 @@ fn choose(env: &Env, files: &Files) -> Result<Source> {
     if config::profile(files, "default")?.is_some_and(|profile| gives_credentials(&profile)) {
         return of_profile("default", files, env, 0);
     }
-    if env.get(env::NO_IMDS).is_none_or(|value| !value.eq_ignore_ascii_case("true")) {
+    if !env.is_true(env::NO_IMDS) {
         return Ok(Source::Ec2);
     }
     Err(nothing_found(env, &format!("turned off by {}", env::NO_IMDS)))
