@@ -23,13 +23,13 @@ typeset -g __credsh_version=@VERSION@
 # Eleven nines: a time that does not come (time.rs, NEVER).
 typeset -g __credsh_never=99999999999
 
-# Puts the segment where it belongs, with the text as $1, $2 or $3, by colour. Through psvar, one place a colour: the prompt
-# holds only %-escapes that name them. So it may be copied, saved and put back (virtualenv does) without the segment growing
-# stale or growing twice, and needs no PROMPT_SUBST.
+# Puts the segment where it belongs, with the text $1 in the colour $2. Through psvar: the prompt holds only %-escapes that name
+# its places (what `%F` is given is expanded first). So it may be copied, saved and put back (virtualenv does) without the
+# segment growing stale or growing twice, and needs no PROMPT_SUBST.
 __credsh_put() {
   [[ -n $__credsh_place ]] || builtin return 0
-  local found=$psvar[74]
-  psvar[71]=$1 psvar[72]=$2 psvar[73]=$3 psvar[74]=credsh
+  local found=$psvar[73]
+  psvar[71]=$1 psvar[72]=$2 psvar[73]=credsh
   if [[ ${(P)__credsh_place} != *'%71v'* && ${(Pt)__credsh_place} != *readonly* ]]; then
     found=
     typeset -g "$__credsh_place=$__credsh_segment${(P)__credsh_place}"
@@ -39,6 +39,8 @@ __credsh_put() {
     precmd_functions=(${precmd_functions:#__credsh_precmd} __credsh_precmd)
   fi
   __credsh_shown=1
+  # What the check at the prompt goes by, whoever owns the prompt by now.
+  __credsh_len=${#${(P)__credsh_place}} __credsh_slots=$#psvar
 }
 
 # Takes the segment out of the prompts; virtualenv keeps a copy for later.
@@ -57,13 +59,19 @@ __credsh_cold() {
     __credsh_look $1
   else
     __credsh_tick=$__credsh_due
-    __credsh_put '' '' ''
+    __credsh_put '' ''
   fi
 }
 
-# The two checks. Nothing but the comparison while nothing is due.
-__credsh_precmd() {
-  if (( EPOCHSECONDS >= __credsh_tick || EPOCHSECONDS < __credsh_low )) || [[ $psvar[74] != $__credsh_mark || ${(P)__credsh_place} != *$__credsh_named* ]]; then __credsh_cold prompt; fi
+# The two checks. Nothing but the comparison while nothing is due. That the prompt and psvar are as we left them is told by how
+# long they are, as to look into them takes as long as all the rest; one that is exchanged for one as long is seen to with the
+# next text.
+__credsh_watch() {
+  case $1 in
+    (PROMPT) __credsh_precmd() { if (( EPOCHSECONDS >= __credsh_tick || EPOCHSECONDS < __credsh_low || $#PROMPT != __credsh_len || $#psvar != __credsh_slots )); then __credsh_cold prompt; fi } ;;
+    (RPROMPT) __credsh_precmd() { if (( EPOCHSECONDS >= __credsh_tick || EPOCHSECONDS < __credsh_low || $#RPROMPT != __credsh_len || $#psvar != __credsh_slots )); then __credsh_cold prompt; fi } ;;
+    (*) __credsh_precmd() { if (( EPOCHSECONDS >= __credsh_tick || EPOCHSECONDS < __credsh_low )); then __credsh_cold prompt; fi } ;;
+  esac
 }
 __credsh_preexec() {
   if (( EPOCHSECONDS >= __credsh_due || EPOCHSECONDS < __credsh_low )); then __credsh_cold exec; fi
@@ -200,14 +208,12 @@ __credsh_look() {
 
 # The indicator's text at $1, and until when it holds: __credsh_tick. The rule is prompt.rs's.
 __credsh_draw() {
-  local now=$1 left=$((__credsh_exp - $1)) time= tick=$__credsh_due
-  local -i state=1
-  local -a text=('' '' '')
+  local now=$1 left=$((__credsh_exp - $1)) time= color=green text= tick=$__credsh_due
   if [[ -n $__credsh_label ]]; then
     if (( __credsh_exp >= __credsh_never )); then
       builtin :
     elif (( left <= 0 )); then
-      time=' expired' state=3
+      time=' expired' color=red
     else
       # UNTIL is EXPIRES's time of day where TZ is ZONE's.
       if [[ $__credsh_time == until && -n $__credsh_until && $__credsh_zone == "${TZ+=$TZ}" ]] && (( left < 64800 )); then
@@ -219,14 +225,14 @@ __credsh_draw() {
       else
         time=" $((left / 3600))h" tick=$((left < 7200 ? __credsh_exp - 5400 : __credsh_exp - left / 3600 * 3600 + 1))
       fi
-      if (( now >= __credsh_window )); then state=2; elif (( tick > __credsh_window )); then tick=$__credsh_window; fi
+      if (( now >= __credsh_window )); then color=yellow; elif (( tick > __credsh_window )); then tick=$__credsh_window; fi
       (( tick > __credsh_due )) && tick=$__credsh_due
     fi
     builtin export "CREDSH_PROMPT=$__credsh_label$time"
-    text[state]="[$__credsh_label$time]"
+    text="[$__credsh_label$time]"
   fi
   __credsh_tick=$tick
-  __credsh_put "$text[@]"
+  __credsh_put "$text" $color
 }
 
 __credsh_typed() {
@@ -264,8 +270,8 @@ function credsh_off {
   precmd_functions=(${precmd_functions:#__credsh_precmd}) preexec_functions=(${preexec_functions:#__credsh_preexec})
   (( $#precmd_functions )) || builtin unset precmd_functions
   (( $#preexec_functions )) || builtin unset preexec_functions
-  if [[ $psvar[74] == credsh ]]; then
-    psvar[71,74]=()
+  if [[ $psvar[73] == credsh ]]; then
+    psvar[71,73]=()
     while (( $#psvar )) && [[ -z $psvar[-1] ]]; do psvar[-1]=(); done
   fi
   builtin unset -m '__credsh_*'
@@ -286,24 +292,24 @@ __credsh_start() {
   fi
   # What is held stays where it is.
   [[ ${(t)__credsh_installed-} == array* && -n $__credsh_label ]] || typeset -g __credsh_store=$5
-  typeset -g __credsh_exe=$1 __credsh_prefix=$2 __credsh_time=$4 __credsh_tick=0 __credsh_place= __credsh_segment= __credsh_mark= __credsh_named=
+  typeset -g __credsh_exe=$1 __credsh_prefix=$2 __credsh_time=$4 __credsh_tick=0 __credsh_place= __credsh_segment=
   if [[ $3 != off ]]; then
-    local gap=' ' green='%F{green}' yellow='%F{yellow}' red='%F{red}' end='%f'
-    [[ -n ${NO_COLOR-} || ${TERM-dumb} == dumb ]] && green= yellow= red= end=
+    local gap=' ' color='%F{%72v}' end='%f'
+    [[ -n ${NO_COLOR-} || ${TERM-dumb} == dumb ]] && color= end=
     __credsh_place=PROMPT
     # A dumb terminal has no right prompt.
     [[ $3 == right && ${TERM-dumb} != dumb ]] && __credsh_place=RPROMPT gap=
     [[ ${(Pt)__credsh_place} == *readonly* ]] && __credsh_place=
   fi
   if [[ -n $__credsh_place ]]; then
-    __credsh_segment="%(71V.$green%71v$end$gap.)%(72V.$yellow%72v$end$gap.)%(73V.$red%73v$end$gap.)"
-    __credsh_mark=credsh __credsh_named='%71v'
+    __credsh_segment="%(71V.$color%71v$end$gap.)"
   fi
+  __credsh_watch "$__credsh_place"
   # An array, as no child inherits those: what a parent under ALL_EXPORT exports is not in place here.
   if [[ ${(t)__credsh_installed-} != array* ]]; then
     __credsh_installed=(1)
     typeset -g __credsh_said= __credsh_shown= __credsh_profile= __credsh_default= __credsh_lease= __credsh_label= __credsh_key= __credsh_until= __credsh_zone=
-    typeset -gi __credsh_asked=0 __credsh_low=0 __credsh_tick __credsh_exp=__credsh_never __credsh_window=__credsh_never __credsh_must=__credsh_never __credsh_due=__credsh_never
+    typeset -gi __credsh_asked=0 __credsh_low=0 __credsh_tick __credsh_len=0 __credsh_slots=0 __credsh_exp=__credsh_never __credsh_window=__credsh_never __credsh_must=__credsh_never __credsh_due=__credsh_never
   fi
   # Also when a start-up file that empties them is read once more.
   typeset -ga precmd_functions preexec_functions
