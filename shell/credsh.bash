@@ -51,7 +51,7 @@ __credsh_put() {
   __credsh_gate_last
   # The length that the check in PROMPT_COMMAND goes by: none where there is nothing to look for, and one that no PS1 has where
   # it is not there.
-  __credsh_hot='' __credsh_len=0
+  __credsh_len=0
   if [[ ${PS1-} != *"$__credsh_mark"* ]]; then __credsh_len=-1; elif [[ -n $__credsh_mark ]]; then __credsh_len=${#PS1}; fi
 }
 
@@ -472,9 +472,9 @@ __credsh_install() {
       # is cheaper. That PS1 is as we left it is told by its length, which costs less than to look for the segment in it; one
       # of ours that is exchanged for one as long is seen to with the next text. `${PS1+`, as with set -u one may not ask for
       # the length of nothing.
-      __credsh_when='EPOCHSECONDS>=__credsh_tick||EPOCHSECONDS<__credsh_low?__credsh_hot=1:0'
+      __credsh_past='EPOCHSECONDS>=__credsh_tick||EPOCHSECONDS<__credsh_low'
       # shellcheck disable=SC2016
-      __credsh_check='${PS1+${__credsh_nil:__credsh_len&&${#PS1}-__credsh_len?(__credsh_hot=1):__credsh_when}${__credsh_hot:+"__credsh_stale"}}'
+      __credsh_check='${PS1+${__credsh_gate[${#PS1}-__credsh_len&&__credsh_len||__credsh_past]:+"__credsh_stale"}}'
       # With no indicator nothing needs to be last, and the variable shall be there before a tool reads it for the prompt it
       # makes: first, too.
       __credsh_shifted=
@@ -512,7 +512,7 @@ __credsh_start() {
   if [[ ${__credsh_installed[1]-} != 1 ]]; then
     __credsh_installed=([1]=1) __credsh_traced='' __credsh_asked=0 __credsh_said='' __credsh_profile='' __credsh_default='' __credsh_text='' __credsh_color='' __credsh_reset=''
     __credsh_lease='' __credsh_label='' __credsh_until='' __credsh_zone='' __credsh_low=0 __credsh_exp=$__credsh_never __credsh_window=$__credsh_never __credsh_must=$__credsh_never
-    __credsh_due=$__credsh_never __credsh_ps1='' __credsh_mark='' __credsh_place=0 __credsh_shown='' __credsh_hot='' __credsh_len=0 __credsh_check=__credsh_prompt
+    __credsh_due=$__credsh_never __credsh_ps1='' __credsh_mark='' __credsh_place=0 __credsh_shown='' __credsh_len=0 __credsh_check=__credsh_prompt
     __credsh_install
   elif [[ $__credsh_commands != others && "${PROMPT_COMMAND[*]-}" != *"$__credsh_check"* ]]; then
     # A start-up file that empties it is read once more.

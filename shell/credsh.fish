@@ -106,8 +106,9 @@ function __credsh_on_preexec --on-event fish_preexec
     set -l now (builtin path mtime -R -- $__credsh_clock; or builtin echo $__credsh_never)
     test $now -lt $__credsh_due -a $now -ge $__credsh_low; or __credsh_untraced __credsh_cold exec $now
     # Who saves, edits or lists the prompt shall find their own: ours is put round it again at the next one.
-    if string match -qr 'fish_(right_)?prompt|fish_config|func(save|ed)' -- "$argv"
-        __credsh_unwrap fish_prompt fish_right_prompt
+    switch "$argv"
+        case '*fish_prompt*' '*fish_right_prompt*' '*fish_config*' '*funcsave*' '*funced*'
+            __credsh_unwrap fish_prompt fish_right_prompt
     end
 end
 
