@@ -4,7 +4,7 @@ mod support;
 
 use std::net::TcpListener;
 
-use support::endpoint::Endpoint;
+use support::endpoint::{Behaviour, Endpoint, now, rfc3339};
 use support::sts::{Call, Sts};
 use support::{Run, Sandbox};
 
@@ -127,6 +127,42 @@ fn over_every_base() {
     keys.set("AWS_ACCESS_KEY_ID", "ASIAENV");
     keys.set("AWS_SESSION_TOKEN", "env-token");
     assert_eq!(signed_by(&keys, &[]), ("ASIAENV".into(), Some("env-token".into())));
+}
+
+/// As from a file with the line ends of Windows. No header holds it, and STS is not asked.
+#[test]
+fn a_base_that_could_not_sign() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let refused = |sandbox: &Sandbox, flags: &[&str], who: &str, what: &str| {
+        let wanted = format!("credsh: {who} gave no usable credentials: {what} holds a control character\n");
+        let text = sandbox.credsh(&[&["export", "--no-store"], flags].concat()).fails(5, &[]);
+        assert!(text.starts_with(&wanted), "{text:?}");
+    };
+    let role: &[&str] = &["--role", ARN];
+    let mut sandbox = user(&sts).with("AWS_ACCESS_KEY_ID", "AKIATESTUSER\r");
+    for flags in [&[], role] {
+        refused(&sandbox, flags, "the environment", "AccessKeyId");
+    }
+    sandbox.set("AWS_SESSION_TOKEN", "t");
+    refused(&sandbox, role, "the environment", "AccessKeyId");
+    sandbox.set("AWS_ACCESS_KEY_ID", "ASIATESTUSER");
+    sandbox.set("AWS_SESSION_TOKEN", "t\n");
+    refused(&sandbox, role, "the environment", "the session token");
+    sandbox.file("json", r#"{"Version":1,"AccessKeyId":"AKIAPROCESS\r","SecretAccessKey":"s"}"#);
+    sandbox.file(".aws/config", "[profile p]\ncredential_process = cat json\n");
+    for flags in [&[], role] {
+        refused(&sandbox, &[&["--profile", "p"], flags].concat(), "profile p", "AccessKeyId");
+    }
+    endpoint.behave(Behaviour::Answer {
+        status: 200,
+        headers: String::new(),
+        body: format!(
+            r#"{{"AccessKeyId":"ASIABOX\r","SecretAccessKey":"s","Token":"t","Expiration":"{}"}}"#,
+            rfc3339(now() + 600)
+        ),
+    });
+    refused(&cloudshell(&endpoint, &sts), role, "the container endpoint (cloudshell)", "AccessKeyId");
+    assert_eq!(sts.calls().len(), 0);
 }
 
 #[test]

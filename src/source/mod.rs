@@ -82,8 +82,7 @@ pub fn ask(request: &Request, env: &Env, given: Given, deadline: Duration) -> Re
     let what = name_of(&request.source);
     let now = env.now();
     let skew = asking.http.skew(now);
-    let credentials =
-        credentials.checked().map_err(|error| Error::BadAnswer { source: what.clone(), reason: error.to_string() })?;
+    let credentials = usable(&what, credentials)?;
     if credentials.expiration.is_some_and(|expiration| expiration <= now + skew) {
         let reason = format!("they ended at {}", crate::time::format_rfc3339(credentials.expiration.unwrap_or(0)));
         return Err(Error::BadAnswer { source: what, reason });
@@ -139,12 +138,18 @@ async fn temporary(source: &Source, asking: &mut Asking<'_>) -> Result<Credentia
     session::get(&Session::default(), source, credentials, asking).await
 }
 
+fn usable(what: &str, credentials: Credentials) -> Result<Credentials> {
+    credentials.checked().map_err(|error| Error::BadAnswer { source: what.into(), reason: error.to_string() })
+}
+
+/// Checked here too and not only in the end: what is a base signs, and the SDK panics on a key id that no header can hold.
 async fn fetch(source: &Source, asking: &mut Asking<'_>) -> Result<Credentials> {
     if let Some((_, credentials)) = asking.given.base.take_if(|(at, _)| at == source) {
         return Ok(credentials);
     }
-    asking.turns_to(name_of(source));
-    match source {
+    let what = name_of(source);
+    asking.turns_to(&*what);
+    let given = match source {
         Source::Container { uri } => container::fetch(uri, asking).await,
         Source::Profile { name, files, whose, .. } => {
             request::same_profile(name, files, whose)?;
@@ -166,5 +171,6 @@ async fn fetch(source: &Source, asking: &mut Asking<'_>) -> Result<Credentials> 
             let base_credentials = Box::pin(fetch(base, asking)).await?;
             session::get(session, base, base_credentials, asking).await
         }
-    }
+    };
+    usable(&what, given?)
 }
