@@ -89,7 +89,7 @@ pub fn sts(http: &Http, base: Option<&Credentials>, place: Place<'_>, arn: Optio
 
 fn for_sdk(credentials: &Credentials) -> aws_credential_types::Credentials {
     let Credentials { access_key_id, secret_access_key, session_token, .. } = credentials;
-    let token = session_token.as_ref().map(|token| token.expose().to_owned());
+    let token = session_token.as_ref().filter(|_| !credentials.long_term()).map(|token| token.expose().to_owned());
     aws_credential_types::Credentials::new(access_key_id, secret_access_key.expose(), token, None, "credsh")
 }
 

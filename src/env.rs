@@ -7,7 +7,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::time::Epoch;
+use crate::credentials::{Credentials, Secret};
+use crate::time::{self, Epoch};
 
 /// The request id of the lease this shell goes on renewing: 16 lower-case hexadecimal digits.
 pub const LEASE: &str = "CREDSH_LEASE";
@@ -135,6 +136,16 @@ impl Env {
             self.vars.remove(name);
         }
         self
+    }
+
+    /// The credentials in the standard variables.
+    pub fn keys(&self) -> Option<Credentials> {
+        Some(Credentials {
+            access_key_id: self.get(ACCESS_KEY_ID)?.into(),
+            secret_access_key: Secret::new(self.get(SECRET_ACCESS_KEY)?),
+            session_token: self.get(SESSION_TOKEN).map(Secret::new),
+            expiration: self.get(EXPIRATION).and_then(time::parse_rfc3339),
+        })
     }
 
     /// Whether AWS would see a container endpoint.

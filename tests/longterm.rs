@@ -389,7 +389,7 @@ fn one_code_for_a_role_over_a_process() {
     assert_eq!(calls(&sts), [session, assumed.clone(), assumed]);
     // Of temporary ones there is no session: the code is not dropped in silence.
     sandbox.credsh(&["clear", "--all"]).ok();
-    std::fs::write(file, json.replace('}', r#","SessionToken":"t"}"#)).unwrap();
+    std::fs::write(file, json.replace("AKIA", "ASIA").replace('}', r#","SessionToken":"t"}"#)).unwrap();
     let (_, run) = typed(&sandbox, "123456", "export --profile role");
     run.fails(
         1,

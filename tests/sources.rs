@@ -471,6 +471,70 @@ fn a_source_profiles_keys_go_before_its_role() {
     }
 }
 
+/// As botocore has it: all that makes up a set of keys is of one file. Joined to what an older set has left in the other,
+/// long-term keys would be handed out as temporary ones.
+#[test]
+fn keys_are_of_one_file() {
+    let sts = Sts::start();
+    let keys = |id: &str| format!("aws_access_key_id = {id}\naws_secret_access_key = {id}-secret\n");
+    // No id of AWS's, which would tell by itself.
+    let old = keys("ASIAOLD") + "aws_session_token = old-token\n";
+    let sandbox =
+        configured(&sts, &format!("[profile mix]\n{old}[profile role]\nrole_arn = {ROLE}\nsource_profile = mix\n"));
+    let export = |flags: &[&str]| sandbox.credsh(&[&["export", "--no-store"], flags].concat()).ok();
+    assert!(export(&["--profile", "mix"]).contains("'old-token'"), "the control");
+    sandbox.file(".aws/credentials", &format!("[mix]\n{}", keys("KEYNEW")));
+    for (number, profile) in [(1, "mix"), (2, "role")] {
+        let out = export(&["--profile", profile]);
+        assert!(
+            out.contains(&format!("'ASIASTS000{number}'")) && !out.contains("NEW") && !out.contains("old"),
+            "{out}"
+        );
+    }
+    let calls: Vec<_> = sts.calls().iter().map(|call| (call.signer().to_owned(), call.token.clone())).collect();
+    assert_eq!(calls, [("KEYNEW".into(), None), ("KEYNEW".into(), None)]);
+    assert_eq!(sts.calls()[0].get("Action"), "GetSessionToken");
+    // The other way round.
+    sandbox.file(".aws/credentials", &format!("[mix]\n{old}"));
+    sandbox.file(".aws/config", &format!("[profile mix]\n{}", keys("KEYNEW")));
+    assert!(export(&["--profile", "mix"]).contains("'old-token'"));
+    sandbox.file(".aws/credentials", "[mix]\naws_access_key_id = AKIAHALF\n");
+    sandbox.credsh(&["export", "--profile", "mix"]).fails(
+        1,
+        &["credsh: profile mix gave no credentials: its aws_access_key_id has no aws_secret_access_key beside it in the same file\n"],
+    );
+    assert_eq!(sts.calls().len(), 2);
+}
+
+/// Whatever stands beside them, in one file or in the environment: AWS's temporary ones have other ids.
+#[test]
+fn long_term_keys_beside_a_token() {
+    let sts = Sts::start();
+    let mut sandbox = configured(
+        &sts,
+        "[profile p]\naws_access_key_id = AKIAKEYS\naws_secret_access_key = long-term-secret\naws_session_token = left\n",
+    );
+    let json = r#"{"Version":1,"AccessKeyId":"AKIAKEYS","SecretAccessKey":"long-term-secret","SessionToken":"left"}"#;
+    let process = process(&sandbox, json);
+    let asked = |sandbox: &Sandbox, flags: &[&str]| {
+        let before = sts.calls().len();
+        let out = sandbox.credsh(&[&["export", "--no-store"], flags].concat()).ok();
+        assert!(out.contains("'ASIASTS") && !out.contains("long-term-secret"), "{out}");
+        let calls = sts.calls().split_off(before);
+        assert_eq!((calls.len(), calls[0].signer(), &calls[0].token), (1, "AKIAKEYS", &None), "{calls:?}");
+        calls[0].get("Action").to_owned()
+    };
+    let both = |sandbox: &Sandbox| [&[][..], &["--role", ROLE]].map(|flags| asked(sandbox, flags));
+    sandbox.set("AWS_PROFILE", "p");
+    assert_eq!(both(&sandbox), ["GetSessionToken", "AssumeRole"]);
+    sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = {process}\n"));
+    assert_eq!(both(&sandbox), ["GetSessionToken", "AssumeRole"]);
+    sandbox.set("AWS_ACCESS_KEY_ID", "AKIAKEYS");
+    sandbox.set("AWS_SECRET_ACCESS_KEY", "long-term-secret");
+    sandbox.set("AWS_SESSION_TOKEN", "left");
+    assert_eq!(both(&sandbox), ["GetSessionToken", "AssumeRole"]);
+}
+
 /// A name under which somebody writes another account gives that one's, and what was asked for before is not renewed with it.
 #[test]
 fn a_profile_that_was_changed_is_another() {

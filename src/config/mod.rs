@@ -113,8 +113,8 @@ pub fn profile(files: &Files, name: &str) -> Result<Option<Profile>> {
 /// # Errors
 /// As [`profile`].
 pub fn keys_beside_role(files: &Files, name: &str) -> Result<Option<Credentials>> {
-    let own = |profile: &Section| profile.get("role_arn").is_some() && profile.get("web_identity_token_file").is_none();
-    Ok(load(files, name)?.filter(own).as_ref().and_then(keys_of))
+    let own = |profile: &Both| profile.get("role_arn").is_some() && profile.get("web_identity_token_file").is_none();
+    Ok(load(files, name)?.filter(own).as_ref().and_then(Both::keys))
 }
 
 /// The keys written in a profile.
@@ -122,17 +122,35 @@ pub fn keys_beside_role(files: &Files, name: &str) -> Result<Option<Credentials>
 /// # Errors
 /// As [`profile`].
 pub fn keys(files: &Files, name: &str) -> Result<Option<Credentials>> {
-    Ok(load(files, name)?.as_ref().and_then(keys_of))
+    Ok(load(files, name)?.as_ref().and_then(Both::keys))
 }
 
-/// The same, of a section that has been read.
-pub fn keys_of(profile: &Section) -> Option<Credentials> {
-    Some(Credentials {
-        access_key_id: profile.get("aws_access_key_id")?.into(),
-        secret_access_key: Secret::new(profile.get("aws_secret_access_key")?),
-        session_token: profile.get("aws_session_token").map(Secret::new),
-        expiration: None,
-    })
+/// A profile as each of the files has it.
+struct Both {
+    credentials: Option<Section>,
+    config: Option<Section>,
+}
+
+impl Both {
+    fn sections(&self) -> impl Iterator<Item = &Section> {
+        self.credentials.iter().chain(&self.config)
+    }
+
+    fn get(&self, key: &str) -> Option<&str> {
+        self.sections().find_map(|section| section.get(key))
+    }
+
+    /// All of one file, as botocore has it. The SDK takes each from the first that has it, and so joins a key to the token
+    /// of another: long-term keys in the one file would pass for temporary ones beside what an older set left in the other.
+    fn keys(&self) -> Option<Credentials> {
+        let section = self.sections().find(|section| section.get("aws_access_key_id").is_some())?;
+        Some(Credentials {
+            access_key_id: section.get("aws_access_key_id")?.into(),
+            secret_access_key: Secret::new(section.get("aws_secret_access_key")?),
+            session_token: section.get("aws_session_token").map(Secret::new),
+            expiration: None,
+        })
+    }
 }
 
 /// The endpoint of STS in a section `[services NAME]`.
@@ -145,16 +163,25 @@ pub fn sts_of_services(files: &Files, name: &str) -> Result<Option<String>> {
     Ok(parsed(files)?.other_sections().get(&key).cloned())
 }
 
-fn load(files: &Files, name: &str) -> Result<Option<Section>> {
-    if files.config.as_ref().is_none_or(|p| !p.exists()) && files.credentials.as_ref().is_none_or(|p| !p.exists()) {
-        return Ok(None);
-    }
-    Ok(parsed(files)?.get_profile(name).cloned())
+fn load(files: &Files, name: &str) -> Result<Option<Both>> {
+    let section = |only: Files| Ok(parsed(&only)?.get_profile(name).cloned());
+    let both = Both {
+        credentials: section(Files { config: None, ..files.clone() })?,
+        config: section(Files { credentials: None, ..files.clone() })?,
+    };
+    let there = both.sections().next().is_some();
+    Ok(there.then_some(both))
 }
 
 /// The SDK takes a file with one byte that is not UTF-8 for an empty one, and says so to nobody; the AWS CLI refuses it.
 fn parsed(files: &Files) -> Result<EnvConfigSections> {
-    for path in [&files.config, &files.credentials].into_iter().flatten() {
+    let there: Vec<_> =
+        [&files.config, &files.credentials].into_iter().flatten().filter(|path| path.exists()).collect();
+    // The SDK panics where there are none.
+    if there.is_empty() {
+        return Ok(EnvConfigSections::default());
+    }
+    for path in there {
         let bytes = std::fs::read(path).unwrap_or_default();
         if let Err(error) = std::str::from_utf8(&bytes) {
             let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]).matches('\n').count();
@@ -186,7 +213,7 @@ pub fn sections(files: &EnvConfigFiles) -> Result<EnvConfigSections> {
 }
 
 /// What credsh asks of a profile; the SDK reads the rest by itself.
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 22] = [
     "aws_access_key_id",
     "credential_process",
     "credential_source",
@@ -209,7 +236,6 @@ const KEYS: [&str; 23] = [
     "use_dualstack_endpoint",
     "use_fips_endpoint",
     "web_identity_token_file",
-    "aws_session_token",
 ];
 
 const UNREADABLE: &str = "the AWS configuration cannot be read";

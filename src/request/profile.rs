@@ -34,16 +34,17 @@ pub(super) fn of_profile(name: &str, files: &Files, env: &Env, depth: usize) -> 
     if depth > DEEPEST {
         return Err(broken("its source_profile leads in a circle".into()));
     }
+    let keys = config::keys(files, name)?;
     let plain = || {
         let sso = profile.contains_key("sso_account_id") || profile.contains_key("sso_start_url");
-        Source::Profile { name: name.into(), sso, files: files.clone(), whose: whose(&profile) }
+        Source::Profile { name: name.into(), sso, files: files.clone(), whose: whose(&profile, keys.as_ref()) }
     };
     // As botocore has it: a source_profile's own keys go before the role it could assume.
     if depth > 0 && profile.contains_key("aws_access_key_id") {
         return Ok(plain());
     }
     let Some(arn) = profile.get("role_arn").filter(|_| !profile.contains_key("web_identity_token_file")) else {
-        let long_term = profile.contains_key("aws_access_key_id") && !profile.contains_key("aws_session_token");
+        let long_term = keys.as_ref().is_some_and(Credentials::long_term);
         let base = plain();
         return Ok(if long_term && depth == 0 { session_over(profile.get("mfa_serial").cloned(), base) } else { base });
     };
@@ -77,8 +78,8 @@ pub(super) fn of_profile(name: &str, files: &Files, env: &Env, depth: usize) -> 
 
 /// A digest of what in a profile says whose credentials it gives; as one, because a `credential_process` may hold a password.
 /// Temporary keys are not part of it: whoever writes them there does so every hour.
-fn whose(profile: &Profile) -> String {
-    let temporary = profile.contains_key("aws_session_token");
+fn whose(profile: &Profile, keys: Option<&Credentials>) -> String {
+    let temporary = keys.is_some_and(|keys| !keys.long_term());
     let keys = WHOSE.into_iter().filter(|key| !(temporary && *key == "aws_access_key_id"));
     let lines: Vec<String> = keys.filter_map(|key| Some(format!("{key}={}", profile.get(key)?))).collect();
     digest(lines.join("\n").as_bytes())
@@ -104,7 +105,7 @@ const WHOSE: [&str; 11] = [
 /// # Errors
 /// `Config`.
 pub fn same_profile(name: &str, files: &Files, meant: &str) -> Result<()> {
-    if whose(&named(name, files)?) == meant {
+    if whose(&named(name, files)?, config::keys(files, name)?.as_ref()) == meant {
         return Ok(());
     }
     Err(Error::Config {

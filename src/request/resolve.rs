@@ -149,13 +149,12 @@ fn web_identity(env: &Env) -> Result<Source> {
 }
 
 pub(super) fn of_env(env: &Env) -> Result<Source> {
-    match (env.get(env::ACCESS_KEY_ID), env.get(env::SECRET_ACCESS_KEY), env.get(env::SESSION_TOKEN)) {
-        (Some(id), Some(_), Some(_)) => Ok(Source::Env { access_key_id: id.into() }),
-        (Some(id), Some(_), None) => Ok(session_over(None, Source::Env { access_key_id: id.into() })),
-        _ => Err(Error::NoSource {
-            looked: vec![format!("{} and {} (not both set)", env::ACCESS_KEY_ID, env::SECRET_ACCESS_KEY)],
-        }),
-    }
+    let keys = env.keys().ok_or_else(|| Error::NoSource {
+        looked: vec![format!("{} and {} (not both set)", env::ACCESS_KEY_ID, env::SECRET_ACCESS_KEY)],
+    })?;
+    let long_term = keys.long_term();
+    let source = Source::Env { access_key_id: keys.access_key_id };
+    Ok(if long_term { session_over(None, source) } else { source })
 }
 
 /// The credentials file, if it is one that Cloud9 writes.
@@ -237,7 +236,7 @@ fn is_long_term(source: &Source, env: &Env) -> Result<bool> {
             Some(keys) => keys.long_term(),
             None => config::profile(files, name)?.is_some_and(|profile| profile.contains_key("credential_process")),
         },
-        Source::Env { .. } => env.get(env::SESSION_TOKEN).is_none(),
+        Source::Env { .. } => env.keys().is_some_and(|keys| keys.long_term()),
         _ => false,
     })
 }

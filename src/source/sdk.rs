@@ -12,7 +12,7 @@ use super::{Asking, process, token};
 use crate::aws;
 use crate::config::{self, Files, Profile};
 use crate::credentials::{Credentials, Secret};
-use crate::env::{self, Env};
+use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::http;
 use crate::request::{self, Request, Source};
@@ -39,6 +39,11 @@ pub async fn profile(name: &str, files: &Files, asking: &Asking<'_>) -> Result<C
         Way::Sso { .. } => by_sdk(name, files, asking)
             .await
             .map_err(|error| aws::sso_error(name, asking.http.sign_in().as_ref(), &error)),
+        Way::Keys => config::keys(files, name)?.ok_or_else(|| Error::Config {
+            what: format!("profile {} gave no credentials", crate::ui::clean(name)),
+            reason: "its aws_access_key_id has no aws_secret_access_key beside it in the same file".into(),
+            hint: None,
+        }),
         Way::Sdk => by_sdk(name, files, asking)
             .await
             .map_err(|error| aws::provider_error(&format!("profile {}", crate::ui::clean(name)), Some(name), &error)),
@@ -61,7 +66,9 @@ enum Way<'a> {
     Sso {
         missing: Vec<&'static str>,
     },
-    /// Keys, or what is wrong with it.
+    /// Not by the SDK, which would join those of both files.
+    Keys,
+    /// What is wrong with it.
     Sdk,
 }
 
@@ -83,6 +90,7 @@ impl<'a> Way<'a> {
             }
             _ if any(&["login_session"]) => Way::Sdk,
             (None, Some(command)) => Way::Process(command),
+            (None, None) if any(&["aws_access_key_id"]) => Way::Keys,
             (None, None) => Way::Sdk,
         }
     }
@@ -143,18 +151,11 @@ fn by_default(asking: &Asking<'_>) -> bool {
 
 /// The standard variables, if they still are the ones that were meant.
 pub fn environment(access_key_id: &str, env: &Env) -> Result<Credentials> {
-    let (Some(id), Some(secret)) = (env.get(env::ACCESS_KEY_ID), env.get(env::SECRET_ACCESS_KEY)) else {
-        return Err(changed("are no longer set"));
-    };
-    if id != access_key_id {
-        return Err(changed("hold another key now"));
+    match env.keys() {
+        None => Err(changed("are no longer set")),
+        Some(keys) if keys.access_key_id != access_key_id => Err(changed("hold another key now")),
+        Some(keys) => Ok(keys),
     }
-    Ok(Credentials {
-        access_key_id: id.into(),
-        secret_access_key: Secret::new(secret),
-        session_token: env.get(env::SESSION_TOKEN).map(Secret::new),
-        expiration: env.get(env::EXPIRATION).and_then(time::parse_rfc3339),
-    })
 }
 
 fn changed(reason: &str) -> Error {
