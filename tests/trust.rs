@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use support::endpoint::{Behaviour, Endpoint, TOKEN};
+use support::endpoint::{Behaviour, Endpoint, TOKEN, now, rfc3339};
 use support::moto::tool;
 use support::pty::Shell;
 use support::{CREDSH, Run, Sandbox, strace};
@@ -157,6 +157,21 @@ fn programs_of_the_working_directory_are_not_run(shell: Shell) {
     session.run("echo waited");
     assert!(endpoint.count() > before);
     session.run("credsh refresh --force; credsh status; credsh prompt; credsh doctor; credsh export; credsh clear");
+    // Nor to run a profile's credential_process, by the hook as by hand.
+    let end = rfc3339(now() + 8);
+    let json = format!(
+        r#"{{"Version":1,"AccessKeyId":"ASIAP","SecretAccessKey":"s","SessionToken":"t","Expiration":"{end}"}}"#
+    );
+    let tool = sandbox.file("tool", &format!("#!/bin/sh\necho >>~/asked\n/bin/cat <<'END'\n{json}\nEND\n"));
+    set_mode(&tool, 0o755);
+    sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = {}\n", tool.display()));
+    let asked = || fs::read_to_string(sandbox.home().join("asked")).unwrap_or_default().len();
+    session.run("credsh refresh --profile p");
+    assert_eq!((asked(), session.key()), (1, "ASIAP".into()), "{}", session.text());
+    session.until("another answer", |session| {
+        session.enter();
+        asked() > 1
+    });
     assert!(!ran.exists(), "{}", session.text());
     session.run("date");
     assert!(ran.exists(), "the control");

@@ -111,7 +111,8 @@ struct Running(Child);
 impl Running {
     fn start(command: &str, asking: &str) -> std::io::Result<Running> {
         // In our process group: in another one it could not read from the terminal.
-        let mut sh = Command::new("sh");
+        // By its place, as the hook names all that it calls: a PATH with a `.` has another in any directory.
+        let mut sh = Command::new("/bin/sh");
         sh.args(["-c", command]).env(env::ASKING, asking.trim_start());
         Ok(Running(sh.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn()?))
     }
