@@ -13,7 +13,6 @@ use aws_sdk_sso::operation::get_role_credentials::GetRoleCredentialsError;
 use aws_sdk_sts::Client;
 use aws_sdk_sts::config::{Region, SharedAsyncSleep, StalledStreamProtectionConfig};
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_async::rt::sleep::TokioSleep;
 
 use crate::config::Variant;
@@ -214,12 +213,6 @@ pub fn sso_error(name: &str, sent: Option<&Secret>, error: &CredentialsError) ->
     let what = format!("profile {name}");
     let login = || Some(format!("sign in with `aws sso login --profile {name}`"));
     let asked = behind::<SdkError<GetRoleCredentialsError>>(error).next();
-    // The profile's provider wraps that of IAM Identity Center.
-    let error = behind::<CredentialsError>(error).last().unwrap_or(error);
-    // A role that the profile has too, and that the SDK assumes when it is signed in.
-    if let Some(refused) = behind::<SdkError<AssumeRoleError>>(error).next() {
-        return sts_error("sts:AssumeRole", &what, &[], refused);
-    }
     let hint = match (asked, error) {
         (Some(SdkError::ServiceError(refused)), _) => {
             let status = refused.raw().status().as_u16();

@@ -723,6 +723,46 @@ fn a_profile_with_a_process_and_more() {
     sandbox.credsh(&["export", "--profile", "sso"]).fails(1, &["aws sso login"]);
     assert!(sandbox.credsh(&["export", "--profile", "role"]).ok().contains("'ASIASTS0001'"));
     assert_eq!(sts.call().signer(), "ASIAPROCESS");
+    // Keys in the credentials file go before it, also where they are renewed by hand.
+    let first = |id: &str| {
+        sandbox.file(".aws/credentials", &format!("[keys]\n{}\n", keys.replace("AKIAKEYS", id)));
+        sandbox.credsh(&["export", "--profile", "keys"]).ok()
+    };
+    assert!(first("ASIAFIRST").contains("'ASIAFIRST'"));
+    assert!(first("ASIASECOND").contains("'ASIASECOND'"));
+    sandbox.file(
+        ".aws/config",
+        &format!("[profile keys]\n{process}\n[profile role]\nrole_arn = {ROLE}\nsource_profile = keys\n"),
+    );
+    sandbox.credsh(&["export", "--profile", "role"]).ok();
+    assert_eq!(sts.calls()[1].signer(), "ASIASECOND");
+}
+
+/// It is where a role's base is, and says nothing without one: else what the shell holds would be given, and stored, as the
+/// profile's.
+#[test]
+fn a_credential_source_without_a_role() {
+    let sts = Sts::start();
+    let keys = "aws_access_key_id = ASIAKEYS\naws_secret_access_key = s\naws_session_token = t\n";
+    let source = "credential_source = Environment\n";
+    let config = [
+        format!("[profile alone]\n{source}[profile keys]\n{keys}{source}"),
+        format!("[profile over-alone]\nrole_arn = {ROLE}\nsource_profile = alone\n"),
+        format!("[profile over-keys]\nrole_arn = {ROLE}\nsource_profile = keys\n"),
+        format!("[profile web]\nweb_identity_token_file = t\n{source}"),
+    ];
+    let sandbox = configured(&sts, &config.concat()).with("AWS_ACCESS_KEY_ID", "ASIASHELL");
+    let sandbox = sandbox.with("AWS_SECRET_ACCESS_KEY", "s").with("AWS_SESSION_TOKEN", "t");
+    for (profile, message) in [
+        ("alone", "credsh: profile alone gave no credentials: it has credential_source, but no role_arn\n"),
+        ("over-alone", "credsh: profile alone gave no credentials: it has credential_source, but no role_arn\n"),
+        ("web", "credsh: profile web gave no credentials: it has web_identity_token_file, but no role_arn\n"),
+    ] {
+        assert_eq!(sandbox.credsh(&["export", "--profile", profile]).fails(1, &[]), message);
+    }
+    assert!(sandbox.credsh(&["export", "--profile", "keys"]).ok().contains("'ASIAKEYS'"));
+    sandbox.credsh(&["export", "--profile", "over-keys"]).ok();
+    assert_eq!(sts.call().signer(), "ASIAKEYS");
 }
 
 /// A role's base is asked before STS is, and its keys may be made temporary by STS after.

@@ -107,16 +107,6 @@ pub fn profile(files: &Files, name: &str) -> Result<Option<Profile>> {
     }))
 }
 
-/// The keys of a profile that has a role too. The SDK would assume that role with them, and where it is wanted it is ours to
-/// assume.
-///
-/// # Errors
-/// As [`profile`].
-pub fn keys_beside_role(files: &Files, name: &str) -> Result<Option<Credentials>> {
-    let own = |profile: &Both| profile.get("role_arn").is_some() && profile.get("web_identity_token_file").is_none();
-    Ok(load(files, name)?.filter(own).as_ref().and_then(Both::keys))
-}
-
 /// The keys written in a profile.
 ///
 /// # Errors
@@ -161,6 +151,18 @@ pub fn sts_of_services(files: &Files, name: &str) -> Result<Option<String>> {
     let key = PropertiesKey::builder().section_key("services").section_name(name).property_name("sts");
     let key = key.sub_property_name("endpoint_url").build().map_err(|reason| unreadable(&reason))?;
     Ok(parsed(files)?.other_sections().get(&key).cloned())
+}
+
+/// The region and the start URL in a section `[sso-session NAME]`; `None` if there is none.
+///
+/// # Errors
+/// As [`profile`].
+pub fn sso_session(files: &Files, name: &str) -> Result<Option<Profile>> {
+    let only = Files { credentials: None, ..files.clone() };
+    Ok(parsed(&only)?.sso_session(name).map(|session| {
+        let keys = ["sso_region", "sso_start_url"].into_iter();
+        keys.filter_map(|key| Some((key.to_owned(), session.get(key)?.to_owned()))).collect()
+    }))
 }
 
 fn load(files: &Files, name: &str) -> Result<Option<Both>> {

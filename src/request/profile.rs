@@ -35,18 +35,20 @@ pub(super) fn of_profile(name: &str, files: &Files, env: &Env, depth: usize) -> 
         return Err(broken("its source_profile leads in a circle".into()));
     }
     let keys = config::keys(files, name)?;
-    let plain = || {
-        let sso = profile.contains_key("sso_account_id") || profile.contains_key("sso_start_url");
-        Source::Profile { name: name.into(), sso, files: files.clone(), whose: whose(&profile, keys.as_ref()) }
+    let plain = || Source::Profile {
+        name: name.into(),
+        sso: is_sso(&profile),
+        files: files.clone(),
+        whose: whose(&profile, keys.as_ref()),
     };
     // As botocore has it: a source_profile's own keys go before the role it could assume.
     if depth > 0 && profile.contains_key("aws_access_key_id") {
         return Ok(plain());
     }
-    let Some(arn) = profile.get("role_arn").filter(|_| !profile.contains_key("web_identity_token_file")) else {
-        let long_term = keys.as_ref().is_some_and(Credentials::long_term);
+    let Some(arn) = profile.get("role_arn").filter(|_| assumes(&profile)) else {
+        let long_term = depth == 0 && static_keys(name, files)?.is_some_and(|keys| keys.long_term());
         let base = plain();
-        return Ok(if long_term && depth == 0 { session_over(profile.get("mfa_serial").cloned(), base) } else { base });
+        return Ok(if long_term { session_over(profile.get("mfa_serial").cloned(), base) } else { base });
     };
     let base = match (profile.get("source_profile"), profile.get("credential_source").map(String::as_str)) {
         (Some(_), Some(_)) => return Err(broken("has both source_profile and credential_source".into())),
@@ -115,14 +117,32 @@ pub fn same_profile(name: &str, files: &Files, meant: &str) -> Result<()> {
     })
 }
 
-/// The keys that a profile gives if it has no other way: the SDK comes to them last.
+/// The keys that a profile gives where none of its other ways goes before them. As botocore has it: those of the credentials
+/// file go before a `credential_process`, those of the config file after.
 ///
 /// # Errors
 /// As [`config::profile`].
 pub fn static_keys(name: &str, files: &Files) -> Result<Option<Credentials>> {
-    let others = ["credential_process", "login_session", "role_arn", "sso_account_id", "sso_session", "sso_start_url"];
     let profile = named(name, files)?;
-    if others.iter().any(|key| profile.contains_key(*key)) { Ok(None) } else { config::keys(files, name) }
+    let any = |keys: &[&str]| keys.iter().any(|key| profile.contains_key(*key));
+    if any(&["web_identity_token_file"]) || is_sso(&profile) {
+        return Ok(None);
+    }
+    match config::keys(&Files { config: None, ..files.clone() }, name)? {
+        None if any(&["login_session", "credential_process"]) => Ok(None),
+        None => config::keys(files, name),
+        first => Ok(first),
+    }
+}
+
+/// Whether a role of it is assumed by us; with a web identity file the role belongs to the identity.
+pub fn assumes(profile: &Profile) -> bool {
+    profile.contains_key("role_arn") && !profile.contains_key("web_identity_token_file")
+}
+
+/// Whether it is one of IAM Identity Center. A session or a region alone may be there for something else, and be beside keys.
+pub fn is_sso(profile: &Profile) -> bool {
+    profile.contains_key("sso_account_id") || profile.contains_key("sso_role_name")
 }
 
 /// A default profile may hold no more than a region.
@@ -133,10 +153,7 @@ pub(super) fn gives_credentials(profile: &Profile) -> bool {
 pub(super) fn check_kind(kind: SourceKind, name: &str, files: &Files) -> Result<()> {
     let profile = named(name, files)?;
     let (has, key) = match kind {
-        SourceKind::Sso => (
-            profile.contains_key("sso_account_id") || profile.contains_key("sso_start_url"),
-            "sso_session and sso_account_id",
-        ),
+        SourceKind::Sso => (is_sso(&profile), "sso_session and sso_account_id"),
         SourceKind::Process => (profile.contains_key("credential_process"), "credential_process"),
         _ => (true, ""),
     };

@@ -1,7 +1,7 @@
 //! Flags, environment and configuration become a request. No flag says which source: then the container endpoint if
 //! its variables are set, else the order of the SDK's default chain.
 
-use super::profile::{check_kind, for_sts, gives_credentials, of_profile};
+use super::profile::{check_kind, for_sts, gives_credentials, of_profile, static_keys};
 use super::{ECS, Request, Role, Session, Source};
 use crate::config::{self, Files, Profile, Variant};
 use crate::env::{self, Env};
@@ -232,7 +232,7 @@ pub(super) fn role_over(role: Role, base: Source, env: &Env) -> Result<Source> {
 fn is_long_term(source: &Source, env: &Env) -> Result<bool> {
     Ok(match source {
         // Of a credential_process it shows only when it is run. With temporary ones it would have asked for the code itself.
-        Source::Profile { name, files, .. } => match config::keys(files, name)? {
+        Source::Profile { name, files, .. } => match static_keys(name, files)? {
             Some(keys) => keys.long_term(),
             None => config::profile(files, name)?.is_some_and(|profile| profile.contains_key("credential_process")),
         },
