@@ -295,6 +295,14 @@ fn what_it_says_of_boto3_is_what_boto3_does() {
     let what = "credsh takes profile:keys, the AWS CLI and boto3 take web-identity";
     only(&sandbox, what, "--source web-identity", "unset AWS_WEB_IDENTITY_TOKEN_FILE");
     mended(&sandbox, what);
+    // A role of the default profile's goes before it with all of them.
+    sandbox.unset("AWS_PROFILE");
+    let pod = "[default]\nrole_arn = arn:aws:iam::123456789012:role/pod\nsource_profile = keys\n";
+    let config = std::fs::read_to_string(sandbox.home().join(".aws/config")).unwrap();
+    sandbox.file(".aws/config", &format!("{config}\n{pod}"));
+    assert_eq!((method(&sandbox).as_str(), wrong(&sandbox).len()), ("assume-role\n", 0));
+    let text = sandbox.credsh(&["doctor"]).stdout;
+    assert!(text.contains("source: credsh, the AWS CLI and boto3 all take profile:default\n"), "{text}");
 }
 
 /// What the shell holds was asked for: that the surroundings offer nothing, or something else, is no fault.

@@ -67,6 +67,10 @@ fn the_order_of_the_choice() {
     sandbox.set("AWS_WEB_IDENTITY_TOKEN_FILE", sandbox.file("token", "t").to_str().unwrap());
     sandbox.set("AWS_ROLE_ARN", ROLE);
     assert_eq!(choice(&sandbox, &[]), "web-identity");
+    // Before a role in the default profile there is only what names another.
+    let pod = format!("role_arn = {ROLE}\nsource_profile = one\n");
+    sandbox.file(".aws/config", &config.replace(&keys("DEFAULT"), &pod));
+    assert_eq!(choice(&sandbox, &[]), "profile:default");
     sandbox.set("AWS_DEFAULT_PROFILE", "one");
     assert_eq!(choice(&sandbox, &[]), "profile:one");
     sandbox.set("AWS_PROFILE", "two");

@@ -14,7 +14,7 @@ use crate::env::{self, Env};
 use crate::error::{Error, Result};
 use crate::lease::Lease;
 use crate::renew::{self, Terms, When};
-use crate::request::Request;
+use crate::request::{self, Request};
 use crate::selectors::{Selectors, SourceKind};
 use crate::shell::{Grammar, Shell};
 use crate::store::Store;
@@ -249,8 +249,10 @@ fn theirs(names: [&'static str; 2], env: &Env) -> Theirs {
         return Theirs { label, names: set(&names), flag: None };
     };
     let has = |key: &str| profile.contains_key(key);
-    let assumes = has("role_arn") && !has("web_identity_token_file");
-    if !assumes && env.get(env::WEB_IDENTITY_TOKEN_FILE).is_some() && env.get(env::ROLE_ARN).is_some() {
+    if !request::assumes(&profile)
+        && env.get(env::WEB_IDENTITY_TOKEN_FILE).is_some()
+        && env.get(env::ROLE_ARN).is_some()
+    {
         let (names, flag) = (vec![env::WEB_IDENTITY_TOKEN_FILE], Some("--source web-identity".into()));
         return Theirs { label: "web-identity".into(), names, flag };
     }

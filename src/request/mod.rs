@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::{Files, Variant};
 
-pub use profile::{is_sso, same_profile, static_keys};
+pub use profile::{assumes, is_sso, same_profile, static_keys};
 pub use resolve::{nothing_found, sts_of};
 
 /// Where credentials come from, with every parameter. What is not given stays out of the stored form, so

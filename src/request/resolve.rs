@@ -1,7 +1,7 @@
 //! Flags, environment and configuration become a request. No flag says which source: then the container endpoint if
 //! its variables are set, else the order of the SDK's default chain.
 
-use super::profile::{check_kind, for_sts, gives_credentials, of_profile, static_keys};
+use super::profile::{assumes, check_kind, for_sts, gives_credentials, of_profile, static_keys};
 use super::{ECS, Request, Role, Session, Source};
 use crate::config::{self, Files, Profile, Variant};
 use crate::env::{self, Env};
@@ -176,8 +176,11 @@ fn choose(env: &Env, files: &Files) -> Result<Source> {
     if let Some(name) = env.first(&env::PROFILE) {
         return of_profile(name, files, env, 0);
     }
-    // Before a default profile, which an image may have brought along, as in most SDKs (botocore, Go, Java).
-    if let Ok(source) = web_identity(env) {
+    // Before a default profile, which an image may have brought along, as in most SDKs (botocore, Go, Java); but not before
+    // one with a role to assume: so a pod on EKS gets into another account, on top of its web identity as a rule.
+    if let Ok(source) = web_identity(env)
+        && !config::profile(files, "default")?.is_some_and(|profile| assumes(&profile))
+    {
         return Ok(source);
     }
     if let Ok(source) = cloud9(files) {
