@@ -415,6 +415,40 @@ fn a_web_identity_whose_token_has_no_end() {
     assert_eq!(sts.calls().len(), 0);
 }
 
+/// As with a token; the null device is how one says that there is none.
+#[test]
+fn config_files_that_have_no_end() {
+    let sandbox = Sandbox::new();
+    let fifo = sandbox.home().join("fifo").to_str().unwrap().to_owned();
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    for (name, path) in [
+        ("AWS_CONFIG_FILE", &*fifo),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/zero"),
+        ("AWS_SHARED_CREDENTIALS_FILE", &*fifo),
+    ] {
+        for words in
+            [&["export"][..], &["export", "--profile", "p"], &["hook", "--shell", "bash", "--wait", "--profile", "p"]]
+        {
+            let mut run = sandbox.command("timeout");
+            let run = Run::of(run.args(["20", support::CREDSH]).args(words).env(name, path).output().unwrap());
+            let told = format!("cannot read the AWS configuration {path}: it is not a small regular file");
+            assert!(
+                run.stderr.contains(&told) && run.stderr.ends_with(&format!(" check {name}\n")),
+                "{words:?} {run:?}"
+            );
+        }
+        let mut run = sandbox.command("timeout");
+        let run = Run::of(run.args(["20", support::CREDSH, "doctor"]).env(name, path).output().unwrap());
+        assert_eq!(run.status, 1, "{run:?}");
+    }
+    let none = sandbox.with("AWS_CONFIG_FILE", "/dev/null").with("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+    none.credsh(&["export"]).fails(3, &["no default profile with credentials is in /dev/null or /dev/null"]);
+    none.credsh(&["export", "--profile", "p"]).fails(1, &["credsh: profile p: is in neither the AWS config file nor"]);
+    // Nor is it a file whose mode is to be changed.
+    let text = none.credsh(&["doctor"]).stdout;
+    assert!(text.contains("no source of credentials") && !text.contains("chmod"), "{text}");
+}
+
 /// As with the AWS CLI: its stderr is the reason when it fails, but on one line, without what a terminal obeys; and nobody's
 /// business when it does not. Its stdout, where the secrets are, is never shown.
 #[test]

@@ -367,7 +367,7 @@ fn no_proxy(env: &Env, at: Keyboard) -> Option<String> {
 /// Files others should not be able to read, or write.
 fn modes(env: &Env, at: Keyboard) -> Vec<Finding> {
     let Files { config, credentials } = Files::of(env);
-    let loose = |path: &Path, mask: u32| fs::metadata(path).is_ok_and(|meta| meta.mode() & mask != 0);
+    let loose = |path: &Path, mask: u32| fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.mode() & mask != 0);
     let looked = [
         (config, 0o022, "others can change what credentials are used"),
         (credentials, 0o077, "others can read the keys in it"),

@@ -46,7 +46,7 @@ impl Files {
         for (kind, path) in
             [(EnvConfigFileKind::Config, &self.config), (EnvConfigFileKind::Credentials, &self.credentials)]
         {
-            if let Some(path) = path.as_ref().filter(|path| path.exists()) {
+            if let Some(path) = path.as_ref().filter(|path| is_there(path)) {
                 files = files.with_file(kind, path);
             }
         }
@@ -58,8 +58,10 @@ impl Files {
 /// hexadecimal digits, ` #` (what they hash is not documented). Only read: a file that anybody touches is updated no more.
 pub fn is_cloud9(path: &Path) -> bool {
     let mut head = Vec::new();
-    // Both lines fit in this.
-    File::open(path).is_ok_and(|file| file.take(1024).read_to_end(&mut head).is_ok()) && is_cloud9_head(&head)
+    // Both lines fit in this. See `regular`.
+    path.is_file()
+        && File::open(path).is_ok_and(|file| file.take(1024).read_to_end(&mut head).is_ok())
+        && is_cloud9_head(&head)
 }
 
 /// The same, of how the file begins; where that is cut off need not be the end of a character.
@@ -177,13 +179,16 @@ fn load(files: &Files, name: &str) -> Result<Option<Both>> {
 
 /// The SDK takes a file with one byte that is not UTF-8 for an empty one, and says so to nobody; the AWS CLI refuses it.
 fn parsed(files: &Files) -> Result<EnvConfigSections> {
-    let there: Vec<_> =
-        [&files.config, &files.credentials].into_iter().flatten().filter(|path| path.exists()).collect();
+    let both = [(&files.config, env::CONFIG_FILE), (&files.credentials, env::CREDENTIALS_FILE)];
+    let there =
+        both.iter().filter_map(|(path, named_by)| Some((path.as_ref().filter(|path| is_there(path))?, named_by)));
+    let there: Vec<_> = there.collect();
     // The SDK panics where there are none.
     if there.is_empty() {
         return Ok(EnvConfigSections::default());
     }
-    for path in there {
+    for (path, named_by) in there {
+        regular("read the AWS configuration", path, LARGEST, named_by)?;
         let bytes = std::fs::read(path).unwrap_or_default();
         if let Err(error) = std::str::from_utf8(&bytes) {
             let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]).matches('\n').count();
@@ -197,6 +202,31 @@ fn parsed(files: &Files) -> Result<EnvConfigSections> {
         }
     }
     sections(&files.for_sdk())
+}
+
+/// Bytes. A profile is some two hundred.
+const LARGEST: u64 = 4 * 1024 * 1024;
+
+/// Refuses all but a regular file of at most `largest` bytes: a FIFO or a device would hold the shell up for ever, past every
+/// deadline. `action` is what is done, as [`Error::io`] has it; `named_by` is what names the file, for the hint.
+///
+/// # Errors
+/// `Config` for another kind of file, `Io` for one that cannot be looked at.
+pub fn regular(action: &'static str, path: &Path, largest: u64, named_by: &str) -> Result<()> {
+    let meta = std::fs::metadata(path).map_err(Error::io(action, path))?;
+    if meta.is_file() && meta.len() <= largest {
+        return Ok(());
+    }
+    Err(Error::Config {
+        what: format!("cannot {action} {}", ui::clean(&path.to_string_lossy())),
+        reason: "it is not a small regular file".into(),
+        hint: Some(format!("check {named_by}")),
+    })
+}
+
+/// Whether there is something to read: the null device is how one says that there shall be nothing.
+fn is_there(path: &Path) -> bool {
+    path.canonicalize().is_ok_and(|path| path != Path::new("/dev/null"))
 }
 
 /// What the SDK's parser makes of files, or of texts in their place.
