@@ -44,6 +44,8 @@ pub const ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 pub const SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
 /// See [`ACCESS_KEY_ID`].
 pub const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
+/// The session token's old name, which botocore still knows.
+pub const SECURITY_TOKEN: &str = "AWS_SECURITY_TOKEN";
 /// When they end: RFC 3339. botocore, the JavaScript SDK and starship read it.
 pub const EXPIRATION: &str = "AWS_CREDENTIAL_EXPIRATION";
 /// AWS: the profile. The AWS CLI v2 looks at the first, then the second; boto3 the other way round.
@@ -143,7 +145,7 @@ impl Env {
         Some(Credentials {
             access_key_id: self.get(ACCESS_KEY_ID)?.into(),
             secret_access_key: Secret::new(self.get(SECRET_ACCESS_KEY)?),
-            session_token: self.get(SESSION_TOKEN).map(Secret::new),
+            session_token: self.first(&[SESSION_TOKEN, SECURITY_TOKEN]).map(Secret::new),
             expiration: self.get(EXPIRATION).and_then(time::parse_rfc3339),
         })
     }

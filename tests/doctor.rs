@@ -199,6 +199,12 @@ fn variables_that_contradict_each_other() {
     assert_eq!(wrong(&keys).len(), 0, "the control");
     let keys = keys.with("AWS_SECURITY_TOKEN", "t");
     assert_eq!(wrong(&keys).len(), 0, "the same token under its old name");
+    let mut keys = keys;
+    keys.unset("AWS_SESSION_TOKEN");
+    assert_eq!(wrong(&keys).len(), 0, "the only token");
+    keys.set("AWS_ACCESS_KEY_ID", "AKIAENV");
+    only(&keys, "AWS_SECURITY_TOKEN is set", "", "set -e AWS_SECURITY_TOKEN");
+    keys.set("AWS_ACCESS_KEY_ID", "ASIAENV");
     let keys = keys.with("AWS_PROFILE", "dev");
     let what = "AWS_PROFILE is dev while AWS_ACCESS_KEY_ID is set";
     only(&keys, what, "unset the keys instead", "set -e AWS_PROFILE");

@@ -573,6 +573,38 @@ fn long_term_keys_beside_a_token() {
     assert_eq!(both(&sandbox), ["GetSessionToken", "AssumeRole"]);
 }
 
+/// As with the AWS CLI: an empty token is none, and one under its old name is one.
+#[test]
+fn tokens_that_are_empty_or_old() {
+    let sts = Sts::start();
+    let keys = "aws_access_key_id = KEY\naws_secret_access_key = s\n";
+    let json = r#"{"Version":1,"AccessKeyId":"KEY","SecretAccessKey":"s","SessionToken":""}"#;
+    let mut sandbox = configured(&sts, "");
+    let process = process(&sandbox, json);
+    let config = [
+        format!("[profile empty]\n{keys}aws_session_token =\n"),
+        format!("[profile old]\n{keys}aws_security_token = old-token\n"),
+        format!("[profile both]\n{keys}aws_security_token = old-token\naws_session_token = new-token\n"),
+        format!("[profile process]\ncredential_process = {process}\n"),
+    ];
+    sandbox.file(".aws/config", &config.concat());
+    let export = |sandbox: &Sandbox, flags: &[&str]| sandbox.credsh(&[&["export", "--no-store"], flags].concat()).ok();
+    for (profile, token) in
+        [("empty", "sts-token-1"), ("process", "sts-token-2"), ("old", "old-token"), ("both", "new-token")]
+    {
+        let out = export(&sandbox, &["--profile", profile]);
+        assert!(out.contains(&format!("AWS_SESSION_TOKEN='{token}'\n")), "{profile}: {out}");
+    }
+    let calls: Vec<_> = sts.calls().iter().map(|call| (call.signer().to_owned(), call.token.clone())).collect();
+    assert_eq!(calls, [("KEY".into(), None), ("KEY".into(), None)]);
+    sandbox.set("AWS_ACCESS_KEY_ID", "KEY");
+    sandbox.set("AWS_SECRET_ACCESS_KEY", "s");
+    sandbox.set("AWS_SECURITY_TOKEN", "old-token");
+    assert!(export(&sandbox, &[]).contains("AWS_SESSION_TOKEN='old-token'\n"));
+    sandbox.set("AWS_SESSION_TOKEN", "new-token");
+    assert!(export(&sandbox, &[]).contains("AWS_SESSION_TOKEN='new-token'\n"));
+}
+
 /// A name under which somebody writes another account gives that one's, and what was asked for before is not renewed with it.
 #[test]
 fn a_profile_that_was_changed_is_another() {

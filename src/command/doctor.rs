@@ -283,12 +283,14 @@ fn issued(lease: &Lease, env: &Env) -> bool {
 
 fn conflicts(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let old = env.get("AWS_SECURITY_TOKEN");
-    if old.is_some() && old != env.get(env::SESSION_TOKEN) {
+    let (old, token) = (env.get(env::SECURITY_TOKEN), env.get(env::SESSION_TOKEN));
+    // The only one there is to keys that need one.
+    let needed = token.is_none() && env.keys().is_some_and(|keys| !keys.long_term());
+    if old.is_some() && old != token && !needed {
         findings.push(wrong(
             "AWS_SECURITY_TOKEN is set, and is not AWS_SESSION_TOKEN",
             "boto3 and the AWS CLI read it first, and join it to keys it does not belong to",
-            at.unset(&["AWS_SECURITY_TOKEN"]),
+            at.unset(&[env::SECURITY_TOKEN]),
         ));
     }
     let profile = env::PROFILE.into_iter().find_map(|name| Some((name, env.get(name)?)));

@@ -19,7 +19,7 @@ use crate::{format, prompt, ui};
 pub const CONFLICTS: [&str; 10] = [
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
-    "AWS_SECURITY_TOKEN",
+    env::SECURITY_TOKEN,
     env::SESSION_TOKEN,
     env::EXPIRATION,
     env::CONTAINER_FULL,

@@ -136,10 +136,13 @@ impl Both {
     /// of another: long-term keys in the one file would pass for temporary ones beside what an older set left in the other.
     fn keys(&self) -> Option<Credentials> {
         let section = self.sections().find(|section| section.get("aws_access_key_id").is_some())?;
+        let token = ["aws_session_token", "aws_security_token"]
+            .into_iter()
+            .find_map(|key| section.get(key).filter(|token| !token.is_empty()));
         Some(Credentials {
             access_key_id: section.get("aws_access_key_id")?.into(),
             secret_access_key: Secret::new(section.get("aws_secret_access_key")?),
-            session_token: section.get("aws_session_token").map(Secret::new),
+            session_token: token.map(Secret::new),
             expiration: None,
         })
     }
