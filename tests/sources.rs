@@ -605,6 +605,39 @@ fn tokens_that_are_empty_or_old() {
     assert!(export(&sandbox, &[]).contains("AWS_SESSION_TOKEN='new-token'\n"));
 }
 
+/// What the AWS CLI takes, and the SDK's parser leaves out without a word.
+#[test]
+fn what_the_parser_does_not_read() {
+    let sts = Sts::start();
+    let json = r#"{"Version":1,"AccessKeyId":"ASIAP","SecretAccessKey":"s","SessionToken":"t"}"#;
+    let sandbox = configured(&sts, "");
+    let cat = format!("cat {}", sandbox.file("json", json).display());
+    let keys = "aws_access_key_id = ASIADEV\naws_secret_access_key = s\naws_session_token = t\n";
+    sandbox.file(".aws/credentials", &format!("[my dev]\n{keys}[größe]\n{keys}"));
+    let config = [
+        format!("[profile over]\nrole_arn = {ROLE}\nsource_profile = my dev\n"),
+        format!("[profile quoted]\ncredential_process = sh -c 'true ; {cat}'\n"),
+        format!("[profile number]\nCredential_Process = sh -c '{cat}; exit 3' \"a #1\"\n"),
+        format!("[profile comment]\ncredential_process = {cat} # as it is\n"),
+        "[profile whole]\ncredential_process = false;exit 3;#\n".into(),
+    ];
+    sandbox.file(".aws/config", &config.concat());
+    let name = "has a name that credsh cannot read in a file\nhint: give it one of letters, digits and _-/.%@:+ only, as other AWS SDKs want it too\n";
+    for profile in ["my dev", "größe"] {
+        let text = sandbox.credsh(&["export", "--profile", profile]).fails(1, &[]);
+        assert_eq!(text, format!("credsh: profile {profile}: {name}"));
+    }
+    let text = sandbox.credsh(&["export", "--profile", "over"]).fails(1, &[]);
+    assert_eq!(text, format!("credsh: profile over: its source_profile my dev {name}"));
+    let cut = "hint: it was run without what follows ` #` or ` ;`, which an AWS SDK takes for a comment, in quotes or not: put the command into a script\n";
+    for profile in ["quoted", "number"] {
+        sandbox.credsh(&["export", "--profile", profile]).fails(1, &["its credential_process ended with status ", cut]);
+    }
+    let text = sandbox.credsh(&["export", "--profile", "whole"]).fails(1, &[]);
+    assert_eq!(text, "credsh: profile whole gave no credentials: its credential_process ended with status 3\n");
+    assert!(sandbox.credsh(&["export", "--profile", "comment"]).ok().contains("'ASIAP'"), "the control");
+}
+
 /// A name under which somebody writes another account gives that one's, and what was asked for before is not renewed with it.
 #[test]
 fn a_profile_that_was_changed_is_another() {

@@ -148,6 +148,30 @@ impl Both {
     }
 }
 
+/// Whether a section of that name is read. (The SDK leaves out one with another, and says so to nobody.)
+pub fn is_name(name: &str) -> bool {
+    name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-/.%@:+".contains(&b))
+}
+
+/// Whether the parser has taken the end of a profile's `credential_process` for a comment: all from ` #` or ` ;`, in quotes or
+/// not. The AWS CLI knows no comment behind a value. Found by what it makes of the same line without those two.
+pub fn is_cut(files: &Files, name: &str, command: &str) -> bool {
+    let whole = |line: &str| {
+        let ours = line.to_ascii_lowercase().starts_with("credential_process");
+        if ours { line.replace(['#', ';'], "_") } else { line.to_owned() }
+    };
+    let text = |path: &Option<PathBuf>| {
+        let text = path.as_ref().and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+        text.lines().map(whole).collect::<Vec<_>>().join("\n")
+    };
+    let both = EnvConfigFiles::builder()
+        .with_contents(EnvConfigFileKind::Config, text(&files.config))
+        .with_contents(EnvConfigFileKind::Credentials, text(&files.credentials));
+    let read = sections(&both.build()).ok();
+    let whole = read.as_ref().and_then(|read| read.get_profile(name)?.get("credential_process"));
+    whole.is_some_and(|whole| whole.len() > command.len())
+}
+
 /// The endpoint of STS in a section `[services NAME]`.
 ///
 /// # Errors

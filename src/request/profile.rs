@@ -13,11 +13,18 @@ use crate::ui;
 const DEEPEST: usize = 8;
 
 fn named(name: &str, files: &Files) -> Result<Profile> {
-    config::profile(files, name)?.ok_or_else(|| absent(name, ""))
+    config::profile(files, name)?.ok_or_else(|| absent(name, name, ""))
 }
 
-/// `what` of profile `name` names a profile that is not there; "" if it is that one.
-fn absent(name: &str, what: &str) -> Error {
+/// `what` of profile `name` names a profile that is not there, `missing`; "" if it is that one.
+fn absent(name: &str, missing: &str, what: &str) -> Error {
+    if !config::is_name(missing) {
+        return Error::Config {
+            what: format!("profile {}", ui::clean(name)),
+            reason: format!("{what}has a name that credsh cannot read in a file"),
+            hint: Some("give it one of letters, digits and _-/.%@:+ only, as other AWS SDKs want it too".into()),
+        };
+    }
     Error::Config {
         what: format!("profile {}", ui::clean(name)),
         reason: format!("{what}is in neither the AWS config file nor the credentials file"),
@@ -54,7 +61,7 @@ pub(super) fn of_profile(name: &str, files: &Files, env: &Env, depth: usize) -> 
         (Some(_), Some(_)) => return Err(broken("has both source_profile and credential_source".into())),
         (Some(source), None) if source == name => plain(),
         (Some(source), None) if config::profile(files, source)?.is_none() => {
-            return Err(absent(name, &format!("its source_profile {} ", ui::clean(source))));
+            return Err(absent(name, source, &format!("its source_profile {} ", ui::clean(source))));
         }
         (Some(source), None) => of_profile(source, files, env, depth + 1)?,
         (None, Some("Environment")) => without_session(of_env(env)?).0,

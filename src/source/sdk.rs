@@ -32,7 +32,16 @@ pub async fn profile(name: &str, files: &Files, asking: &Asking<'_>) -> Result<C
             let named_by = format!("web_identity_token_file of profile {}", crate::ui::clean(name));
             web_identity(&identity, &named_by, asking).await
         }
-        Way::Process(command) => process::fetch(name, files, command, asking).await,
+        Way::Process(command) => {
+            let given = process::fetch(name, files, command, asking).await;
+            given.map_err(|error| match error {
+                // It may well be a comment: only of what fails.
+                Error::Config { what, reason, .. } if config::is_cut(files, name, command) => {
+                    Error::Config { what, reason, hint: Some(CUT.into()) }
+                }
+                error => error,
+            })
+        }
         Way::Sso => sso(name, files, &section, asking).await,
         Way::Broken(reason) => Err(Error::Config {
             what: format!("profile {} gave no credentials", crate::ui::clean(name)),
@@ -122,6 +131,9 @@ async fn sso(name: &str, files: &Files, profile: &Profile, asking: &Asking<'_>) 
     let given = provider.build().provide_credentials().await;
     given.map(|sdk| aws::from_sdk(&sdk)).map_err(|error| aws::sso_error(name, asking.http.sign_in().as_ref(), &error))
 }
+
+const CUT: &str = "it was run without what follows ` #` or ` ;`, which an AWS SDK takes for a comment, in quotes or not: \
+    put the command into a script";
 
 /// What IAM Identity Center needs to know.
 const SSO: [&str; 4] = ["sso_account_id", "sso_role_name", "sso_region", "sso_start_url"];
