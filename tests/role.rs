@@ -531,6 +531,7 @@ fn the_endpoint_of_a_profile() {
         "[profile key]\n{keys}\nendpoint_url = {0}\n[profile section]\n{keys}\nendpoint_url = {0}\nservices = local
 [profile off]\n{keys}\nendpoint_url = {0}\nignore_configured_endpoint_urls = true
 [profile role]\nrole_arn = {ARN}\nsource_profile = key\nendpoint_url = {1}
+[profile temporary]\naws_access_key_id = ASIADEV\naws_secret_access_key = s\naws_session_token = t\nignore_configured_endpoint_urls = true
 [profile user]\n{keys}\nendpoint_url = http://me:pw@127.0.0.1/\n[services local]\ns3 =\n  endpoint_url = http://127.0.0.1:9\nsts =\n  endpoint_url = {1}\n",
         one.url(),
         two.url()
@@ -553,6 +554,8 @@ fn the_endpoint_of_a_profile() {
     let flags = ["export", "--no-store", "--profile", "section"];
     assert_eq!(host(&sandbox, &ignored, &flags), "sts.us-east-2.amazonaws.com");
     assert_eq!(host(&sandbox, &[], &["export", "--profile", "off"]), "sts.us-east-2.amazonaws.com");
+    let configured = [("AWS_ENDPOINT_URL_STS", &*three.url())];
+    assert_eq!(host(&sandbox, &configured, &["whoami", "--profile", "temporary"]), "sts.us-east-2.amazonaws.com");
     assert_eq!(asked(), [1, 2, 1]);
     let user =
         sandbox.credsh(&["export", "--profile", "user"]).fails(1, &["credsh: the address of AWS STS: names a user"]);

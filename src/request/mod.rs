@@ -173,6 +173,22 @@ impl Source {
         }
     }
 
+    /// Whether it asks AWS STS, or says which one is to be asked. What is of a metadata endpoint or of Cloud9 does not: its
+    /// request's id would change with every `export AWS_REGION`, and with it the lease.
+    pub fn asks_sts(&self) -> bool {
+        !matches!(self, Source::Container { .. } | Source::Ec2 | Source::Cloud9 { .. })
+    }
+
+    /// The profile whose region and endpoints go with it; a role's is its source profile.
+    pub fn profile(&self) -> Option<&str> {
+        match self {
+            Source::Profile { name, .. } | Source::Role { role: Role { profile: Some(name), .. }, .. } => Some(name),
+            // The file names the environment's own region in its default section.
+            Source::Cloud9 { .. } => Some("default"),
+            other => other.base()?.profile(),
+        }
+    }
+
     /// What all of it begins with.
     pub fn root(&self) -> &Source {
         self.base().map_or(self, Source::root)

@@ -168,14 +168,8 @@ pub(super) fn check_kind(kind: SourceKind, name: &str, files: &Files) -> Result<
     if has { Ok(()) } else { Err(Error::Config { what: format!("profile {}", ui::clean(name)), reason, hint: None }) }
 }
 
-/// The profile whose region and endpoints are STS's; a role's is its source profile. Empty where there is none.
+/// The profile whose region and endpoints are STS's. Empty where there is none.
 pub(super) fn for_sts(source: &Source, files: &Files) -> Result<Profile> {
-    let name = match source {
-        Source::Profile { name, .. } | Source::Role { role: Role { profile: Some(name), .. }, .. } => name,
-        Source::Role { base, .. } | Source::Session { base, .. } => return for_sts(base, files),
-        // The file names the environment's own region in its default section.
-        Source::Cloud9 { .. } => "default",
-        _ => return Ok(Profile::default()),
-    };
-    Ok(config::profile(files, name)?.unwrap_or_default())
+    let profile = source.profile().map_or(Ok(None), |name| config::profile(files, name))?;
+    Ok(profile.unwrap_or_default())
 }

@@ -56,17 +56,7 @@ impl Request {
         };
         let host = matches!(source.root(), Source::Container { .. } | Source::Ec2).then(env::host);
         let mut region = typed.region.clone();
-        // A container endpoint or a profile's own keys ask nothing of STS: without this their id would
-        // change with every `export AWS_REGION`, and with it the lease.
-        let asks_sts = typed.region.is_some()
-            || matches!(
-                source,
-                Source::Role { .. }
-                    | Source::Session { .. }
-                    | Source::Profile { .. }
-                    | Source::WebIdentity { .. }
-                    | Source::Env { .. }
-            );
+        let asks_sts = typed.region.is_some() || source.asks_sts();
         let (mut endpoint, mut variant) = (None, Variant::default());
         if asks_sts {
             let profile = for_sts(&source, &files)?;

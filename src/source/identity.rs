@@ -26,10 +26,11 @@ pub fn identity(lease: &Lease, env: &Env, deadline: Duration) -> Result<Identity
     let http = Http::new(env);
     let request = &lease.request;
     let region = request.region.as_deref().or(env.first(&env::REGION));
-    let (endpoint, variant) = if request.endpoint.is_none() && request.variant.is_plain() {
-        request::sts_of(env, &Profile::default(), &Files::of(env))?
-    } else {
+    // That there is none may be what a profile wants.
+    let (endpoint, variant) = if request.region.is_some() || request.source.asks_sts() {
         (request.endpoint.clone(), request.variant)
+    } else {
+        request::sts_of(env, &Profile::default(), &Files::of(env))?
     };
     let place = Place { region, endpoint: endpoint.as_deref(), variant };
     let client = aws::sts(&http, Some(&lease.credentials), place, role(&request.source));
