@@ -135,17 +135,21 @@ impl Both {
     /// All of one file, as botocore has it. The SDK takes each from the first that has it, and so joins a key to the token
     /// of another: long-term keys in the one file would pass for temporary ones beside what an older set left in the other.
     fn keys(&self) -> Option<Credentials> {
-        let section = self.sections().find(|section| section.get("aws_access_key_id").is_some())?;
-        let token = ["aws_session_token", "aws_security_token"]
-            .into_iter()
-            .find_map(|key| section.get(key).filter(|token| !token.is_empty()));
-        Some(Credentials {
-            access_key_id: section.get("aws_access_key_id")?.into(),
-            secret_access_key: Secret::new(section.get("aws_secret_access_key")?),
-            session_token: token.map(Secret::new),
-            expiration: None,
-        })
+        keys_of(self.sections().find(|section| section.get("aws_access_key_id").is_some())?)
     }
+}
+
+/// The keys in a section that has been read.
+pub fn keys_of(section: &Section) -> Option<Credentials> {
+    let token = ["aws_session_token", "aws_security_token"]
+        .into_iter()
+        .find_map(|key| section.get(key).filter(|token| !token.is_empty()));
+    Some(Credentials {
+        access_key_id: section.get("aws_access_key_id")?.into(),
+        secret_access_key: Secret::new(section.get("aws_secret_access_key")?),
+        session_token: token.map(Secret::new),
+        expiration: None,
+    })
 }
 
 /// Whether a section of that name is read. (The SDK leaves out one with another, and says so to nobody.)
