@@ -620,10 +620,11 @@ fn what_the_parser_does_not_read() {
         format!("[profile number]\nCredential_Process = sh -c '{cat}; exit 3' \"a #1\"\n"),
         format!("[profile comment]\ncredential_process = {cat} # as it is\n"),
         "[profile whole]\ncredential_process = false;exit 3;#\n".into(),
+        format!("[profile \"marks\"]\n{keys}"),
     ];
     sandbox.file(".aws/config", &config.concat());
-    let name = "has a name that credsh cannot read in a file\nhint: give it one of letters, digits and _-/.%@:+ only, as other AWS SDKs want it too\n";
-    for profile in ["my dev", "größe"] {
+    let name = "has a name that credsh cannot read in a file\nhint: give it one of letters, digits and _-/.%@:+ only, without quotes, as other AWS SDKs want it too\n";
+    for profile in ["my dev", "größe", "marks"] {
         let text = sandbox.credsh(&["export", "--profile", profile]).fails(1, &[]);
         assert_eq!(text, format!("credsh: profile {profile}: {name}"));
     }

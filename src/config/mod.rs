@@ -157,6 +157,12 @@ pub fn is_name(name: &str) -> bool {
     name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-/.%@:+".contains(&b))
 }
 
+/// Whether the config file has a profile's name in quotes: the AWS CLI reads it, and the SDK does not.
+pub fn is_quoted(files: &Files, name: &str) -> bool {
+    let text = files.config.as_ref().and_then(|path| std::fs::read_to_string(path).ok());
+    text.is_some_and(|text| edit::section(&text, name).is_some())
+}
+
 /// Whether the parser has taken the end of a profile's `credential_process` for a comment: all from ` #` or ` ;`, in quotes or
 /// not. The AWS CLI knows no comment behind a value. Found by what it makes of the same line without those two.
 pub fn is_cut(files: &Files, name: &str, command: &str) -> bool {

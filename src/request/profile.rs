@@ -13,16 +13,19 @@ use crate::ui;
 const DEEPEST: usize = 8;
 
 fn named(name: &str, files: &Files) -> Result<Profile> {
-    config::profile(files, name)?.ok_or_else(|| absent(name, name, ""))
+    config::profile(files, name)?.ok_or_else(|| absent(name, name, "", files))
 }
 
 /// `what` of profile `name` names a profile that is not there, `missing`; "" if it is that one.
-fn absent(name: &str, missing: &str, what: &str) -> Error {
-    if !config::is_name(missing) {
+fn absent(name: &str, missing: &str, what: &str, files: &Files) -> Error {
+    if !config::is_name(missing) || config::is_quoted(files, missing) {
         return Error::Config {
             what: format!("profile {}", ui::clean(name)),
             reason: format!("{what}has a name that credsh cannot read in a file"),
-            hint: Some("give it one of letters, digits and _-/.%@:+ only, as other AWS SDKs want it too".into()),
+            hint: Some(
+                "give it one of letters, digits and _-/.%@:+ only, without quotes, as other AWS SDKs want it too"
+                    .into(),
+            ),
         };
     }
     Error::Config {
@@ -61,7 +64,7 @@ pub(super) fn of_profile(name: &str, files: &Files, env: &Env, depth: usize) -> 
         (Some(_), Some(_)) => return Err(broken("has both source_profile and credential_source".into())),
         (Some(source), None) if source == name => plain(),
         (Some(source), None) if config::profile(files, source)?.is_none() => {
-            return Err(absent(name, source, &format!("its source_profile {} ", ui::clean(source))));
+            return Err(absent(name, source, &format!("its source_profile {} ", ui::clean(source)), files));
         }
         (Some(source), None) => of_profile(source, files, env, depth + 1)?,
         (None, Some("Environment")) => without_session(of_env(env)?).0,
