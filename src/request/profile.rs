@@ -56,7 +56,8 @@ pub(super) fn of_profile(name: &str, files: &Files, env: &Env, depth: usize) -> 
         return Ok(plain());
     }
     let Some(arn) = profile.get("role_arn").filter(|_| assumes(&profile)) else {
-        let long_term = depth == 0 && static_keys(name, files)?.is_some_and(|keys| keys.long_term());
+        let long_term = depth == 0 && keys.as_ref().is_some_and(Credentials::long_term);
+        let long_term = long_term && static_keys(name, files)?.is_some();
         let base = plain();
         return Ok(if long_term { session_over(profile.get("mfa_serial").cloned(), base) } else { base });
     };
