@@ -7,7 +7,7 @@
 # name leaves no way round it.
 # Does nothing, and says nothing, where nobody types (not interactive) or where it may not run (restricted).
 # shellcheck disable=SC2016
-if [[ $- == *i* && $- != *r* ]] && { ! \declare -F builtin >/dev/null || ! \printf '%s\n' 'credsh: not set up: `builtin` is a function here' >&2; }; then
+if [[ $- == *i* && $- != *r* ]] && { [[ -n ${BASH_VERSION-} ]] || ! \printf '%s\n' 'credsh: not set up: this is for bash; zsh wants `eval "$(credsh init zsh)"`' >&2; } && { ! \declare -F builtin >/dev/null || ! \printf '%s\n' 'credsh: not set up: `builtin` is a function here' >&2; }; then
 
 # Another version of this goes first, in its own words; the lease is gone on with.
 __credsh_replace() {
@@ -61,8 +61,26 @@ __credsh_last() {
   for i in "${!PROMPT_COMMAND[@]}"; do last=$i; done
   if ((last > __credsh_place)) && [[ ${PROMPT_COMMAND[__credsh_place]-} == "$__credsh_check" && -z ${bash_preexec_imported-}${__bp_imported-} ]]; then
     \builtin unset -v "PROMPT_COMMAND[$__credsh_place]"
+    __credsh_settle
+  fi
+}
+
+# Puts the check at the end of PROMPT_COMMAND, in an element of its own where bash knows of more than one (5.1): each of them
+# sees `$?`, PIPESTATUS and `$_` untouched, a place far behind survives a later PROMPT_COMMAND=..., and who is last sees the
+# PS1 that others have set. But not behind VS Code's, whose DEBUG trap takes that for the command that is typed next: into its own
+# list; or where it is yet to come, into the string that it will run first.
+__credsh_settle() {
+  \builtin local i last=-1
+  if [[ ${PROMPT_COMMAND[0]-} == __vsc_prompt_cmd* ]]; then
+    __vsc_original_prompt_command+=("$__credsh_check")
+    PROMPT_COMMAND[0]=__vsc_prompt_cmd_original
+  elif ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)) && [[ ${TERM_PROGRAM-} != vscode ]]; then
+    for i in ${PROMPT_COMMAND[@]+"${!PROMPT_COMMAND[@]}"}; do last=$i; done
     __credsh_place=$((last + 8))
     PROMPT_COMMAND[__credsh_place]=$__credsh_check
+  else
+    # shellcheck disable=SC2128,SC2178
+    PROMPT_COMMAND=${PROMPT_COMMAND:+$PROMPT_COMMAND$'\n'}$__credsh_check
   fi
 }
 
@@ -266,9 +284,10 @@ __credsh_typed() {
 __credsh_report() {
   \builtin local all last
   all=(${PROMPT_COMMAND[@]+"${PROMPT_COMMAND[@]}"}) # of a string `: -1` would be the last letter
+  if [[ ${PROMPT_COMMAND[0]-} == __vsc_prompt_cmd_original ]]; then all+=(${__vsc_original_prompt_command[@]+"${__vsc_original_prompt_command[@]}"}); fi
   last="${all[*]+"${all[*]: -1}"} ${precmd_functions[*]+"${precmd_functions[*]: -1}"}"
   last=${last/"$__credsh_check"/__credsh_prompt}
-  if [[ "${PROMPT_COMMAND[*]-} ${precmd_functions[*]-}" == *__credsh_* ]]; then
+  if [[ "${all[*]-} ${precmd_functions[*]-}" == *__credsh_* ]]; then
     \builtin printf ' prompt'
     if [[ $last' ' != *__credsh_prompt' '* ]]; then \builtin printf ' not-last'; fi
   fi
@@ -322,6 +341,9 @@ function credsh_off {
         PROMPT_COMMAND[i]=${PROMPT_COMMAND[i]/$'\n'"$__credsh_check"/}
         PROMPT_COMMAND[i]=${PROMPT_COMMAND[i]#"$__credsh_check"$'\n'}
       fi
+    done
+    for i in ${__vsc_original_prompt_command[@]+"${!__vsc_original_prompt_command[@]}"}; do
+      __vsc_original_prompt_command[i]=${__vsc_original_prompt_command[i]/"$__credsh_check"/}
     done
   fi
   # Back to where it was before ours came first.
@@ -386,8 +408,6 @@ __credsh_older() {
         if [[ $- == *e* ]]; then last=0; fi
         \builtin return "$last"
       }
-      # shellcheck disable=SC2128,SC2178
-      PROMPT_COMMAND=${PROMPT_COMMAND:+$PROMPT_COMMAND$'\n'}$__credsh_check
       ;;
   esac
 }
@@ -426,7 +446,7 @@ __credsh_survey() {
 
 # Puts the checks where this bash has a place for them.
 __credsh_install() {
-  \builtin local version="$((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1]))" locked='' commands='' urg='' i place=-1
+  \builtin local version="$((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1]))" locked='' commands='' urg=''
   __credsh_survey "$version"
   # By version, never by "is it set": an inherited EPOCHSECONDS is a plain variable before 5.0. Below 4.2 SECONDS counts
   # from t0 by the wall clock, through a suspend too; people set it to 0 to time a command, and then t0 is taken anew.
@@ -457,9 +477,7 @@ __credsh_install() {
     __credsh_ps0=
     if ((version < 404)); then __credsh_older preexec; fi
   fi
-  # bash-preexec is told through its own list: an element behind it in PROMPT_COMMAND breaks it (0.5, 0.6). From 5.1
-  # on PROMPT_COMMAND is an array whose elements each see `$?`, PIPESTATUS and `$_` untouched; a sparse place survives
-  # a later PROMPT_COMMAND=..., and being last lets us see the PS1 that others have set.
+  # bash-preexec is told through its own list: an element behind it in PROMPT_COMMAND breaks it (0.5, 0.6).
   if [[ -n ${bash_preexec_imported-}${__bp_imported-} ]]; then
     __credsh_commands=others
     precmd_functions+=(__credsh_prompt)
@@ -475,24 +493,25 @@ __credsh_install() {
       __credsh_past='EPOCHSECONDS>=__credsh_tick||EPOCHSECONDS<__credsh_low'
       # shellcheck disable=SC2016
       __credsh_check='${PS1+${__credsh_gate[${#PS1}-__credsh_len&&__credsh_len||__credsh_past]:+"__credsh_stale"}}'
-      # With no indicator nothing needs to be last, and the variable shall be there before a tool reads it for the prompt it
-      # makes: first, too.
       __credsh_shifted=
-      if [[ $__credsh_side == off ]]; then
-        # Nothing at all once credsh is off, as a tool may take over the text of the first one and go on with it: starship does.
+      if [[ $__credsh_side == off || ${TERM_PROGRAM-} == vscode ]]; then
+        # Nothing at all once credsh is off, as a tool may take over the text of the first one and go on with it: starship does,
+        # and VS Code.
         # shellcheck disable=SC2016
         __credsh_check='${__credsh_exe:+'$__credsh_check'}'
-        if [[ -n ${PROMPT_COMMAND[0]+set} ]]; then __credsh_shifted=1 PROMPT_COMMAND=('' "${PROMPT_COMMAND[@]}"); fi
-        PROMPT_COMMAND[0]=$__credsh_check
+        # With no indicator nothing needs to be last, and the variable shall be there before a tool reads it for the prompt it
+        # makes: first, too. In VS Code there is the one place only.
+        if [[ ${TERM_PROGRAM-} != vscode ]]; then
+          if [[ -n ${PROMPT_COMMAND[0]+set} ]]; then __credsh_shifted=1 PROMPT_COMMAND=('' "${PROMPT_COMMAND[@]}"); fi
+          PROMPT_COMMAND[0]=$__credsh_check
+        fi
       fi
-      for i in ${PROMPT_COMMAND[@]+"${!PROMPT_COMMAND[@]}"}; do place=$i; done
-      __credsh_place=$((place + 8))
-      PROMPT_COMMAND[__credsh_place]=$__credsh_check
     else
       # shellcheck disable=SC2016
       __credsh_check='${__credsh_exe:+"__credsh_prompt"}'
       __credsh_older prompt
     fi
+    __credsh_settle
   fi
   __credsh_fixed=''
   if [[ $locked == *' @PS1 '* ]]; then __credsh_fixed=1; fi
@@ -514,15 +533,9 @@ __credsh_start() {
     __credsh_lease='' __credsh_label='' __credsh_until='' __credsh_zone='' __credsh_low=0 __credsh_exp=$__credsh_never __credsh_window=$__credsh_never __credsh_must=$__credsh_never
     __credsh_due=$__credsh_never __credsh_ps1='' __credsh_mark='' __credsh_place=0 __credsh_shown='' __credsh_len=0 __credsh_check=__credsh_prompt
     __credsh_install
-  elif [[ $__credsh_commands != others && "${PROMPT_COMMAND[*]-}" != *"$__credsh_check"* ]]; then
+  elif [[ $__credsh_commands != others && "${PROMPT_COMMAND[*]-} ${__vsc_original_prompt_command[*]-}" != *"$__credsh_check"* ]]; then
     # A start-up file that empties it is read once more.
-    if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)); then
-      __credsh_place=$((__credsh_place + 8))
-      PROMPT_COMMAND[__credsh_place]=$__credsh_check
-    else
-      # shellcheck disable=SC2128,SC2178
-      PROMPT_COMMAND=${PROMPT_COMMAND:+$PROMPT_COMMAND$'\n'}$__credsh_check
-    fi
+    __credsh_settle
   fi
   if [[ -n $__credsh_fixed ]]; then __credsh_side=off; fi
   __credsh_mark='' __credsh_ps1=''

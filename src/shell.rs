@@ -32,7 +32,7 @@ const VERSION: &str = "@VERSION@";
 /// The options zsh's script is evaluated under, whatever the user's are; sticky for the functions it defines. Where
 /// `builtin` is a function of the user's nothing can be told from theirs.
 const ZSH: [&str; 2] = [
-    "if [[ -o interactive && ! -o restricted ]] && typeset -f builtin >/dev/null; then \\print -u2 'credsh: not set up: `builtin` is a function here'; else \\builtin emulate zsh -o no_aliases -o no_xtrace -o no_verbose -o no_err_exit -o no_err_return -o no_force_float -o no_source_trace -o local_traps -c ",
+    "if [[ -z ${ZSH_VERSION-} ]]; then [[ $- != *i* ]] || \\printf '%s\\n' 'credsh: not set up: this is for zsh; bash wants `eval \"$(credsh init bash)\"`' >&2; elif [[ -o interactive && ! -o restricted ]] && typeset -f builtin >/dev/null; then \\print -u2 'credsh: not set up: `builtin` is a function here'; else \\builtin emulate zsh -o no_aliases -o no_xtrace -o no_verbose -o no_err_exit -o no_err_return -o no_force_float -o no_source_trace -o local_traps -c ",
     "; fi\n",
 ];
 
