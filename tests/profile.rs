@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
 
 use support::endpoint::{Endpoint, Rotation};
@@ -103,6 +103,39 @@ fn links_and_modes_are_kept() {
     let sandbox = sandbox.with("AWS_CONFIG_FILE", other.to_str().unwrap());
     sandbox.credsh(&["profile", "add", "ci"]).ok();
     assert!(read(&other).contains("[profile ci]"));
+}
+
+/// Nothing waits for the writer of a pipe, and no device is replaced: `AWS_CONFIG_FILE=/dev/null` is often in force.
+#[test]
+fn what_is_no_file_is_left_alone() {
+    let endpoint = Endpoint::start(600);
+    let mut sandbox = Sandbox::in_cloudshell(&endpoint);
+    let home = sandbox.home();
+    let make = |words: &[&str]| sandbox.command(words[0]).args(&words[1..]).status().unwrap().success();
+    let mut odd = vec!["pipe", "directory"];
+    assert!(make(&["mkfifo", "pipe"]) && make(&["mkdir", "directory"]));
+    // A device of this directory's own, which nobody else looks into.
+    if rustix::process::geteuid().is_root() && make(&["mknod", "null", "c", "1", "3"]) {
+        odd.insert(0, "null");
+    }
+    for name in odd {
+        let link = home.join(format!("link-{name}"));
+        symlink(home.join(name), &link).unwrap();
+        for place in [home.join(name), link] {
+            sandbox.set("AWS_CONFIG_FILE", place.to_str().unwrap());
+            let before = std::fs::metadata(&place).unwrap();
+            for words in [&["add", "ci"][..], &["remove", "ci"], &["list"]] {
+                let mut command = sandbox.command("timeout");
+                let run = Run::of(command.args(["15", CREDSH, "profile"]).args(words).output().unwrap());
+                let hint = "hint: name one with AWS_CONFIG_FILE, or unset that";
+                let what = format!("credsh: the AWS config file {}", place.display());
+                assert_eq!(run.fails(1, &[]), format!("{what}: is not a regular file\n{hint}\n"), "{words:?}");
+            }
+            let after = std::fs::metadata(&place).unwrap();
+            assert_eq!((before.ino(), before.file_type()), (after.ino(), after.file_type()));
+            assert!(name != "null" || after.file_type().is_char_device());
+        }
+    }
 }
 
 #[test]

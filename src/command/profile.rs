@@ -26,6 +26,8 @@ pub fn run(args: &Profile, env: &Env) -> Result<u8> {
 }
 
 fn add(args: &ProfileAdd, env: &Env) -> Result<u8> {
+    // First, as what the selectors mean is looked up in that file too, and to read a pipe is to wait for its writer.
+    let path = path(env)?;
     // Selectors that lead nowhere are told now, and not when a program asks.
     let source = Request::resolve(&args.selectors, env)?.source;
     let selectors = pinned(&args.selectors, &source);
@@ -39,7 +41,6 @@ fn add(args: &ProfileAdd, env: &Env) -> Result<u8> {
     let mut words = vec![exe.to_string_lossy().into_owned(), "export".into(), "--format=process".into()];
     words.extend(selectors.words());
     let words = words.iter().map(|word| bare(word)).collect::<Result<Vec<_>>>()?;
-    let path = path(env)?;
     let text = read(&path)?;
     let files = config::Files { config: None, ..config::Files::of(env) };
     if let (Some(keys), Some(_)) = (&files.credentials, config::keys(&files, &args.name)?) {
@@ -147,6 +148,15 @@ fn path(env: &Env) -> Result<PathBuf> {
         reason: format!("has no place: neither {} nor HOME is set", env::CONFIG_FILE),
         hint: None,
     })?;
+    // AWS_CONFIG_FILE=/dev/null says that there is none: as root the new file would take the place of the device, for every
+    // process of the machine.
+    if fs::metadata(&path).is_ok_and(|there| !there.is_file()) {
+        return Err(Error::Config {
+            what: format!("the AWS config file {}", path.display()),
+            reason: "is not a regular file".into(),
+            hint: Some(format!("name one with {}, or unset that", env::CONFIG_FILE)),
+        });
+    }
     // Behind a link, as dotfile managers make them, it is the file that is replaced, and not the link; one that is not
     // there yet too.
     let there = fs::canonicalize(&path);
