@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown, symlink};
 use std::path::PathBuf;
 
 use support::endpoint::{Endpoint, Rotation};
@@ -136,6 +136,50 @@ fn what_is_no_file_is_left_alone() {
             assert!(name != "null" || after.file_type().is_char_device());
         }
     }
+}
+
+/// As where root adds a profile to a user's file.
+#[test]
+fn the_owner_is_kept() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let config = sandbox.file(".aws/config", "[default]\n");
+    std::fs::set_permissions(&config, PermissionsExt::from_mode(0o640)).unwrap();
+    chown(&config, Some(65534), Some(65533)).unwrap();
+    let owner = || {
+        let meta = std::fs::metadata(&config).unwrap();
+        (meta.uid(), meta.gid(), meta.mode() & 0o777)
+    };
+    for words in [["add", "ci"], ["remove", "ci"]] {
+        let before = std::fs::metadata(&config).unwrap().ino();
+        sandbox.credsh(&["profile", words[0], words[1]]).ok();
+        assert_eq!(owner(), (65534, 65533, 0o640));
+        assert_ne!(std::fs::metadata(&config).unwrap().ino(), before, "the control: it is another file");
+    }
+}
+
+#[test]
+fn a_file_that_is_mounted_by_itself_is_not_written_into() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let config = sandbox.file(".aws/config", "[default]\n");
+    sandbox.file("host", "[default]\nregion = x\n");
+    let unshare = if rustix::process::geteuid().is_root() { "unshare -m" } else { "unshare -rm" };
+    let script = format!(
+        "exec {unshare} sh -ec 'mount --bind host .aws/config; \"$0\" profile list; exec \"$0\" profile add ci' \"$0\""
+    );
+    let run = Run::of(sandbox.command("sh").args(["-c", &script, CREDSH]).output().unwrap());
+    let hint = "hint: mount the directory it is in instead, or name another file with AWS_CONFIG_FILE";
+    let reason = "is mounted by itself, and can only be replaced together with its directory";
+    let text = format!("credsh: the AWS config file {}: {reason}\n{hint}\n", config.display());
+    assert_eq!(run.fails(1, &[]), text);
+    assert_eq!(read(&sandbox.home().join("host")), "[default]\nregion = x\n");
+    assert_eq!(read(&config), "[default]\n");
+    let beside: Vec<_> = std::fs::read_dir(sandbox.home().join(".aws")).unwrap().collect();
+    assert_eq!(beside.len(), 1, "no temporary file is left: {beside:?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 
 use crate::cli::{Profile, ProfileAdd, ProfileRemove};
@@ -170,7 +170,12 @@ fn read(path: &Path) -> Result<String> {
     }
 }
 
-/// Whole or not at all, with the mode it had; 0600 if it is new, as the AWS CLI makes it.
+/// Whole or not at all, with the mode and the owner it had; 0600 if it is new, as the AWS CLI makes it.
+///
+/// # Errors
+/// Also where the file itself is mounted, as into some development containers: nothing can take the place of a mount. To
+/// write into it, as `aws configure set` does, is to leave half a file where the disk is full or the process is killed in
+/// between; and it is the host's file, with all its other profiles.
 fn write(path: &Path, text: &str) -> Result<()> {
     let error = || Error::io("write", path);
     let dir = path.parent().unwrap_or(Path::new("/"));
@@ -179,9 +184,20 @@ fn write(path: &Path, text: &str) -> Result<()> {
     }
     let mut file = tempfile::Builder::new().prefix(".credsh-").tempfile_in(dir).map_err(error())?;
     if let Ok(meta) = fs::metadata(path) {
+        // Root's own it would be from now on, where sudo adds a profile for a user. As far as it is permitted, and one by
+        // one: who is not root can still give it a group they are in.
+        let _ = fchown(file.as_file(), Some(meta.uid()), None);
+        let _ = fchown(file.as_file(), None, Some(meta.gid()));
         file.as_file().set_permissions(meta.permissions()).map_err(error())?;
     }
     file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(error())?;
-    file.persist(path).map_err(|failed| error()(failed.error))?;
+    file.persist(path).map_err(|failed| match failed.error.kind() {
+        ErrorKind::ResourceBusy => Error::Config {
+            what: format!("the AWS config file {}", path.display()),
+            reason: "is mounted by itself, and can only be replaced together with its directory".into(),
+            hint: Some(format!("mount the directory it is in instead, or name another file with {}", env::CONFIG_FILE)),
+        },
+        _ => error()(failed.error),
+    })?;
     Ok(())
 }
