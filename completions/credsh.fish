@@ -55,7 +55,7 @@ process\t'A profile\'s credential_process'
 cloud9\t'The credentials file that Cloud9 manages'
 ec2\t'The EC2 instance profile'
 env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
-complete -c credsh -n "__fish_credsh_using_subcommand init" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand init" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f -a "(credsh profile list --all 2>/dev/null)\t''"
 complete -c credsh -n "__fish_credsh_using_subcommand init" -l role -d 'Assume this role with them' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand init" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand init" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r -f
@@ -74,7 +74,7 @@ process\t'A profile\'s credential_process'
 cloud9\t'The credentials file that Cloud9 manages'
 ec2\t'The EC2 instance profile'
 env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
-complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f -a "(credsh profile list --all 2>/dev/null)\t''"
 complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l role -d 'Assume this role with them' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r -f
@@ -104,7 +104,7 @@ process\t'A profile\'s credential_process'
 cloud9\t'The credentials file that Cloud9 manages'
 ec2\t'The EC2 instance profile'
 env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
-complete -c credsh -n "__fish_credsh_using_subcommand export" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand export" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f -a "(credsh profile list --all 2>/dev/null)\t''"
 complete -c credsh -n "__fish_credsh_using_subcommand export" -l role -d 'Assume this role with them' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand export" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand export" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r -f
@@ -122,7 +122,7 @@ process\t'A profile\'s credential_process'
 cloud9\t'The credentials file that Cloud9 manages'
 ec2\t'The EC2 instance profile'
 env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
-complete -c credsh -n "__fish_credsh_using_subcommand exec" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand exec" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f -a "(credsh profile list --all 2>/dev/null)\t''"
 complete -c credsh -n "__fish_credsh_using_subcommand exec" -l role -d 'Assume this role with them' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand exec" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand exec" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r -f
@@ -141,7 +141,7 @@ process\t'A profile\'s credential_process'
 cloud9\t'The credentials file that Cloud9 manages'
 ec2\t'The EC2 instance profile'
 env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
-complete -c credsh -n "__fish_credsh_using_subcommand docker" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand docker" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f -a "(credsh profile list --all 2>/dev/null)\t''"
 complete -c credsh -n "__fish_credsh_using_subcommand docker" -l role -d 'Assume this role with them' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand docker" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand docker" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r -f
@@ -158,7 +158,7 @@ process\t'A profile\'s credential_process'
 cloud9\t'The credentials file that Cloud9 manages'
 ec2\t'The EC2 instance profile'
 env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
-complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f -a "(credsh profile list --all 2>/dev/null)\t''"
 complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l role -d 'Assume this role with them' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r -f
@@ -182,7 +182,7 @@ process\t'A profile\'s credential_process'
 cloud9\t'The credentials file that Cloud9 manages'
 ec2\t'The EC2 instance profile'
 env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
-complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f -a "(credsh profile list --all 2>/dev/null)\t''"
 complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l role -d 'Assume this role with them' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r -f
@@ -207,7 +207,7 @@ process\t'A profile\'s credential_process'
 cloud9\t'The credentials file that Cloud9 manages'
 ec2\t'The EC2 instance profile'
 env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
-complete -c credsh -n "__fish_credsh_using_subcommand clear" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand clear" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f -a "(credsh profile list --all 2>/dev/null)\t''"
 complete -c credsh -n "__fish_credsh_using_subcommand clear" -l role -d 'Assume this role with them' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand clear" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand clear" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r -f
@@ -220,12 +220,23 @@ complete -c credsh -n "__fish_credsh_using_subcommand completions" -s h -l help 
 complete -c credsh -n "__fish_credsh_using_subcommand demo" -s h -l help -d 'Print help'
 complete -c credsh -n "__fish_credsh_using_subcommand template" -s h -l help -d 'Print help'
 complete -c credsh -n "__fish_credsh_using_subcommand script" -s h -l help -d 'Print help'
+
+function __fish_credsh_command
+    set -l words (commandline -opc) (commandline -ct)
+    set -l at (contains -i -- -- $words[1..-2])
+    and complete -C "$words[$(math $at + 1)..]"
+end
+
 complete -c credsh -n "__fish_credsh_using_subcommand init" -f -a "bash zsh fish nu elvish xonsh powershell"
 complete -c credsh -n "__fish_credsh_using_subcommand refresh" -f
 complete -c credsh -n "__fish_credsh_using_subcommand export" -f
+complete -c credsh -n "__fish_credsh_using_subcommand exec" -a "(__fish_credsh_command)"
 complete -c credsh -n "__fish_credsh_using_subcommand whoami" -f
 complete -c credsh -n "__fish_credsh_using_subcommand doctor" -f
 complete -c credsh -n "__fish_credsh_using_subcommand profile" -f
+complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -f
+complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from list" -f
+complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from remove" -f -a "(credsh profile list 2>/dev/null)"
 complete -c credsh -n "__fish_credsh_using_subcommand status" -f
 complete -c credsh -n "__fish_credsh_using_subcommand prompt" -f
 complete -c credsh -n "__fish_credsh_using_subcommand clear" -f

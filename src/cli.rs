@@ -302,7 +302,7 @@ pub struct Exec {
     #[command(flatten)]
     pub selectors: Selectors,
     /// The command and its arguments
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    #[arg(last = true, required = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
     pub command: Vec<OsString>,
 }
 
@@ -357,7 +357,11 @@ pub enum Profile {
     /// Put a profile into ~/.aws/config
     Add(ProfileAdd),
     /// Print the names of the profiles that take their credentials from credsh
-    List,
+    List {
+        /// And of all others, of both files: for the completions
+        #[arg(long, hide = true)]
+        all: bool,
+    },
     /// Take one out again
     Remove(ProfileRemove),
 }

@@ -2,7 +2,8 @@
 
 mod support;
 
-use support::{Run, Sandbox, endpoint::Endpoint};
+use support::pty::{Session, Shell};
+use support::{CREDSH, Run, Sandbox, endpoint::Endpoint};
 
 #[test]
 fn export_prints_the_credentials_and_nothing_else() {
@@ -371,33 +372,57 @@ fn completions_are_up_to_date() {
     }
 }
 
+/// The scripts, as c.bash, c.fish and c.zsh.
+fn with_completions() -> Sandbox {
+    let sandbox = Sandbox::new();
+    for shell in ["bash", "fish", "zsh"] {
+        sandbox.file(&format!("c.{shell}"), &sandbox.credsh(&["completions", shell]).ok());
+    }
+    sandbox
+}
+
+fn fish_offers(sandbox: &Sandbox, line: &str) -> Vec<String> {
+    let code = format!("source c.fish; complete -C 'credsh {line}'");
+    let out = Run::of(sandbox.command("fish").args(["-c", &code]).output().unwrap()).ok();
+    out.lines().map(|line| line.split('\t').next().unwrap().to_owned()).collect()
+}
+
+/// With `cur` begun behind `words`.
+fn bash_offers(sandbox: &Sandbox, words: &str, cur: &str) -> Vec<String> {
+    let code = format!(
+        "source c.bash; compopt() {{ :; }}; COMP_WORDS=(credsh {words} '{cur}'); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _credsh credsh '{cur}' \"${{COMP_WORDS[COMP_CWORD - 1]}}\"; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+    );
+    let out = Run::of(sandbox.command("bash").args(["-c", &code]).output().unwrap()).ok();
+    out.lines().map(str::to_owned).collect()
+}
+
+/// What zsh makes of each beginning at its Tab: it ends with the word whole.
+fn zsh_completes(sandbox: &Sandbox, cases: &[(&str, &str)]) {
+    let completions = "autoload -Uz compinit; compinit -u; . ~/c.zsh";
+    let mut zsh = Shell::Zsh.rc().unhooked().after(completions).start(sandbox);
+    for (begun, whole) in cases {
+        zsh.send(format!("credsh {begun}\t").as_bytes());
+        let end = format!(" {whole} ");
+        zsh.wait_for("the word", |session| session.prompt().ends_with(&end));
+        zsh.send(b"\x15");
+        zsh.wait_for("an empty line", Session::at_prompt);
+    }
+}
+
 /// In the words of the shells: only what people type is offered, and file names only where a file may be meant.
 #[test]
 fn completions_offer_what_is_typed() {
-    let sandbox = Sandbox::new();
+    let sandbox = with_completions();
     sandbox.file("a-file", "");
-    for (shell, script) in
-        [("bash", "completions bash >c.bash"), ("fish", "completions fish >c.fish"), ("zsh", "completions zsh >c.zsh")]
-    {
-        Run::of(sandbox.command("sh").args(["-c", &format!("credsh {script}")]).output().unwrap()).ok();
+    for shell in ["bash", "fish", "zsh"] {
         let text = std::fs::read_to_string(sandbox.home().join(format!("c.{shell}"))).unwrap();
         for hidden in ["--hooked", "--store", "--on-tty", "publish commands", "hook commands", "What the hook runs"] {
             assert!(!text.contains(hidden), "{shell}: {hidden}");
         }
         assert!(text.contains("refresh") && text.contains("no-store"), "the control");
     }
-    let fish = |line: &str| {
-        let code = format!("source c.fish; complete -C 'credsh {line}'");
-        let out = Run::of(sandbox.command("fish").args(["-c", &code]).output().unwrap()).ok();
-        out.lines().map(|line| line.split('\t').next().unwrap().to_owned()).collect::<Vec<_>>()
-    };
-    let bash = |words: &str| {
-        let code = format!(
-            "source c.bash; compopt() {{ :; }}; COMP_WORDS=(credsh {words} ''); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _credsh credsh '' \"${{COMP_WORDS[COMP_CWORD - 1]}}\"; printf '%s\\n' \"${{COMPREPLY[@]}}\""
-        );
-        let out = Run::of(sandbox.command("bash").args(["-c", &code]).output().unwrap()).ok();
-        out.lines().map(str::to_owned).collect::<Vec<_>>()
-    };
+    let fish = |line: &str| fish_offers(&sandbox, line);
+    let bash = |words: &str| bash_offers(&sandbox, words, "");
     for commands in [fish(""), bash("")] {
         for (name, there) in [("init", true), ("script", true), ("hook", false), ("publish", false)] {
             assert_eq!(commands.iter().any(|word| word == name), there, "{name}: {commands:?}");
@@ -414,6 +439,74 @@ fn completions_offer_what_is_typed() {
     assert!(fish("exec -- ./a-f").iter().any(|word| word.ends_with("a-file")), "the control");
     assert!(!bash("refresh --profile").contains(&"a-file".to_owned()));
     assert!(bash("refresh --source").contains(&"web-identity".to_owned()), "the control");
+}
+
+/// Asked for when they are wanted; and nothing that stands in the files is run by the shell.
+#[test]
+fn completions_know_the_profiles() {
+    let sandbox = with_completions();
+    sandbox.file(".aws/config", &format!("[default]\nregion = x\n[profile dev]\nregion = x\n[sso-session no]\nsso_region = x\n[profile ci]\ncredential_process = {CREDSH} export --format=process\n[profile $(touch${{IFS}}run)]\ncredential_process = credsh export --format=process\n"));
+    sandbox.file(".aws/credentials", "[keys]\naws_access_key_id = AKIAKEYS\naws_secret_access_key = s\n");
+    let all = ["ci", "default", "dev", "keys"];
+    for words in ["refresh --profile", "profile add new --profile", "exec --profile"] {
+        assert_eq!(bash_offers(&sandbox, words, ""), all, "{words}");
+        assert_eq!(fish_offers(&sandbox, &format!("{words} ")), all, "{words}");
+    }
+    assert_eq!(bash_offers(&sandbox, "refresh --profile", "de"), ["default", "dev"]);
+    let own = |words: Vec<String>| words.into_iter().filter(|word| !word.starts_with('-')).collect::<Vec<_>>();
+    assert_eq!(own(bash_offers(&sandbox, "profile remove", "")), ["ci"]);
+    assert_eq!(own(fish_offers(&sandbox, "profile remove ")), ["ci"]);
+    zsh_completes(
+        &sandbox,
+        &[
+            ("refresh --profile k", "keys"),
+            ("refresh --profile dev", "dev"),
+            ("profile remove ", "ci"),
+            ("profile add x --profile k", "keys"),
+        ],
+    );
+    assert!(!sandbox.home().join("run").exists());
+    for shell in
+        ["bash -c '. ./c.bash'", "fish -c 'source c.fish'", "zsh -c 'autoload -Uz compinit; compinit -u; . ./c.zsh'"]
+    {
+        // Whoever runs credsh when its completions are read would leave a trace.
+        sandbox.file("bin/credsh", "#!/bin/sh\ntouch ~/started\n");
+        let line = format!("chmod +x bin/credsh; PATH=~/bin:$PATH; {shell}; [ ! -e started ]; credsh; rm started");
+        Run::of(sandbox.command("sh").args(["-euc", &line]).output().unwrap()).ok();
+    }
+    // A file that cannot be read is not the completion's to tell of.
+    sandbox.file(".aws/config", "[profile a");
+    assert_eq!(bash_offers(&sandbox, "refresh --profile", ""), [""]);
+    assert_eq!(fish_offers(&sandbox, "refresh --profile "), [""; 0]);
+}
+
+/// And what it is given, where the shell knows the command.
+#[test]
+fn completions_offer_commands_behind_exec() {
+    let sandbox = with_completions();
+    sandbox.file("a-file", "");
+    for words in ["exec --", "exec --profile dev --"] {
+        assert_eq!(bash_offers(&sandbox, words, "creds"), ["credsh"], "{words}");
+        assert_eq!(fish_offers(&sandbox, &format!("{words} creds")), ["credsh"], "{words}");
+        assert!(fish_offers(&sandbox, &format!("{words} credsh whoa")).contains(&"whoami".into()), "{words}");
+    }
+    assert_eq!(bash_offers(&sandbox, "exec -- cat", "--"), [""], "none of credsh's own flags: bash then offers files");
+    // With bash-completion, whose function this is.
+    let script = sandbox.home().join("c.bash");
+    let text = std::fs::read_to_string(&script).unwrap();
+    std::fs::write(&script, format!("{text}\n_command_offset() {{ COMPREPLY=(\"from ${{COMP_WORDS[$1]}}\"); }}\n"))
+        .unwrap();
+    assert_eq!(bash_offers(&sandbox, "exec --profile dev -- aws s3", ""), ["from aws"]);
+    assert!(bash_offers(&sandbox, "exec --profile", "").iter().all(|word| word != "from aws"), "the control");
+    // zsh takes whatever lies in a directory of PATH for a command, and beside the program there is more of its name.
+    zsh_completes(
+        &sandbox,
+        &[
+            ("exec --profile dev -- timeou", "timeout"),
+            ("exec --profile dev -- credsh whoa", "whoami"),
+            ("exec --profile dev -- cat a-f", "a-file"),
+        ],
+    );
 }
 
 /// Nor can another process of the same user look into its memory: the kernel ties both to one flag.

@@ -20,7 +20,7 @@ use crate::ui;
 pub fn run(args: &Profile, env: &Env) -> Result<u8> {
     match args {
         Profile::Add(args) => add(args, env),
-        Profile::List => list(env),
+        Profile::List { all } => list(*all, env),
         Profile::Remove(args) => remove(args, env),
     }
 }
@@ -93,9 +93,15 @@ fn pinned(typed: &Selectors, source: &Source) -> Selectors {
     selectors
 }
 
-fn list(env: &Env) -> Result<u8> {
-    let text = read(&path(env)?)?;
-    let names = edit::names(&text).into_iter().filter(|name| ours(&text, name));
+fn list(all: bool, env: &Env) -> Result<u8> {
+    let names = if all {
+        config::names(&config::Files::of(env))?
+    } else {
+        let text = read(&path(env)?)?;
+        edit::names(&text).into_iter().filter(|name| ours(&text, name)).collect()
+    };
+    // No others are a profile's to the SDK or to `remove`; and bash expands the words that it completes once more.
+    let names = names.into_iter().filter(|name| edit::is_name(name));
     ui::print(&names.map(|name| name + "\n").collect::<String>())?;
     Ok(0)
 }

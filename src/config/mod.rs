@@ -107,6 +107,16 @@ pub fn profile(files: &Files, name: &str) -> Result<Option<Profile>> {
     }))
 }
 
+/// The names of all profiles.
+///
+/// # Errors
+/// As [`profile`].
+pub fn names(files: &Files) -> Result<Vec<String>> {
+    let mut names: Vec<String> = parsed(files)?.profiles().map(str::to_owned).collect();
+    names.sort();
+    Ok(names)
+}
+
 /// The keys of a profile that has a role too. The SDK would assume that role with them, and where it is wanted it is ours to
 /// assume.
 ///
