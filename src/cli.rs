@@ -39,9 +39,21 @@ impl Cli {
             (Some(shell), _) => Ok(Cli { hooked: None, place: None, command: Command::Init(Init::plain(shell)) }),
             // Nothing was typed but the name, behind which the shell's function has put its store: help is wanted.
             (None, [name, store]) if store.as_encoded_bytes().starts_with(b"--store=") => Self::try_parse_from([name]),
-            (None, words) => Self::try_parse_from(words),
+            (None, words) => Self::try_parse_from(helped(words)),
         }
     }
+}
+
+/// `help COMMAND` as `COMMAND --help`. Clap has a command for it, which would stand in the list of ours, in that of
+/// `profile` and in the completions.
+fn helped(words: &[OsString]) -> Vec<OsString> {
+    let store = words.get(1).is_some_and(|word| word.as_encoded_bytes().starts_with(b"--store="));
+    let (own, typed) = words.split_at((1 + usize::from(store)).min(words.len()));
+    if typed.first().is_none_or(|word| word != "help") {
+        return words.to_vec();
+    }
+    let of = typed.iter().filter(|word| *word != "help");
+    own.iter().chain(of).cloned().chain(["--help".into()]).collect()
 }
 
 const EXAMPLES: &str = "\

@@ -247,6 +247,24 @@ fn help_has_examples_for_each_command() {
     }
 }
 
+/// In a shell with the hook too, whose function puts its store there.
+#[test]
+fn help_is_had_by_the_word_as_well() {
+    let sandbox = Sandbox::new();
+    for (asked, flag) in [
+        (&["help"][..], &["--help"][..]),
+        (&["help", "refresh"], &["refresh", "--help"]),
+        (&["help", "profile", "add"], &["profile", "add", "--help"]),
+        (&["help", "help"], &["--help"]),
+    ] {
+        let text = sandbox.credsh(flag).ok();
+        assert_eq!(sandbox.credsh(asked).ok(), text, "{asked:?}");
+        assert_eq!(sandbox.credsh(&[&["--store=/nowhere/credsh"], asked].concat()).ok(), text, "{asked:?}");
+    }
+    sandbox.credsh(&["help", "refesh"]).fails(2, &["unrecognized subcommand 'refesh'", "'refresh'"]);
+    sandbox.credsh(&["profile", "remove", "help"]).fails(1, &["profile help of"]);
+}
+
 #[test]
 fn typos_are_usage_errors_that_name_the_flag() {
     let sandbox = Sandbox::new();
