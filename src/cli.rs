@@ -150,12 +150,14 @@ Examples:
     Status(Status),
     /// Print the prompt indicator's text, for prompt tools that run a command
     #[command(after_help = "\
-Where a tool can show a variable, CREDSH_PROMPT has the same text and starts no program.
+It is that of the lease which CREDSH_LEASE names: a shell with the hook has that, and without it
+nothing is printed. Where a tool can show a variable, CREDSH_PROMPT has the same text and starts
+no program.
 
 Examples:
   credsh prompt                                    cloudshell 12m
   credsh prompt --time until                       cloudshell until 14:32
-  PS1='$(credsh prompt) $ '                        in a shell without the hook")]
+  CREDSH_LEASE=ID credsh prompt                    no hook: the ID is in `credsh status`")]
     Prompt(Prompt),
     /// Forget the credentials: this shell's variables, and the stored lease
     #[command(after_help = "\
@@ -165,8 +167,13 @@ Examples:
     Clear(Clear),
     /// Print a completion script
     #[command(after_help = "\
+Shells look for it in these directories, zsh if ~/.zshrc names the one before `compinit`:
+  mkdir -p ~/.local/share/bash-completion/completions ~/.zfunc ~/.config/fish/completions
+  fpath=(~/.zfunc $fpath)
+
 Examples:
   credsh completions bash > ~/.local/share/bash-completion/completions/credsh
+  credsh completions zsh > ~/.zfunc/_credsh
   credsh completions fish > ~/.config/fish/completions/credsh.fish")]
     Completions {
         /// The shell to complete in

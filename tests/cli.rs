@@ -265,6 +265,35 @@ fn help_is_had_by_the_word_as_well() {
     sandbox.credsh(&["profile", "remove", "help"]).fails(1, &["profile help of"]);
 }
 
+/// What the examples of the help want to be there first is said there too.
+#[test]
+fn examples_work_as_they_are_typed() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let lines = |command: &str| -> Vec<String> {
+        let help = sandbox.credsh(&[command, "--help"]).ok();
+        let told = help.split_once("\n\nOptions:").unwrap().1.split_once("\n\n").unwrap().1;
+        told.lines().filter_map(|line| line.strip_prefix("  ")).map(str::to_owned).collect()
+    };
+    let all = lines("completions");
+    let typed: Vec<_> = all.iter().filter(|line| !line.starts_with("fpath")).cloned().collect();
+    Run::of(sandbox.command("sh").args(["-euc", &typed.join("\n")]).output().unwrap()).ok();
+    let fpath = all.iter().find(|line| line.starts_with("fpath")).unwrap();
+    for (shell, code) in [
+        ("zsh", &*format!("{fpath}; autoload -Uz compinit; compinit -u; print $_comps[credsh]")),
+        ("fish", "complete -C 'credsh refr' | string match -q 'refresh*'; and echo _credsh"),
+        ("bash", ". ~/.local/share/bash-completion/completions/credsh; complete -p credsh | grep -o '_credsh'"),
+    ] {
+        assert_eq!(Run::of(sandbox.command(shell).args(["-c", code]).output().unwrap()).ok(), "_credsh\n", "{shell}");
+    }
+    sandbox.credsh(&["refresh"]).ok();
+    let id = &sandbox.ids()[0];
+    let example = lines("prompt").into_iter().find(|line| line.contains("CREDSH_LEASE=ID")).unwrap();
+    let line = example.split("  ").next().unwrap().replace("ID", id);
+    let text = Run::of(sandbox.command("sh").args(["-euc", &line]).output().unwrap()).ok();
+    assert!(text.starts_with("cloudshell "), "{text}");
+}
+
 #[test]
 fn typos_are_usage_errors_that_name_the_flag() {
     let sandbox = Sandbox::new();
