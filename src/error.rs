@@ -81,6 +81,8 @@ pub enum Error {
     Run { program: String, source: std::io::Error },
     /// Neither docker nor podman, or not the one that was named; or it is `there`, and is no program.
     NoEngine { reason: String, there: bool },
+    /// A container engine's `command`, one of `compose`'s or another, that gives no container variables.
+    NoVariables { command: String, compose: bool },
     /// The played session of `demo` did not show what it must.
     Demo { missing: String },
 }
@@ -95,7 +97,7 @@ impl Error {
     /// What the failure means for the exit status.
     pub fn kind(&self) -> Kind {
         match self {
-            Error::Flag { .. } => Kind::Usage,
+            Error::Flag { .. } | Error::NoVariables { .. } => Kind::Usage,
             Error::NoSource { .. } => Kind::NoSource,
             Error::Unreachable { .. } | Error::BadAnswer { .. } | Error::Deadline { .. } => Kind::Unreachable,
             Error::Answer { status: 400 | 401 | 403 | 404, .. } => Kind::Denied,
@@ -145,6 +147,12 @@ impl Error {
             Error::Aws { advice, .. } => advice.clone(),
             Error::NeedsPerson { hint, .. } | Error::Store { hint, .. } => Some(hint.clone()),
             Error::NoEngine { .. } => Some("install one, or name it with --engine".into()),
+            Error::NoVariables { command, compose: true } => Some(format!(
+                "`credsh exec -- {command}` sets them for compose, which gives a service those that its file names under `environment:`"
+            )),
+            Error::NoVariables { command, .. } => {
+                Some(format!("`credsh exec -- {command}` runs it with the credentials in its own environment"))
+            }
             Error::NoLease { hint } => Some((*hint).into()),
             Error::LeaseGone { .. } => Some(
                 "name what is meant (--role, --profile, --source); for what the surroundings offer let go of it first: `credsh clear` where there is a hook, else `unset CREDSH_LEASE`".into(),
@@ -184,6 +192,9 @@ impl fmt::Display for Error {
             Error::Run { program, source } => write!(f, "cannot run {program}: {}", lower(&source.to_string())),
             Error::NoEngine { reason, .. } => write!(f, "the container engine: {reason}"),
             Error::Value { what, reason } => write!(f, "{what} {reason}"),
+            Error::NoVariables { command, .. } => {
+                write!(f, "{command}: takes no variables; only run, create, exec, compose run and compose exec do")
+            }
             Error::NoLease { .. } => write!(f, "no lease is held"),
             Error::LeaseGone { id } => write!(
                 f,
