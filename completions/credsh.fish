@@ -64,7 +64,7 @@ complete -c credsh -n "__fish_credsh_using_subcommand init" -l mfa-serial -d 'Th
 complete -c credsh -n "__fish_credsh_using_subcommand init" -l region -d 'The region whose STS is asked' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand init" -l no-auto -d 'Publish nothing until `credsh refresh` is typed, in CloudShell too'
 complete -c credsh -n "__fish_credsh_using_subcommand init" -l off -d 'Print what takes the hook out of the shell again'
-complete -c credsh -n "__fish_credsh_using_subcommand init" -l no-store -d 'Keep nothing on disk, and use nothing kept; a hook then renews only before a command in the last minute'
+complete -c credsh -n "__fish_credsh_using_subcommand init" -l no-store -d 'Keep nothing on disk, and use nothing kept'
 complete -c credsh -n "__fish_credsh_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l source -d 'Take them from here, instead of the container endpoint or the SDK\'s default chain' -r -f -a "container\t'The container endpoint: CloudShell, ECS, EKS Pod Identity'
 profile\t'A profile, by its own rules'
@@ -82,7 +82,7 @@ complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l external-id -d
 complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l region -d 'The region whose STS is asked' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l force -d 'Ask the source even if the stored credentials are not due'
-complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l no-store -d 'Keep nothing on disk, and use nothing kept; a hook then renews only before a command in the last minute'
+complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l no-store -d 'Keep nothing on disk, and use nothing kept'
 complete -c credsh -n "__fish_credsh_using_subcommand refresh" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c credsh -n "__fish_credsh_using_subcommand export" -l format -d 'What to print' -r -f -a "env\t'`export NAME=\'value\'` lines, for sh, bash, zsh and their kin'
 env-no-export\t'`NAME=\'value\'` lines: not exported'
@@ -111,7 +111,7 @@ complete -c credsh -n "__fish_credsh_using_subcommand export" -l session-name -d
 complete -c credsh -n "__fish_credsh_using_subcommand export" -l external-id -d 'The external id that the role\'s trust policy asks for' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand export" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand export" -l region -d 'The region whose STS is asked' -r -f
-complete -c credsh -n "__fish_credsh_using_subcommand export" -l no-store -d 'Keep nothing on disk, and use nothing kept; a hook then renews only before a command in the last minute'
+complete -c credsh -n "__fish_credsh_using_subcommand export" -l no-store -d 'Keep nothing on disk, and use nothing kept'
 complete -c credsh -n "__fish_credsh_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c credsh -n "__fish_credsh_using_subcommand exec" -l min-life -d 'Renew, or else warn, if less than this remains' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand exec" -l source -d 'Take them from here, instead of the container endpoint or the SDK\'s default chain' -r -f -a "container\t'The container endpoint: CloudShell, ECS, EKS Pod Identity'
@@ -129,7 +129,7 @@ complete -c credsh -n "__fish_credsh_using_subcommand exec" -l session-name -d '
 complete -c credsh -n "__fish_credsh_using_subcommand exec" -l external-id -d 'The external id that the role\'s trust policy asks for' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand exec" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand exec" -l region -d 'The region whose STS is asked' -r -f
-complete -c credsh -n "__fish_credsh_using_subcommand exec" -l no-store -d 'Keep nothing on disk, and use nothing kept; a hook then renews only before a command in the last minute'
+complete -c credsh -n "__fish_credsh_using_subcommand exec" -l no-store -d 'Keep nothing on disk, and use nothing kept'
 complete -c credsh -n "__fish_credsh_using_subcommand exec" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c credsh -n "__fish_credsh_using_subcommand docker" -l engine -d 'The program: docker, podman, or a path [default: docker, else podman]' -r -f -a "(__fish_complete_command)"
 complete -c credsh -n "__fish_credsh_using_subcommand docker" -l min-life -d 'Renew, or else warn, if less than this remains' -r -f
@@ -148,7 +148,7 @@ complete -c credsh -n "__fish_credsh_using_subcommand docker" -l session-name -d
 complete -c credsh -n "__fish_credsh_using_subcommand docker" -l external-id -d 'The external id that the role\'s trust policy asks for' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand docker" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand docker" -l region -d 'The region whose STS is asked' -r -f
-complete -c credsh -n "__fish_credsh_using_subcommand docker" -l no-store -d 'Keep nothing on disk, and use nothing kept; a hook then renews only before a command in the last minute'
+complete -c credsh -n "__fish_credsh_using_subcommand docker" -l no-store -d 'Keep nothing on disk, and use nothing kept'
 complete -c credsh -n "__fish_credsh_using_subcommand docker" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l source -d 'Take them from here, instead of the container endpoint or the SDK\'s default chain' -r -f -a "container\t'The container endpoint: CloudShell, ECS, EKS Pod Identity'
 profile\t'A profile, by its own rules'
@@ -166,7 +166,7 @@ complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l external-id -d 
 complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l region -d 'The region whose STS is asked' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l json -d 'For programs'
-complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l no-store -d 'Keep nothing on disk, and use nothing kept; a hook then renews only before a command in the last minute'
+complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l no-store -d 'Keep nothing on disk, and use nothing kept'
 complete -c credsh -n "__fish_credsh_using_subcommand whoami" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c credsh -n "__fish_credsh_using_subcommand doctor" -l json -d 'For programs'
 complete -c credsh -n "__fish_credsh_using_subcommand doctor" -s h -l help -d 'Print help'

@@ -75,6 +75,8 @@ nushell evaluates no output, but loads what lies in a directory of its own. In i
   mkdir ($nu.data-dir)/vendor/autoload
   credsh init nu | save -f ($nu.data-dir)/vendor/autoload/credsh.nu
 
+With --no-store the hook renews only before a command in the last minute.
+
 Examples:
   eval \"$(credsh init bash)\"                       in ~/.bashrc
   eval \"$(credsh init zsh)\"                        in ~/.zshrc
@@ -90,7 +92,8 @@ Examples:
     /// Renew the credentials, or switch to others
     #[command(after_help = "\
 In a shell with the hook this changes that shell's TEMPORARY_AWS_* variables; elsewhere
-it renews the stored lease, for `credsh export` to print.
+it renews the stored lease, for `credsh export` to print. With --no-store a hook renews only
+before a command in the last minute.
 
 Examples:
   credsh refresh                                   if they are due
@@ -285,7 +288,7 @@ pub struct Refresh {
 // Whether the disk may be used.
 #[derive(Args, Clone, Copy, Debug, PartialEq)]
 pub struct StoreUse {
-    /// Keep nothing on disk, and use nothing kept; a hook then renews only before a command in the last minute
+    /// Keep nothing on disk, and use nothing kept
     #[arg(long)]
     pub no_store: bool,
 }

@@ -247,6 +247,28 @@ fn help_has_examples_for_each_command() {
     }
 }
 
+/// What it means to a hook is told where there is one; and the README names all that have it.
+#[test]
+fn no_store_is_told_of_where_it_is() {
+    let sandbox = Sandbox::new();
+    let help = sandbox.credsh(&["--help"]).ok();
+    let commands = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let (mut all, mut hooks) = (Vec::new(), Vec::new());
+    for name in commands.lines().filter_map(|line| line.strip_prefix("  ")?.split_once(' ')).map(|(name, _)| name) {
+        let help = if name.is_empty() { String::new() } else { sandbox.credsh(&[name, "--help"]).ok() };
+        let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        if words.contains("--no-store Keep nothing on disk, and use nothing kept") {
+            all.push(format!("`{name}`"));
+            hooks.extend(words.contains("hook renews only before a command in the last minute").then_some(name));
+        }
+    }
+    assert_eq!(hooks, ["init", "refresh"]);
+    let (last, first) = all.split_last().unwrap();
+    let named = format!("`--no-store` on {} and {last} keeps nothing on disk", first.join(", "));
+    let readme = include_str!("../README.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(readme.contains(&named), "{named}");
+}
+
 /// In a shell with the hook too, whose function puts its store there.
 #[test]
 fn help_is_had_by_the_word_as_well() {
