@@ -77,6 +77,10 @@ nushell evaluates no output, but loads what lies in a directory of its own. In i
 
 With --no-store the hook renews only before a command in the last minute.
 
+The flags that say which credentials are meant count in a shell that holds none yet. In one that
+does, since the line is evaluated again or the shell was started from such a one, `credsh refresh`
+with the same flags switches to them.
+
 Examples:
   eval \"$(credsh init bash)\"                       in ~/.bashrc
   eval \"$(credsh init zsh)\"                        in ~/.zshrc
