@@ -514,7 +514,7 @@ fn an_exported_prompt_command_stays_exported(shell: Shell) {
         session.line(&shell.init(flags));
         session.enter();
         assert_eq!(session.prompt(), shown);
-        assert_eq!(session.run("grep -o __credsh_stale <<<$PROMPT_COMMAND | wc -l"), "1");
+        assert_eq!(session.run("grep -o __credsh_past <<<$PROMPT_COMMAND | wc -l"), "1");
         session.line("exit");
         session.line("credsh_off");
         assert_eq!(session.run("printenv PROMPT_COMMAND"), "count=$((${count-0} + 1))");

@@ -14,6 +14,7 @@ in_every_shell! { each_works_beside_us }
 in_every_shell! { functions_of_the_users_are_told_what_was_typed }
 in_shells! { a_debug_trap_and_a_ps0_of_the_users_stay: bash Bash }
 in_shells! { a_trap_of_the_users_on_our_signal_stays: bash Bash }
+in_shells! { who_times_commands_does_not_time_the_idling: bash Bash }
 in_shells! { an_editors_terminal_is_told_when_a_command_begins: bash Bash }
 
 /// Another tool with a hook.
@@ -289,6 +290,30 @@ fn a_trap_of_the_users_on_our_signal_stays(shell: Shell) {
     assert_eq!(session.run("trap -p URG; echo ${urgent-none}"), "trap -- 'urgent=$((urgent + 1))' SIGURG\nnone");
     session.run("credsh_off");
     assert_eq!(session.run("trap -p URG"), "trap -- 'urgent=$((urgent + 1))' SIGURG");
+}
+
+/// By a DEBUG trap and PROMPT_COMMAND, as many do since a well-known answer.
+fn who_times_commands_does_not_time_the_idling(shell: Shell) {
+    let theirs = "trap 'began=${began:-$SECONDS}' DEBUG\nPROMPT_COMMAND='took=$((SECONDS - began)); unset began'";
+    for (flags, after) in [("", false), ("", true), ("--prompt off", false), ("--prompt off", true)] {
+        let endpoint = Endpoint::start(600);
+        let sandbox = Sandbox::in_cloudshell(&endpoint);
+        let rc = shell.rc().init(flags);
+        let rc =
+            if after { rc.after(&theirs.replace("PROMPT_COMMAND", "PROMPT_COMMAND[50]")) } else { rc.before(theirs) };
+        let mut session = rc.start(&sandbox);
+        session.until("credentials", |session| session.key() == "ASIATEST0001");
+        session.enter();
+        thread::sleep(Duration::from_secs(3));
+        session.line("true");
+        assert_eq!(session.run("echo $took"), "0", "{flags} {after}: {}", session.text());
+        assert_eq!(session.prompt(), if flags.is_empty() { "[cloudshell 9m] $ " } else { "$ " });
+        assert_eq!(session.run("credsh doctor | grep hook"), "ok    hook: bash prompt preexec", "{flags} {after}");
+        session.line("credsh_off");
+        assert_eq!(session.run("declare -p PROMPT_COMMAND | grep -c credsh"), "0");
+        session.line("sleep 2");
+        assert_eq!(session.run("echo $took"), "2", "{flags} {after}");
+    }
 }
 
 /// What VS Code's script does to bash, in its names and places: whatever is done behind its element of PROMPT_COMMAND, it takes
