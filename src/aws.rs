@@ -141,7 +141,7 @@ where
     let message = told(service.meta().message().unwrap_or_default());
     if code.is_empty() {
         let status = error.raw_response().map_or(0, |response| response.status().as_u16());
-        return Error::Answer { source: STS.into(), status, message };
+        return Error::Answer { source: STS.into(), status, message, hint: None };
     }
     let denied = !(code.contains("Throttl")
         || code == "RequestLimitExceeded"
@@ -256,7 +256,7 @@ fn refused_by_portal(name: &str, status: u16, code: String, mut message: String,
         _ => None,
     };
     if code.is_empty() && advice.is_none() {
-        return Error::Answer { source: SSO.into(), status, message };
+        return Error::Answer { source: SSO.into(), status, message, hint: None };
     }
     if message.is_empty() {
         message = format!("status {status}");

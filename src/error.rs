@@ -56,7 +56,7 @@ pub enum Error {
     /// The request never got an answer.
     Unreachable { source: String, reason: String },
     /// An answer that is not credentials: HTTP status, and what the body said about it.
-    Answer { source: String, status: u16, message: String },
+    Answer { source: String, status: u16, message: String, hint: Option<String> },
     /// A 200 whose body breaks the contract, or holds credentials that cannot be used.
     BadAnswer { source: String, reason: String },
     /// AWS refused `operation` with an error `code`; `advice` is ours.
@@ -131,7 +131,7 @@ impl Error {
             Error::NoSource { .. } => Some(
                 "name one with --profile, --role or --source; in AWS CloudShell the container variables are set by themselves".into(),
             ),
-            Error::Config { hint, .. } => hint.clone(),
+            Error::Config { hint, .. } | Error::Answer { hint, .. } => hint.clone(),
             Error::Unreachable { source, .. } | Error::Deadline { what: source, .. } if source.starts_with("the container") => {
                 Some("check that AWS_CONTAINER_CREDENTIALS_FULL_URI is this environment's, and try again".into())
             }
@@ -140,9 +140,6 @@ impl Error {
             }
             Error::Unreachable { source, .. } | Error::Deadline { what: source, .. } if source == "the EC2 metadata service" => {
                 Some("it is there on an EC2 instance with a role; from a container on one, if the instance's metadata hop limit is 2".into())
-            }
-            Error::Answer { source, status: 401 | 403, .. } if source.starts_with("the container") => {
-                Some("the endpoint did not take AWS_CONTAINER_AUTHORIZATION_TOKEN; open a new terminal to get this session's".into())
             }
             Error::Aws { advice, .. } => advice.clone(),
             Error::NeedsPerson { hint, .. } | Error::Store { hint, .. } => Some(hint.clone()),
@@ -172,10 +169,12 @@ impl fmt::Display for Error {
             }
             Error::Config { what, reason, .. } => write!(f, "{what}: {reason}"),
             Error::Unreachable { source, reason } => write!(f, "cannot reach {source}: {reason}"),
-            Error::Answer { source, status, message } if message.is_empty() => {
+            Error::Answer { source, status, message, .. } if message.is_empty() => {
                 write!(f, "{source} answered with status {status}")
             }
-            Error::Answer { source, status, message } => write!(f, "{source} answered with status {status}: {message}"),
+            Error::Answer { source, status, message, .. } => {
+                write!(f, "{source} answered with status {status}: {message}")
+            }
             Error::BadAnswer { source, reason } => write!(f, "{source} gave no usable credentials: {reason}"),
             Error::Aws { operation, code, message, .. } if code.is_empty() => {
                 write!(f, "{operation} failed: {message}")
