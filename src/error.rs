@@ -87,6 +87,10 @@ pub enum Error {
     Demo { missing: String },
 }
 
+/// What makes Cloud9 write its managed credentials.
+pub const OPEN_THE_IDE: &str =
+    "open the Cloud9 IDE as the environment's owner, and check Preferences > AWS Settings > Credentials";
+
 impl Error {
     /// A file operation that failed: `action` reads "cannot {action} {path}".
     pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
@@ -138,6 +142,7 @@ impl Error {
             Error::Unreachable { source, .. } | Error::Deadline { what: source, .. } if source == "AWS STS" => {
                 Some("check the network, HTTPS_PROXY and AWS_ENDPOINT_URL_STS, and try again".into())
             }
+            Error::BadAnswer { source, .. } if source == "Cloud9" => Some(OPEN_THE_IDE.into()),
             Error::Unreachable { source, .. } | Error::Deadline { what: source, .. } if source == "the EC2 metadata service" => {
                 Some("it is there on an EC2 instance with a role; from a container on one, if the instance's metadata hop limit is 2".into())
             }

@@ -11,12 +11,13 @@ use serde::Serialize;
 use crate::cli::Doctor;
 use crate::config::{self, Files, Profile};
 use crate::env::{self, Env};
-use crate::error::{Error, Result};
+use crate::error::{Error, OPEN_THE_IDE, Result};
 use crate::lease::Lease;
 use crate::renew::{self, Terms, When};
 use crate::request::Request;
 use crate::selectors::{Selectors, SourceKind};
 use crate::shell::{Grammar, Shell};
+use crate::source::cloud9;
 use crate::store::Store;
 use crate::{prompt, source, time, ui};
 
@@ -113,6 +114,7 @@ pub fn run(args: &Doctor, env: &Env) -> Result<u8> {
     findings.extend(sources(own.as_ref(), env, at));
     findings.extend(conflicts(own.as_ref(), env, at));
     findings.extend(modes(env, at));
+    findings.extend(managed(env));
     findings.extend(hook(own.as_ref(), env, at));
     findings.extend(held(own.as_ref(), env));
     match super::meant(&Selectors::default(), store.as_ref().ok(), env) {
@@ -379,6 +381,29 @@ fn modes(env: &Env, at: Keyboard) -> Vec<Finding> {
         wrong(format!("{} is open to other users", path.display()), why, at.with_path("chmod 600", &path))
     })
     .collect()
+}
+
+/// Whether Cloud9 goes on writing its file.
+fn managed(env: &Env) -> Option<Finding> {
+    let file = Files::of(env).credentials.filter(|file| config::is_cloud9(file))?;
+    let alone = Files { config: None, credentials: Some(file.clone()) };
+    let sections = config::sections(&alone.for_sdk()).ok()?;
+    let mut others: Vec<&str> = sections.profiles().filter(|name| *name != "default").collect();
+    others.sort_unstable();
+    let name = file.display();
+    let late = cloud9::late(&file, env.now()).map(|minutes| format!("Cloud9 has not updated {name} for {minutes} min"));
+    if others.is_empty() {
+        return Some(wrong(late?, format!("its credentials end 15 min after they were written; {OPEN_THE_IDE}"), None));
+    }
+    Some(wrong(
+        late.unwrap_or_else(|| format!("{name} is not as Cloud9 wrote it")),
+        format!(
+            "it has more than [default] ({}), and what others have written to turns managed credentials off: move that to \
+             ~/.aws/config, then turn them on again in Preferences > AWS Settings > Credentials",
+            ui::clean(&others.join(", "))
+        ),
+        None,
+    ))
 }
 
 /// What the shell's `credsh` function says of its hook.
