@@ -138,10 +138,18 @@ where
         return Error::Unreachable { source: STS.into(), reason };
     };
     let code = told(service.meta().code().unwrap_or_default());
-    let message = told(service.meta().message().unwrap_or_default());
+    let mut message = told(service.meta().message().unwrap_or_default());
     if code.is_empty() {
         let status = error.raw_response().map_or(0, |response| response.status().as_u16());
-        return Error::Answer { source: STS.into(), status, message, hint: None };
+        let mut hint = None;
+        // STS says no with a code, and sends nobody elsewhere: a proxy's page to sign in at.
+        if status < 400 {
+            message = "the answer is not STS's".into();
+            hint = Some(
+                "check HTTPS_PROXY and AWS_ENDPOINT_URL_STS, and whether this network wants to be signed in to".into(),
+            );
+        }
+        return Error::Answer { source: STS.into(), status, message, hint };
     }
     let denied = !(code.contains("Throttl")
         || code == "RequestLimitExceeded"

@@ -320,8 +320,19 @@ fn an_sts_that_is_not_there_or_not_sts() {
         "credsh: AWS STS answered with status 403\n",
         "no word of the container's token"
     );
-    sts.answer(200, "<html>hello</html>");
-    sandbox.credsh(&flags).fails(5, &["AWS STS"]);
+    // As a proxy has it that wants to be signed in to.
+    for (status, body) in [(200, "<html><p>sign in<br></html>"), (200, "{}"), (200, ""), (302, "")] {
+        sts.answer(status, body);
+        for flags in [&flags[..], &["whoami"]] {
+            assert_eq!(
+                sandbox.credsh(flags).fails(5, &[]),
+                format!(
+                    "credsh: AWS STS answered with status {status}: the answer is not STS's\nhint: check HTTPS_PROXY and AWS_ENDPOINT_URL_STS, and whether this network wants to be signed in to\n"
+                ),
+                "{body}"
+            );
+        }
+    }
     sts.answer(200, "<AssumeRoleResponse><AssumeRoleResult></AssumeRoleResult></AssumeRoleResponse>");
     sandbox.credsh(&flags).fails(5, &["credsh: AWS STS gave no usable credentials: the answer holds no credentials\n"]);
 }
