@@ -19,7 +19,7 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use crate::config::Variant;
 use crate::credentials::{Credentials, Secret};
 use crate::error::{Error, Result};
-use crate::http::{self, Http, NoClient};
+use crate::http::{self, Http, NoAddress, NoClient};
 use crate::{redact, ui};
 
 /// STS in a sentence, and to [`Error::hint`].
@@ -127,6 +127,9 @@ where
 {
     if let Some(none) = NoClient::behind(error) {
         return none.error(STS);
+    }
+    if let Some(NoAddress { host, reason }) = behind(error).next() {
+        return Error::Unresolved { source: STS.into(), host: host.clone(), reason: reason.clone() };
     }
     // Whoever stands in for STS, a proxy or AWS_ENDPOINT_URL_STS, may echo what it was sent.
     let told = |text: &str| redact::told(text, hidden);

@@ -55,6 +55,8 @@ pub enum Error {
     Config { what: String, reason: String, hint: Option<String> },
     /// The request never got an answer.
     Unreachable { source: String, reason: String },
+    /// The same, as `host` has no address: that of the source, or of the proxy before it.
+    Unresolved { source: String, host: String, reason: String },
     /// An answer that is not credentials: HTTP status, and what the body said about it.
     Answer { source: String, status: u16, message: String, hint: Option<String> },
     /// A 200 whose body breaks the contract, or holds credentials that cannot be used.
@@ -103,7 +105,9 @@ impl Error {
         match self {
             Error::Flag { .. } | Error::NoVariables { .. } => Kind::Usage,
             Error::NoSource { .. } => Kind::NoSource,
-            Error::Unreachable { .. } | Error::BadAnswer { .. } | Error::Deadline { .. } => Kind::Unreachable,
+            Error::Unreachable { .. } | Error::Unresolved { .. } | Error::BadAnswer { .. } | Error::Deadline { .. } => {
+                Kind::Unreachable
+            }
             Error::Answer { status: 400 | 401 | 403 | 404, .. } => Kind::Denied,
             Error::Answer { .. } => Kind::Unreachable,
             Error::Aws { denied: true, .. } | Error::Shared { denied: true, .. } => Kind::Denied,
@@ -142,6 +146,9 @@ impl Error {
             Error::Unreachable { source, .. } | Error::Deadline { what: source, .. } if source == "AWS STS" => {
                 Some("check the network, HTTPS_PROXY and AWS_ENDPOINT_URL_STS, and try again".into())
             }
+            Error::Unresolved { .. } => Some(
+                "check the region (--region, AWS_REGION, the profile's), then the network, HTTPS_PROXY and AWS_ENDPOINT_URL_STS".into(),
+            ),
             Error::BadAnswer { source, .. } if source == "Cloud9" => Some(OPEN_THE_IDE.into()),
             Error::Unreachable { source, .. } | Error::Deadline { what: source, .. } if source == "the EC2 metadata service" => {
                 Some("it is there on an EC2 instance with a role; from a container on one, if the instance's metadata hop limit is 2".into())
@@ -174,6 +181,9 @@ impl fmt::Display for Error {
             }
             Error::Config { what, reason, .. } => write!(f, "{what}: {reason}"),
             Error::Unreachable { source, reason } => write!(f, "cannot reach {source}: {reason}"),
+            Error::Unresolved { source, host, reason } => {
+                write!(f, "cannot reach {source}: {host} cannot be resolved: {reason}")
+            }
             Error::Answer { source, status, message, .. } if message.is_empty() => {
                 write!(f, "{source} answered with status {status}")
             }

@@ -387,13 +387,7 @@ fn a_name_is_asked_only_if_all_its_addresses_may_be() {
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     let hosts = "127.0.0.1 fine.test both.test mixed.test\n127.0.0.2 both.test\n203.0.113.5 public.test mixed.test\n\
         127.0.0.1 mixed6.test\n2001:db8::1 mixed6.test\n169.254.169.254 imds.test\n10.0.0.1 localhost\n";
-    for (name, text) in [("hosts", hosts), ("nsswitch.conf", "hosts: files\n"), ("host.conf", "multi on\n")] {
-        sandbox.file(name, text);
-    }
-    let unshare = if rustix::process::geteuid().is_root() { "unshare -m" } else { "unshare -rm" };
-    let script = format!(
-        "exec {unshare} sh -ec 'for file in hosts nsswitch.conf host.conf; do [ -e /etc/$file ] || touch /etc/$file; mount --bind $file /etc/$file; done; exec \"$@\"' sh \"$@\""
-    );
+    let script = sandbox.resolving(hosts);
     let at = |name: &str| asking_by(&sandbox, &script, &format!("http://{name}:{}{PATH}", endpoint.port()));
     // One that lies about localhost is no better.
     for name in ["public.test", "mixed.test", "mixed6.test", "imds.test", "localhost"] {

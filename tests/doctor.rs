@@ -118,6 +118,14 @@ fn whoami_in_words_and_as_json() {
     sts.refuse(403, "ExpiredToken", "x");
     sandbox.credsh(&["whoami"]).fails(4, &["sts:GetCallerIdentity failed with ExpiredToken", "hint: "]);
     Sandbox::new().credsh(&["whoami"]).fails(3, &["no source of credentials was found"]);
+    // Which a container's request does not have: it is the environment's, as of now.
+    let asked = sts.calls().len();
+    let sandbox = healthy(&endpoint, &sts).with("AWS_REGION", "bad region");
+    let refused = "the region bad region: is no region's name";
+    let hint = "check AWS_REGION, AWS_DEFAULT_REGION and the profile's region";
+    assert_eq!(sandbox.credsh(&["whoami"]).fails(1, &[]), format!("credsh: {refused}\nhint: {hint}\n"));
+    only(&sandbox, refused, hint, "");
+    assert_eq!(sts.calls().len(), asked);
 }
 
 #[test]

@@ -26,6 +26,7 @@ pub fn identity(lease: &Lease, env: &Env, deadline: Duration) -> Result<Identity
     let http = Http::new(env);
     let request = &lease.request;
     let region = request.region.as_deref().or(env.first(&env::REGION));
+    region.map_or(Ok(()), request::checked_region)?;
     let (endpoint, variant) = if request.endpoint.is_none() && request.variant.is_plain() {
         request::sts_of(env, &Profile::default(), &Files::of(env))?
     } else {
