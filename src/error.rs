@@ -137,7 +137,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::NoSource { .. } => Some(
-                "name one with --profile, --role or --source; in AWS CloudShell the container variables are set by themselves".into(),
+                "name one with --profile, --role or --source; in AWS CloudShell, where sudo and cron leave the container variables out, export AWS_CONTAINER_CREDENTIALS_FULL_URI=http://localhost:1338/latest/meta-data/container/security-credentials".into(),
             ),
             Error::Config { hint, .. } | Error::Answer { hint, .. } => hint.clone(),
             Error::Unreachable { source, .. } | Error::Deadline { what: source, .. } if source.starts_with("the container") => {
