@@ -18,7 +18,7 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 
 use crate::config::Variant;
 use crate::credentials::{Credentials, Secret};
-use crate::error::{Error, Result};
+use crate::error::{self, Error, Result};
 use crate::http::{self, Http, NoAddress, NoClient};
 use crate::{redact, ui};
 
@@ -282,13 +282,12 @@ pub fn provider_error(what: &str, profile: Option<&str>, error: &CredentialsErro
     }
     let reason = reason(error);
     let lower = reason.to_lowercase();
-    let hint = (lower.contains("login") && lower.contains("feature")).then(|| "profiles of `aws login` are not supported: let `aws configure export-credentials` be their credential_process".into());
     match error {
         // Where the SDK has nothing to add.
         CredentialsError::CredentialsNotLoaded(_) if profile.is_some() && reason.is_empty() => Error::Config {
             what: format!("{what} gave no credentials"),
             reason: "it has no keys, role, IAM Identity Center, credential_process or web identity".into(),
-            hint,
+            hint: None,
         },
         CredentialsError::ProviderTimedOut(_) => {
             Error::Unreachable { source: what.into(), reason: "no answer in time".into() }
@@ -299,7 +298,7 @@ pub fn provider_error(what: &str, profile: Option<&str>, error: &CredentialsErro
         _ if lower.contains("dispatch failure") || lower.contains("connect") => {
             Error::Unreachable { source: what.into(), reason }
         }
-        _ => Error::Config { what: format!("{what} gave no credentials"), reason, hint },
+        _ => Error::Config { what: format!("{what} gave no credentials"), reason, hint: None },
     }
 }
 
@@ -321,7 +320,7 @@ fn reason(error: &CredentialsError) -> String {
         }
         link = error.source();
     }
-    parts.join(": ")
+    parts.iter().map(|part| error::lower(part)).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]

@@ -220,12 +220,13 @@ impl fmt::Display for Error {
 }
 
 /// Another's message in the lower case of ours, without the "(os error 2)" nobody can use. Only a word's own capital goes:
-/// `No such file`, but `AWS_CA_BUNDLE` and `RPC struct is bad`.
+/// `No such file`, but `AWS_CA_BUNDLE`, `RPC struct is bad` and `ProfileFile provider`.
 pub fn lower(text: &str) -> String {
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut chars = text.chars();
+    let name = text.split(' ').next().is_some_and(|word| word.chars().skip(1).any(char::is_uppercase));
     match (chars.next(), chars.clone().next()) {
-        (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().chain(chars).collect(),
+        (Some(first), Some(second)) if second.is_lowercase() && !name => first.to_lowercase().chain(chars).collect(),
         _ => text.into(),
     }
 }
@@ -235,6 +236,23 @@ impl std::error::Error for Error {
         match self {
             Error::Io { source, .. } | Error::Run { source, .. } => Some(source),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_keeps_its_capitals() {
+        for (text, lowered) in [
+            ("No such file or directory (os error 2)", "no such file or directory"),
+            ("AWS_CA_BUNDLE is empty", "AWS_CA_BUNDLE is empty"),
+            ("RPC struct is bad", "RPC struct is bad"),
+            ("ProfileFile provider could not be built", "ProfileFile provider could not be built"),
+        ] {
+            assert_eq!(lower(text), lowered);
         }
     }
 }

@@ -39,6 +39,15 @@ pub async fn profile(name: &str, files: &Files, asking: &Asking<'_>) -> Result<C
         Way::Sso { .. } => by_sdk(name, files, asking)
             .await
             .map_err(|error| aws::sso_error(name, asking.http.sign_in().as_ref(), &error)),
+        // The SDK could, with a feature that brings a client and cryptography of its own; its words are about that.
+        Way::Login => Err(Error::Config {
+            what: format!("profile {} gave no credentials", crate::ui::clean(name)),
+            reason: "profiles of `aws login` are not supported".into(),
+            hint: Some(format!(
+                "let `aws configure export-credentials --profile {}` be the credential_process of another profile, and name that",
+                crate::ui::clean(name)
+            )),
+        }),
         Way::Sdk => by_sdk(name, files, asking)
             .await
             .map_err(|error| aws::provider_error(&format!("profile {}", crate::ui::clean(name)), Some(name), &error)),
@@ -61,6 +70,7 @@ enum Way<'a> {
     Sso {
         missing: Vec<&'static str>,
     },
+    Login,
     /// Keys, or what is wrong with it.
     Sdk,
 }
@@ -81,7 +91,7 @@ impl<'a> Way<'a> {
                 let missing = ["sso_account_id", "sso_role_name"].into_iter().filter(|key| !any(&[key]));
                 Way::Sso { missing: missing.collect() }
             }
-            _ if any(&["login_session"]) => Way::Sdk,
+            _ if any(&["login_session"]) => Way::Login,
             (None, Some(command)) => Way::Process(command),
             (None, None) => Way::Sdk,
         }
