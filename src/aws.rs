@@ -17,8 +17,8 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 
 use crate::config::Variant;
 use crate::credentials::{Credentials, Secret};
-use crate::error::{Error, Result};
-use crate::http::{self, Http, NoClient};
+use crate::error::{self, Error, Result};
+use crate::http::{self, Http, NoAddress, NoClient};
 use crate::{redact, ui};
 
 /// STS in a sentence, and to [`Error::hint`].
@@ -127,6 +127,9 @@ where
     if let Some(none) = NoClient::behind(error) {
         return none.error(STS);
     }
+    if let Some(NoAddress { host, reason }) = behind(error).next() {
+        return Error::Unresolved { source: STS.into(), host: host.clone(), reason: reason.clone() };
+    }
     // Whoever stands in for STS, a proxy or AWS_ENDPOINT_URL_STS, may echo what it was sent.
     let told = |text: &str| redact::told(text, hidden);
     let Some(service) = error.as_service_error() else {
@@ -137,10 +140,18 @@ where
         return Error::Unreachable { source: STS.into(), reason };
     };
     let code = told(service.meta().code().unwrap_or_default());
-    let message = told(service.meta().message().unwrap_or_default());
+    let mut message = told(service.meta().message().unwrap_or_default());
     if code.is_empty() {
         let status = error.raw_response().map_or(0, |response| response.status().as_u16());
-        return Error::Answer { source: STS.into(), status, message };
+        let mut hint = None;
+        // STS says no with a code, and sends nobody elsewhere: a proxy's page to sign in at.
+        if status < 400 {
+            message = "the answer is not STS's".into();
+            hint = Some(
+                "check HTTPS_PROXY and AWS_ENDPOINT_URL_STS, and whether this network wants to be signed in to".into(),
+            );
+        }
+        return Error::Answer { source: STS.into(), status, message, hint };
     }
     let denied = !(code.contains("Throttl")
         || code == "RequestLimitExceeded"
@@ -249,7 +260,7 @@ fn refused_by_portal(name: &str, status: u16, code: String, mut message: String,
         _ => None,
     };
     if code.is_empty() && advice.is_none() {
-        return Error::Answer { source: SSO.into(), status, message };
+        return Error::Answer { source: SSO.into(), status, message, hint: None };
     }
     if message.is_empty() {
         message = format!("status {status}");
@@ -264,13 +275,12 @@ pub fn provider_error(what: &str, profile: Option<&str>, error: &CredentialsErro
     }
     let reason = reason(error);
     let lower = reason.to_lowercase();
-    let hint = (lower.contains("login") && lower.contains("feature")).then(|| "profiles of `aws login` are not supported: let `aws configure export-credentials` be their credential_process".into());
     match error {
         // Where the SDK has nothing to add.
         CredentialsError::CredentialsNotLoaded(_) if profile.is_some() && reason.is_empty() => Error::Config {
             what: format!("{what} gave no credentials"),
             reason: "it has no keys, role, IAM Identity Center, credential_process or web identity".into(),
-            hint,
+            hint: None,
         },
         CredentialsError::ProviderTimedOut(_) => {
             Error::Unreachable { source: what.into(), reason: "no answer in time".into() }
@@ -281,7 +291,7 @@ pub fn provider_error(what: &str, profile: Option<&str>, error: &CredentialsErro
         _ if lower.contains("dispatch failure") || lower.contains("connect") => {
             Error::Unreachable { source: what.into(), reason }
         }
-        _ => Error::Config { what: format!("{what} gave no credentials"), reason, hint },
+        _ => Error::Config { what: format!("{what} gave no credentials"), reason, hint: None },
     }
 }
 
@@ -303,7 +313,7 @@ fn reason(error: &CredentialsError) -> String {
         }
         link = error.source();
     }
-    parts.join(": ")
+    parts.iter().map(|part| error::lower(part)).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, ClientBuilder, redirect, retry};
 
 use crate::credentials::Secret;
@@ -68,7 +69,7 @@ impl Http {
     /// # Errors
     /// As [`Http::pinned`], or `AWS_CA_BUNDLE` is no PEM file.
     pub fn remote(&self) -> Result<Client, NoClient> {
-        self.inner.remote.get_or_init(|| self.build(base().connect_timeout(CONNECT))).clone()
+        self.inner.remote.get_or_init(|| self.build(base().connect_timeout(CONNECT).dns_resolver(Named))).clone()
     }
 
     /// The client for an `https` metadata endpoint: with certificates, and without a proxy.
@@ -149,6 +150,41 @@ impl fmt::Display for NoClient {
 }
 
 impl std::error::Error for NoClient {}
+
+/// The system's resolver. reqwest's own asks it just so, and does not say for which name: that of AWS, which a mistyped
+/// region is in, or a proxy's.
+struct Named;
+
+impl Resolve for Named {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            // The port is put in by who asks.
+            match tokio::net::lookup_host((name.as_str(), 0)).await {
+                Ok(found) => Ok(Box::new(found.collect::<Vec<_>>().into_iter()) as Addrs),
+                Err(error) => {
+                    let told = error.to_string();
+                    let reason = told.strip_prefix("failed to lookup address information: ").unwrap_or(&told);
+                    Err(NoAddress { host: ui::clean(name.as_str()), reason: error::lower(&ui::clean(reason)) }.into())
+                }
+            }
+        })
+    }
+}
+
+/// A name that does not resolve.
+#[derive(Debug)]
+pub struct NoAddress {
+    pub host: String,
+    pub reason: String,
+}
+
+impl fmt::Display for NoAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cannot be resolved: {}", self.host, self.reason)
+    }
+}
+
+impl std::error::Error for NoAddress {}
 
 fn built(builder: ClientBuilder) -> Result<Client, NoClient> {
     builder.build().map_err(|error| NoClient { bundle: None, reason: innermost(&error) })

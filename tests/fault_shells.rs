@@ -19,6 +19,7 @@ in_every_shell! {
     each_fault_of_sts_is_one_line_and_passes
     each_fault_of_the_store_is_one_line_and_passes
     a_refusal_is_told_again_after_a_success
+    a_token_of_another_session
     fresh_starts_nothing_and_due_waits_for_nothing
     an_endpoint_whose_clock_is_wrong
     a_clock_set_forward
@@ -39,7 +40,7 @@ const UNREACHED: &str = "; check that AWS_CONTAINER_CREDENTIALS_FULL_URI is this
 
 const NO_STS: &str = "; check the network, HTTPS_PROXY and AWS_ENDPOINT_URL_STS, and try again";
 const REFUSED: &str =
-    "; the endpoint did not take AWS_CONTAINER_AUTHORIZATION_TOKEN; open a new terminal to get this session's";
+    "; the endpoint did not take AWS_CONTAINER_AUTHORIZATION_TOKEN; open a new CloudShell tab, not a window of tmux";
 
 /// A program that notes how it was started, and becomes credsh.
 fn noting(sandbox: &Sandbox, path: &str) -> PathBuf {
@@ -318,6 +319,17 @@ fn one_fault_of_the_store(shell: Shell, (breaks, mends, message, renewed): (&str
 
 /// Counted by what the hook starts: without `--wait` the program is back before it has asked anybody. (That one is
 /// started with it when a command does wait is seen above.)
+/// Its variables are those of the tmux it is in, which has outlived the session.
+fn a_token_of_another_session(shell: Shell) {
+    let endpoint = Endpoint::start(8);
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("AWS_CONTAINER_AUTHORIZATION_TOKEN", "stale");
+    let mut session = shell.start(&sandbox);
+    let first = session.key();
+    assert!(first.starts_with("ASIATEST"), "{}", session.text());
+    session.until("the next key", |session| session.key() != first);
+    assert!(!session.raw().contains("credsh: "), "{}", session.text());
+}
+
 fn fresh_starts_nothing_and_due_waits_for_nothing(shell: Shell) {
     let endpoint = Endpoint::start(40);
     let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "60");

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 
 use support::endpoint::{Behaviour, Endpoint, now, rfc3339};
 use support::sts::{Call, Sts};
-use support::{Run, Sandbox};
+use support::{CREDSH, Run, Sandbox};
 
 const ARN: &str = "arn:aws:iam::123456789012:role/deploy";
 const DENIED: &str =
@@ -356,10 +356,49 @@ fn an_sts_that_is_not_there_or_not_sts() {
         "credsh: AWS STS answered with status 403\n",
         "no word of the container's token"
     );
-    sts.answer(200, "<html>hello</html>");
-    sandbox.credsh(&flags).fails(5, &["AWS STS"]);
+    // As a proxy has it that wants to be signed in to.
+    for (status, body) in [(200, "<html><p>sign in<br></html>"), (200, "{}"), (200, ""), (302, "")] {
+        sts.answer(status, body);
+        for flags in [&flags[..], &["whoami"]] {
+            assert_eq!(
+                sandbox.credsh(flags).fails(5, &[]),
+                format!(
+                    "credsh: AWS STS answered with status {status}: the answer is not STS's\nhint: check HTTPS_PROXY and AWS_ENDPOINT_URL_STS, and whether this network wants to be signed in to\n"
+                ),
+                "{body}"
+            );
+        }
+    }
     sts.answer(200, "<AssumeRoleResponse><AssumeRoleResult></AssumeRoleResult></AssumeRoleResponse>");
     sandbox.credsh(&flags).fails(5, &["credsh: AWS STS gave no usable credentials: the answer holds no credentials\n"]);
+}
+
+#[test]
+fn a_region_that_is_not_there_is_named_by_its_host() {
+    let mut sandbox = Sandbox::new();
+    let keys = "aws_access_key_id = AKIAUSER\naws_secret_access_key = s\n";
+    sandbox.file(".aws/config", &format!("[profile typo]\n{keys}region = us-esat-1\n[profile user]\n{keys}"));
+    let script = sandbox.resolving("127.0.0.1 sts.eu-west-1.amazonaws.com\n");
+    let said = |sandbox: &Sandbox, words: &[&str]| {
+        let mut sh = sandbox.command("sh");
+        sh.args(["-c", &script, "sh", CREDSH, "export", "--role", ARN]).args(words);
+        Run::of(sh.output().unwrap()).fails(5, &["credsh: cannot reach AWS STS: "])
+    };
+    let lost = |host: &str| {
+        format!(
+            "credsh: cannot reach AWS STS: {host} cannot be resolved: name or service not known\nhint: check the region (--region, AWS_REGION, the profile's), then the network, HTTPS_PROXY and AWS_ENDPOINT_URL_STS\n"
+        )
+    };
+    let typed = said(&sandbox, &["--profile", "user", "--region", "ap-norhteast-1"]);
+    assert_eq!(typed, lost("sts.ap-norhteast-1.amazonaws.com"));
+    assert_eq!(said(&sandbox, &["--profile", "typo"]), lost("sts.us-esat-1.amazonaws.com"));
+    let control = said(&sandbox, &["--profile", "user", "--region", "eu-west-1"]);
+    assert!(!control.contains("resolved"), "{control}");
+    sandbox.set("AWS_REGION", "eu-wset-1");
+    assert_eq!(said(&sandbox, &["--profile", "user"]), lost("sts.eu-wset-1.amazonaws.com"));
+    // Then it is the proxy's name that is asked for.
+    sandbox.set("HTTPS_PROXY", "http://proxy.test:3128");
+    assert_eq!(said(&sandbox, &["--profile", "user"]), lost("proxy.test"));
 }
 
 #[test]

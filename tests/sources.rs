@@ -44,9 +44,10 @@ fn no_source_at_all_lists_where_was_looked() {
   - profile: AWS_PROFILE is not set, and no default profile with credentials is in {0}/.aws/config or {0}/.aws/credentials
   - web identity: AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not both set
   - EC2 metadata service: turned off by AWS_EC2_METADATA_DISABLED
-hint: name one with --profile, --role or --source; in AWS CloudShell the container variables are set by themselves
+hint: name one with --profile, --role or --source; in AWS CloudShell, where sudo and cron leave the container variables out, export AWS_CONTAINER_CREDENTIALS_FULL_URI=http://localhost:1338{1}
 ",
-        home.display()
+        home.display(),
+        support::endpoint::PATH
     );
     assert_eq!(sandbox.credsh(&["refresh"]).fails(3, &[]), wanted);
     assert_eq!(sandbox.credsh(&["export", "--role", ROLE]).fails(3, &[]), wanted);

@@ -209,6 +209,40 @@ fn a_role_in_the_same_profile() {
     assert_eq!(signers, ["ASIASSO", "ASIASSO"]);
 }
 
+/// Of a profile as it was before there were sessions.
+#[test]
+fn no_sign_in_at_all() {
+    let sandbox = Sandbox::new();
+    let start = "https://example.invalid/start";
+    sandbox.file(".aws/config", &format!("[profile dev]\nsso_region = us-east-1\nsso_start_url = {start}\n{ROLE}"));
+    let cache = sandbox.home().join(".aws/sso/cache/1a456e1a50f672d76dbb7e005eadd369d967380a.json");
+    assert_eq!(
+        sandbox.credsh(&["export", "--profile", "dev"]).fails(1, &[]),
+        format!(
+            "credsh: profile dev gave no credentials: failed to read `{}`: no such file or directory\n{LOGIN}",
+            cache.display()
+        )
+    );
+}
+
+/// Another command than that of IAM Identity Center, and another session.
+#[test]
+fn a_profile_of_aws_login() {
+    let sandbox = Sandbox::new();
+    let session = "login_session = arn:aws:iam::123456789012:user/me\n";
+    let process = "credential_process = false\n";
+    let role = "[profile role]\nsource_profile = dev\nrole_arn = arn:aws:iam::123456789012:role/x\n";
+    for more in ["", process] {
+        sandbox.file(".aws/config", &format!("[profile dev]\n{session}{more}{role}"));
+        for name in ["dev", "role"] {
+            assert_eq!(
+                sandbox.credsh(&["export", "--profile", name]).fails(1, &[]),
+                "credsh: profile dev gave no credentials: profiles of `aws login` are not supported\nhint: let `aws configure export-credentials --profile dev` be the credential_process of another profile, and name that\n"
+            );
+        }
+    }
+}
+
 /// No sign-in puts right what is wrong in a file.
 #[test]
 fn what_a_profile_lacks() {

@@ -109,6 +109,16 @@ pub fn profile(files: &Files, name: &str) -> Result<Option<Profile>> {
     }))
 }
 
+/// The names of all profiles.
+///
+/// # Errors
+/// As [`profile`].
+pub fn names(files: &Files) -> Result<Vec<String>> {
+    let mut names: Vec<String> = parsed(files)?.profiles().map(str::to_owned).collect();
+    names.sort();
+    Ok(names)
+}
+
 /// The keys written in a profile.
 ///
 /// # Errors

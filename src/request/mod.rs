@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::config::{Files, Variant};
 
 pub use profile::{assumes, is_sso, same_profile, static_keys};
-pub use resolve::{nothing_found, sts_of};
+pub use resolve::{checked_region, nothing_found, sts_of};
 
 /// Where credentials come from, with every parameter. What is not given stays out of the stored form, so
 /// that a later version's new parameter does not change the ids of older requests.

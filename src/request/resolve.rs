@@ -63,17 +63,21 @@ impl Request {
             (endpoint, variant) = sts_of(env, &profile, &files)?;
             region = region.or_else(|| env.first(&env::REGION).map(str::to_owned)).or(profile.get("region").cloned());
         }
-        // It becomes part of a host name, wherever it came from.
-        if let Some(name) = region.as_deref().filter(|name| selectors::region(name).is_err()) {
-            let hint = Some("check AWS_REGION, AWS_DEFAULT_REGION and the profile's region".into());
-            return Err(Error::Config {
-                what: format!("the region {}", ui::clean(name)),
-                reason: "is no region's name".into(),
-                hint,
-            });
-        }
+        region.as_deref().map_or(Ok(()), checked_region)?;
         Ok(Request { source, region, endpoint, variant, host })
     }
+}
+
+/// A region becomes part of a host name, wherever it came from.
+///
+/// # Errors
+/// `Config` for what is none.
+pub fn checked_region(name: &str) -> Result<()> {
+    selectors::region(name).map(drop).map_err(|_| Error::Config {
+        what: format!("the region {}", ui::clean(name)),
+        reason: "is no region's name".into(),
+        hint: Some("check AWS_REGION, AWS_DEFAULT_REGION and the profile's region".into()),
+    })
 }
 
 /// Which STS is asked, the region aside, chosen as the AWS CLI does: a variable goes before the profile, and what is for STS

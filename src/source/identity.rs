@@ -26,6 +26,7 @@ pub fn identity(lease: &Lease, env: &Env, deadline: Duration) -> Result<Identity
     let http = Http::new(env);
     let request = &lease.request;
     let region = request.region.as_deref().or(env.first(&env::REGION));
+    region.map_or(Ok(()), request::checked_region)?;
     // That there is none may be what a profile wants.
     let (endpoint, variant) = if request.region.is_some() || request.source.asks_sts() {
         (request.endpoint.clone(), request.variant)

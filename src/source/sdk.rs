@@ -48,6 +48,15 @@ pub async fn profile(name: &str, files: &Files, asking: &Asking<'_>) -> Result<C
             reason: reason.into(),
             hint: None,
         }),
+        // The SDK could, with a feature that brings a client and cryptography of its own; its words are about that.
+        Way::Login => Err(Error::Config {
+            what: format!("profile {} gave no credentials", crate::ui::clean(name)),
+            reason: "profiles of `aws login` are not supported".into(),
+            hint: Some(format!(
+                "let `aws configure export-credentials --profile {}` be the credential_process of another profile, and name that",
+                crate::ui::clean(name)
+            )),
+        }),
         Way::Sdk => by_sdk(name, files, asking)
             .await
             .map_err(|error| aws::provider_error(&format!("profile {}", crate::ui::clean(name)), Some(name), &error)),
@@ -68,6 +77,7 @@ enum Way<'a> {
     /// IAM Identity Center.
     Sso,
     Broken(&'static str),
+    Login,
     /// What is wrong with it.
     Sdk,
 }
@@ -84,7 +94,8 @@ impl<'a> Way<'a> {
             }
             _ if any(&["web_identity_token_file"]) => Way::Broken("it has web_identity_token_file, but no role_arn"),
             _ if request::is_sso(profile) => Way::Sso,
-            (None, Some(command)) if !any(&["login_session"]) => Way::Process(command),
+            _ if any(&["login_session"]) => Way::Login,
+            (None, Some(command)) => Way::Process(command),
             // The SDK would take its credentials from there, which are this process's own; AWS's CLI does not look at it.
             _ if any(&["credential_source"]) => Way::Broken("it has credential_source, but no role_arn"),
             // With the secret of the other file, which is another key's.
