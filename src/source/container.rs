@@ -81,7 +81,8 @@ impl<'a> Endpoint<'a> {
             let (error, wait) = match self.attempt().await {
                 Ok(body) => return Ok(body),
                 Err(Failure { error, again: false, .. }) => return Err(error),
-                Err(Failure { error, after, .. }) => (error, after.unwrap_or(pause)),
+                // No sooner, whatever the endpoint says.
+                Err(Failure { error, after, .. }) => (error, after.map_or(pause, |after| after.max(pause))),
             };
             // What cannot be tried again in time is told now, with its cause, instead of as a deadline.
             if wait >= until.saturating_duration_since(Instant::now()) || pause > Duration::from_millis(900) {
