@@ -198,7 +198,7 @@ fn unshared(error: &Error) {
 
 fn fresh(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms) -> Result<Lease> {
     let until = Instant::now() + terms.deadline;
-    let mut given = source::Given::default();
+    let mut given = source::Given { person: terms.person, ..source::Given::default() };
     let base = request.base_with_code();
     if let Some(base) = &base {
         // A lease of its own, taken from the store until it is over.

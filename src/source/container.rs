@@ -25,7 +25,7 @@ const EKS: [IpAddr; 2] =
 /// Asks the endpoint at `uri`.
 pub async fn fetch(uri: &str, asking: &Asking<'_>) -> Result<Credentials> {
     let source = format!("the container endpoint ({})", asking_label(uri));
-    let deadline = DEADLINE.min(asking.until.saturating_duration_since(Instant::now()));
+    let deadline = DEADLINE.min(asking.until.get().saturating_duration_since(Instant::now()));
     let until = Instant::now() + deadline;
     let work = async {
         let endpoint = Endpoint::open(uri, &source, asking).await?;

@@ -1,6 +1,7 @@
 //! `sts:GetCallerIdentity` with credentials that are at hand.
 
-use std::time::Duration;
+use std::cell::Cell;
+use std::time::{Duration, Instant};
 
 use crate::aws::{self, Place};
 use crate::config::{Files, Profile};
@@ -35,8 +36,9 @@ pub fn identity(lease: &Lease, env: &Env, deadline: Duration) -> Result<Identity
     let place = Place { region, endpoint: endpoint.as_deref(), variant };
     let client = aws::sts(&http, Some(&lease.credentials), place, role(&request.source));
     let late = Error::Deadline { what: aws::STS.into(), seconds: deadline.as_secs() };
+    let until = Cell::new(Instant::now() + deadline);
     let given =
-        super::block_on(deadline, async { Ok(client.get_caller_identity().send().await) })?.unwrap_or(Err(late))?;
+        super::block_on(&until, async { Ok(client.get_caller_identity().send().await) })?.unwrap_or(Err(late))?;
     let given = given.map_err(|error| {
         aws::sts_error("sts:GetCallerIdentity", &request.label(), &lease.credentials.secrets(), &error)
     })?;
