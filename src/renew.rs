@@ -8,6 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::lease::{Lease, State};
 use crate::request::Request;
 use crate::store::{Lock, Store};
+use crate::time::NEVER;
 use crate::{source, ui};
 
 /// What a source gets of a wait that others have used up: the moment that loopback needs.
@@ -168,7 +169,8 @@ fn wanted(lease: &Lease, when: When, now: i64) -> bool {
         When::Due => lease.is_due(now),
         When::Needed => lease.is_due(now) || now >= lease.mandatory(),
         When::Over => now >= lease.mandatory(),
-        When::Window => lease.state(now) != State::Fresh,
+        // Where no end is known a person is the only one who may know that it is over.
+        When::Window => lease.state(now) != State::Fresh || lease.expires == NEVER,
         When::Now => true,
     }
 }

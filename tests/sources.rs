@@ -540,6 +540,36 @@ fn session_keys_in_a_profile_are_read_again() {
     assert_eq!(sandbox.ids().len(), 1, "and it is the same lease");
 }
 
+/// A process may give others each time and not say when they end; who types `refresh` wants it asked.
+#[test]
+fn credentials_without_an_end_are_asked_for_again() {
+    let mut sandbox = Sandbox::new();
+    let clock = Clock::of(&mut sandbox);
+    let give = |key: &str| {
+        let json = format!(r#"{{"Version":1,"AccessKeyId":"{key}","SecretAccessKey":"s","SessionToken":"t"}}"#);
+        let program = process(&sandbox, &json);
+        sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = {program}\n"));
+    };
+    let export = || sandbox.credsh(&["export", "--profile", "p"]).ok();
+    give("ASIAONE");
+    assert!(export().contains("'ASIAONE'"));
+    give("ASIATWO");
+    assert!(export().contains("'ASIAONE'"), "the control: five minutes have not passed");
+    clock.set(310);
+    assert!(export().contains("'ASIATWO'"));
+    let table = sandbox.credsh(&["status"]).ok();
+    assert!(table.contains("profile:p  unknown  unknown               fresh "), "{table}");
+    process(&sandbox, "none");
+    clock.set(620);
+    let run = sandbox.credsh(&["export", "--profile", "p"]);
+    assert!(run.stdout.contains("'ASIATWO'") && run.stderr.contains("no JSON object"), "nothing is lost: {run:?}");
+    give("ASIATHREE");
+    assert!(export().contains("'ASIATWO'"), "nor asked for without end");
+    let run = sandbox.credsh(&["refresh", "--profile", "p"]);
+    assert!(run.stderr.starts_with("credsh: renewed: profile:p\n"), "{run:?}");
+    assert!(export().contains("'ASIATHREE'"));
+}
+
 /// Who insists gets what the source gives now, though it ends sooner; a hook keeps what lasts longer.
 #[test]
 fn other_credentials_that_end_sooner() {
