@@ -10,6 +10,9 @@ use crate::time::{Epoch, NEVER};
 const MINUTE: Epoch = 60;
 /// A difference between two clocks that the one-second resolution of `Date` and a slow answer explain.
 const SKEW_NOISE: Epoch = 5;
+/// The longest that AWS lets a session last: `sts:GetSessionToken` and `sts:GetFederationToken`, 129,600 s (STS API Reference,
+/// `DurationSeconds`).
+const LONGEST_SESSION: Epoch = 36 * 3600;
 /// The longest a source is left alone after an answer that was of no use: a minute and its jitter.
 const LONGEST: Epoch = 72;
 /// After how long a source is asked again whose answer does not say when it ends: a third of the shortest session that AWS
@@ -54,6 +57,13 @@ pub enum State {
     Mandatory,
     /// Over.
     Expired,
+}
+
+/// The source's clock minus the local one, if both clocks can be right about credentials that end at `end`: 0 if they would
+/// then live longer than any that AWS gives. It is the source that is wrong there, or lies (a `Date` of 1970); a local clock
+/// that is, however far, gives them the life that they have.
+pub fn believed(skew: Epoch, end: Option<Epoch>, now: Epoch) -> Epoch {
+    if end.is_some_and(|end| end - skew - now > LONGEST_SESSION) { 0 } else { skew }
 }
 
 impl Lease {
@@ -376,6 +386,22 @@ mod tests {
         assert_eq!(lease(-1200).expires, now + 1800, "our clock runs 20 min ahead of theirs");
         assert_eq!(lease(3).expires, now + 600, "a second or three is no skew");
         assert_eq!(lease(-1200).credentials.expiration, Some(now + 600));
+    }
+
+    #[test]
+    fn a_skew_that_makes_a_life_that_aws_does_not_give_is_not_believed() {
+        let now = 1_800_000_000;
+        for (skew, end, wanted) in [
+            (-now, now + 600, 0),
+            (600 - 36 * 3600, now + 600, 600 - 36 * 3600),
+            (599 - 36 * 3600, now + 600, 0),
+            (1200, now + 1800, 1200),
+            (-1200, now - 600, -1200),
+        ] {
+            assert_eq!(believed(skew, Some(end), now), wanted, "{skew} {end}");
+        }
+        assert_eq!(believed(now, Some(now + 600), 0), now, "the local clock is at its beginning");
+        assert_eq!(believed(-now, None, now), -now);
     }
 
     #[test]

@@ -24,6 +24,7 @@ use crate::credentials::Credentials;
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
 use crate::http::Http;
+use crate::lease;
 use crate::request::{self, Request, Session, Source};
 use crate::time::Epoch;
 
@@ -93,7 +94,7 @@ pub fn ask(request: &Request, env: &Env, given: Given, deadline: Duration) -> Re
     let credentials = fetched.unwrap_or_else(|| Err(late(&asking.asked.borrow(), deadline)))?;
     let what = name_of(&request.source);
     let now = env.now();
-    let skew = asking.http.skew(now);
+    let skew = lease::believed(asking.http.skew(now), credentials.expiration, now);
     let credentials =
         credentials.checked().map_err(|error| Error::BadAnswer { source: what.clone(), reason: error.to_string() })?;
     if credentials.expiration.is_some_and(|expiration| expiration <= now + skew) {
