@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::{Files, Variant};
 
-pub use profile::{same_profile, static_keys};
+pub use profile::{ca_bundle, same_profile, static_keys};
 pub use resolve::{checked_region, nothing_found, sts_of};
 
 /// Where credentials come from, with every parameter. What is not given stays out of the stored form, so

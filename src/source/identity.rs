@@ -24,8 +24,8 @@ pub struct Identity {
 
 /// Asks the request's STS, else the environment's; where neither names a region, the one where the role is from: nobody else's knows its keys.
 pub fn identity(lease: &Lease, env: &Env, deadline: Duration) -> Result<Identity> {
-    let http = Http::new(env);
     let request = &lease.request;
+    let http = Http::new(request::ca_bundle(&request.source, env));
     let region = request.region.as_deref().or(env.first(&env::REGION));
     region.map_or(Ok(()), request::checked_region)?;
     let (endpoint, variant) = if request.endpoint.is_none() && request.variant.is_plain() {

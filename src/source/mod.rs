@@ -89,7 +89,8 @@ pub struct Given {
 pub fn ask(request: &Request, env: &Env, given: Given, deadline: Duration) -> Result<Answer> {
     let until = &Cell::new(Instant::now() + deadline);
     let asked = RefCell::new(name_of(&request.source));
-    let mut asking = Asking { env, http: Http::new(env), request, given, notices: Vec::new(), until, asked };
+    let http = Http::new(request::ca_bundle(&request.source, env));
+    let mut asking = Asking { env, http, request, given, notices: Vec::new(), until, asked };
     let fetched = block_on(until, temporary(&request.source, &mut asking))?;
     let credentials = fetched.unwrap_or_else(|| Err(late(&asking.asked.borrow(), deadline)))?;
     let what = name_of(&request.source);
