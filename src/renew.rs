@@ -102,10 +102,12 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
         return outcome(lease, false, failure, env);
     }
     let Some(lock) = lock else {
-        let late = Error::Deadline {
-            what: "another credsh that is renewing this lease".into(),
-            seconds: terms.deadline.as_secs(),
+        let what = if store.holder_may_ask(&id) {
+            "another credsh, which may be asking you something in another terminal,"
+        } else {
+            "another credsh that is renewing this lease"
         };
+        let late = Error::Deadline { what: what.into(), seconds: terms.deadline.as_secs() };
         // Where the source was to be asked in any case, that it was not is a failure.
         return match stored {
             Some(lease) if terms.when == When::Now => outcome(lease, false, Some(late), env),
@@ -113,6 +115,9 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
             None => Err(late),
         };
     };
+    // Told, and not asked before the lock is taken: a process asks while it is run, and whoever is asked for the same in two
+    // places answers one of them in vain.
+    lock.may_ask(terms.person && request.may_ask() && ui::Terminal::open().is_ok());
     // One wait: what the lock has taken of it is not there for the source.
     let left = if terms.queue { until.saturating_duration_since(Instant::now()) } else { terms.deadline };
     let left = left.max(LEAST);

@@ -125,6 +125,12 @@ impl Request {
         Some(Request { source: base.clone(), ..self.clone() })
     }
 
+    /// Whether to ask for it may take an answer from a person: a code, or what a profile's `credential_process` wants to know.
+    pub fn may_ask(&self) -> bool {
+        let process = matches!(self.source.root(), Source::Profile { sso: false, .. });
+        process || self.source.mfa_serial().is_some() || self.base_with_code().is_some()
+    }
+
     /// The source's name for prompt and table: only `[A-Za-z0-9 ._:/@+=,-]`, whatever the role is called.
     pub fn label(&self) -> String {
         self.source.label()
