@@ -141,11 +141,13 @@ where
     };
     let code = told(service.meta().code().unwrap_or_default());
     let mut message = told(service.meta().message().unwrap_or_default());
+    let status = error.raw_response().map_or(0, |response| response.status().as_u16());
+    // What a service says for the moment, whatever the code (RFC 9110).
+    let passes = status >= 500 || status == 429 || status == 408;
     if code.is_empty() {
-        let status = error.raw_response().map_or(0, |response| response.status().as_u16());
         let mut hint = None;
-        // STS says no with a code, and sends nobody elsewhere: a proxy's page to sign in at.
-        if status < 400 {
+        // STS says no with a code, and sends nobody elsewhere: a proxy's refusal, or its page to sign in at.
+        if !passes {
             message = "the answer is not STS's".into();
             hint = Some(
                 "check HTTPS_PROXY and AWS_ENDPOINT_URL_STS, and whether this network wants to be signed in to".into(),
@@ -153,7 +155,8 @@ where
         }
         return Error::Answer { source: STS.into(), status, message, hint };
     }
-    let denied = !(code.contains("Throttl")
+    let denied = !(passes
+        || code.contains("Throttl")
         || code == "RequestLimitExceeded"
         || code == "IDPCommunicationError"
         || code.starts_with("Internal")

@@ -74,8 +74,11 @@ pub const CONFIG_FILE: &str = "AWS_CONFIG_FILE";
 pub const CREDENTIALS_FILE: &str = "AWS_SHARED_CREDENTIALS_FILE";
 /// A PEM file to trust instead of the system's certificates (the Rust SDK ignores it; the CLI does not).
 pub const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
-/// Those of AWS's variables that hold a file's path, which may be a relative one.
-pub const FILES: [&str; 5] = [CONTAINER_TOKEN_FILE, WEB_IDENTITY_TOKEN_FILE, CONFIG_FILE, CREDENTIALS_FILE, CA_BUNDLE];
+/// The same for what is made with Python's requests, and, as it once was, the AWS CLI.
+pub const REQUESTS_CA_BUNDLE: &str = "REQUESTS_CA_BUNDLE";
+/// Those of these variables that hold a file's path, which may be a relative one.
+pub const FILES: [&str; 6] =
+    [CONTAINER_TOKEN_FILE, WEB_IDENTITY_TOKEN_FILE, CONFIG_FILE, CREDENTIALS_FILE, CA_BUNDLE, REQUESTS_CA_BUNDLE];
 /// The login shell: `demo` opens it, and `doctor` says what to type in it where no hook says which it is.
 pub const SHELL: &str = "SHELL";
 

@@ -143,6 +143,9 @@ impl Error {
             Error::Unreachable { source, .. } | Error::Deadline { what: source, .. } if source.starts_with("the container") => {
                 Some("check that AWS_CONTAINER_CREDENTIALS_FULL_URI is this environment's, and try again".into())
             }
+            Error::Unreachable { reason, .. } if reason.ends_with("UnknownIssuer") => Some(
+                "if it is a proxy that signs for AWS, let AWS_CA_BUNDLE, or the profile's ca_bundle, name a PEM file with its certificate".into(),
+            ),
             Error::Unreachable { source, .. } | Error::Deadline { what: source, .. } if source == "AWS STS" => {
                 Some("check the network, HTTPS_PROXY and AWS_ENDPOINT_URL_STS, and try again".into())
             }

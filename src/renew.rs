@@ -8,6 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::lease::{Lease, State};
 use crate::request::Request;
 use crate::store::{Lock, Store};
+use crate::time::NEVER;
 use crate::{source, ui};
 
 /// What a source gets of a wait that others have used up: the moment that loopback needs.
@@ -101,10 +102,12 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
         return outcome(lease, false, failure, env);
     }
     let Some(lock) = lock else {
-        let late = Error::Deadline {
-            what: "another credsh that is renewing this lease".into(),
-            seconds: terms.deadline.as_secs(),
+        let what = if store.holder_may_ask(&id) {
+            "another credsh, which may be asking you something in another terminal,"
+        } else {
+            "another credsh that is renewing this lease"
         };
+        let late = Error::Deadline { what: what.into(), seconds: terms.deadline.as_secs() };
         // Where the source was to be asked in any case, that it was not is a failure.
         return match stored {
             Some(lease) if terms.when == When::Now => outcome(lease, false, Some(late), env),
@@ -112,6 +115,9 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
             None => Err(late),
         };
     };
+    // Told, and not asked before the lock is taken: a process asks while it is run, and whoever is asked for the same in two
+    // places answers one of them in vain.
+    lock.may_ask(terms.person && request.may_ask() && ui::Terminal::open().is_ok());
     // One wait: what the lock has taken of it is not there for the source.
     let left = if terms.queue { until.saturating_duration_since(Instant::now()) } else { terms.deadline };
     let left = left.max(LEAST);
@@ -168,7 +174,8 @@ fn wanted(lease: &Lease, when: When, now: i64) -> bool {
         When::Due => lease.is_due(now),
         When::Needed => lease.is_due(now) || now >= lease.mandatory(),
         When::Over => now >= lease.mandatory(),
-        When::Window => lease.state(now) != State::Fresh,
+        // Where no end is known a person is the only one who may know that it is over.
+        When::Window => lease.state(now) != State::Fresh || lease.expires == NEVER,
         When::Now => true,
     }
 }
@@ -198,7 +205,7 @@ fn unshared(error: &Error) {
 
 fn fresh(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms) -> Result<Lease> {
     let until = Instant::now() + terms.deadline;
-    let mut given = source::Given::default();
+    let mut given = source::Given { person: terms.person, ..source::Given::default() };
     let base = request.base_with_code();
     if let Some(base) = &base {
         // A lease of its own, taken from the store until it is over.

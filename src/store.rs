@@ -35,6 +35,12 @@ impl Lock {
     pub fn stands(&self) -> bool {
         same_file(&self.file, &self.path)
     }
+
+    /// Notes for who waits for it whether a person may be asked meanwhile; also that none is, after who was killed at it. Not
+    /// worth a failure: only words depend on it.
+    pub fn may_ask(&self, may: bool) {
+        let _ = self.file.set_len(may.into());
+    }
 }
 
 /// Where the store is, whether it exists or not: `$XDG_RUNTIME_DIR/credsh`, else the cache directory. A runtime directory
@@ -259,6 +265,11 @@ impl Store {
             // Polled, as the kernel's blocking flock knows no deadline; the holder needs milliseconds.
             std::thread::sleep(Duration::from_millis(15));
         }
+    }
+
+    /// Whether who has the lease's lock may be asking a person: see [`Lock::may_ask`].
+    pub fn holder_may_ask(&self, id: &str) -> bool {
+        fs::metadata(self.path(id, "lock")).is_ok_and(|meta| meta.len() > 0)
     }
 
     /// Writes the lease as [`Store::save`] does, unless it was cleared since `lock` was taken: then it stays cleared.

@@ -23,6 +23,7 @@ in_every_shell! {
     fresh_starts_nothing_and_due_waits_for_nothing
     an_endpoint_whose_clock_is_wrong
     a_clock_set_forward
+    new_keys_where_no_end_is_known
     a_program_that_is_replaced_or_back_is_used
     a_runtime_directory_that_is_set_anew
     a_runtime_directory_that_is_gone
@@ -386,7 +387,7 @@ fn an_endpoint_whose_clock_is_wrong(shell: Shell) {
 fn with_clock(shell: impl Hooked, endpoint: &Endpoint) -> (Sandbox, Clock, Session, String) {
     let mut sandbox = Sandbox::in_cloudshell(endpoint);
     let clock = Clock::of(&mut sandbox);
-    let mut session = shell.start_with(&by_the_sandboxs_clock(shell), &sandbox);
+    let mut session = shell.start_with(&by_the_sandboxs_clock(shell, ""), &sandbox);
     let first = session.key();
     clock.set(-100_000);
     let told: i64 = session.run(shell.clock()).parse().unwrap();
@@ -400,10 +401,28 @@ fn with_clock(shell: impl Hooked, endpoint: &Endpoint) -> (Sandbox, Clock, Sessi
 
 /// The start-up line. nu has its library within, so nothing can be put before it: there it is the script that looks where the
 /// clock does.
-fn by_the_sandboxs_clock(shell: impl Hooked) -> String {
+fn by_the_sandboxs_clock(shell: impl Hooked, args: &str) -> String {
     let machine = "(date now | into int) // 1_000_000_000";
     let told = format!("| str replace '{machine}' '({machine}) + (open ~/clock.so.offset | into int)' | save");
-    shell.init("").replace("| save", &told)
+    shell.init(args).replace("| save", &told)
+}
+
+/// Nobody's clock shows that they are over; they are looked for again.
+fn new_keys_where_no_end_is_known(shell: Shell) {
+    let mut sandbox = Sandbox::new();
+    let clock = Clock::of(&mut sandbox);
+    let keys = |key: &str| {
+        let keys = format!("aws_access_key_id = {key}\naws_secret_access_key = s\naws_session_token = t\n");
+        sandbox.file(".aws/credentials", &format!("[saml]\n{keys}"));
+    };
+    keys("ASIAONE");
+    let mut session = shell.start_with(&by_the_sandboxs_clock(shell, "--profile saml"), &sandbox);
+    assert_eq!(session.key(), "ASIAONE");
+    keys("ASIATWO");
+    assert_eq!(session.key(), "ASIAONE", "the control");
+    clock.set(310);
+    session.until("the others", |session| session.key() == "ASIATWO");
+    session.wait_for_prompt("[profile:saml] $ ");
 }
 
 fn a_clock_set_back_while_nobody_types(shell: impl Hooked) {
@@ -474,7 +493,7 @@ fn a_clock_set_back_while_nothing_is_held(shell: impl Hooked) {
     endpoint.behave(Behaviour::Close);
     let mut sandbox = Sandbox::in_cloudshell(&endpoint);
     let clock = Clock::of(&mut sandbox);
-    let mut session = shell.start_with(&by_the_sandboxs_clock(shell), &sandbox);
+    let mut session = shell.start_with(&by_the_sandboxs_clock(shell, ""), &sandbox);
     let said = session.run("echo ran");
     assert!(said.starts_with("credsh: cannot reach ") && said.ends_with("\nran"), "the control: {said}");
     clock.set(-1200);

@@ -329,6 +329,22 @@ fn expirations() {
     }
 }
 
+/// Neither is what ends in ten minutes held for half a century, nor is what is over taken for good.
+#[test]
+fn a_date_that_cannot_be() {
+    for behind in [now(), 40 * 3600] {
+        let endpoint = Endpoint::start(600);
+        endpoint.clock(-behind);
+        let sandbox = Sandbox::in_cloudshell(&endpoint);
+        endpoint.behave(with("Expiration", &format!("\"{}\"", rfc3339(now() + 600))));
+        sandbox.credsh(&["export"]).ok();
+        let table = sandbox.credsh(&["status"]).ok();
+        assert!(table.contains(" 9m ") || table.contains(" 10m "), "{behind}: {table}");
+        endpoint.behave(with("Expiration", &format!("\"{}\"", rfc3339(now() - 60))));
+        sandbox.credsh(&["export", "--no-store"]).fails(5, &["gave no usable credentials: they ended at "]);
+    }
+}
+
 /// Where a firewall drops what is sent: the time for connecting is over long before the whole wait is, and is told as that.
 #[test]
 fn no_connection() {

@@ -350,24 +350,31 @@ fn an_sts_that_is_not_there_or_not_sts() {
     let sandbox = cloudshell(&endpoint, &sts);
     sts.answer(500, "<html>Internal Server Error</html>");
     sandbox.credsh(&flags).fails(5, &["credsh: AWS STS answered with status 500"]);
-    sts.answer(403, "Forbidden");
-    assert_eq!(
-        sandbox.credsh(&flags).fails(4, &[]),
-        "credsh: AWS STS answered with status 403\n",
-        "no word of the container's token"
-    );
-    // As a proxy has it that wants to be signed in to.
-    for (status, body) in [(200, "<html><p>sign in<br></html>"), (200, "{}"), (200, ""), (302, "")] {
+    // As a proxy has it that wants to be signed in to, or refuses: no word of the container's token.
+    for (status, body) in
+        [(200, "<html><p>sign in<br></html>"), (200, "{}"), (200, ""), (302, ""), (403, "Forbidden"), (403, "{}")]
+    {
         sts.answer(status, body);
         for flags in [&flags[..], &["whoami"]] {
             assert_eq!(
-                sandbox.credsh(flags).fails(5, &[]),
+                sandbox.credsh(flags).fails(if status == 403 { 4 } else { 5 }, &[]),
                 format!(
                     "credsh: AWS STS answered with status {status}: the answer is not STS's\nhint: check HTTPS_PROXY and AWS_ENDPOINT_URL_STS, and whether this network wants to be signed in to\n"
                 ),
                 "{body}"
             );
         }
+    }
+    // What passes is no refusal, whatever it is called.
+    for (status, code) in [
+        (503, "SlowDown"),
+        (503, "ServiceUnavailableException"),
+        (500, "BadGateway"),
+        (429, "TooManyRequestsException"),
+        (408, "RequestTimeout"),
+    ] {
+        sts.refuse(status, code, "later");
+        sandbox.credsh(&flags).fails(5, &[code, "later"]);
     }
     sts.answer(200, "<AssumeRoleResponse><AssumeRoleResult></AssumeRoleResult></AssumeRoleResponse>");
     sandbox.credsh(&flags).fails(5, &["credsh: AWS STS gave no usable credentials: the answer holds no credentials\n"]);

@@ -4,6 +4,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use support::clock::Clock;
 use support::endpoint::{Behaviour, Endpoint, now, rfc3339};
 use support::process::running;
 use support::pty::{Session, Shell};
@@ -707,6 +708,36 @@ fn session_keys_in_a_profile_are_read_again() {
     assert_eq!(sandbox.ids().len(), 1, "and it is the same lease");
 }
 
+/// A process may give others each time and not say when they end; who types `refresh` wants it asked.
+#[test]
+fn credentials_without_an_end_are_asked_for_again() {
+    let mut sandbox = Sandbox::new();
+    let clock = Clock::of(&mut sandbox);
+    let give = |key: &str| {
+        let json = format!(r#"{{"Version":1,"AccessKeyId":"{key}","SecretAccessKey":"s","SessionToken":"t"}}"#);
+        let program = process(&sandbox, &json);
+        sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = {program}\n"));
+    };
+    let export = || sandbox.credsh(&["export", "--profile", "p"]).ok();
+    give("ASIAONE");
+    assert!(export().contains("'ASIAONE'"));
+    give("ASIATWO");
+    assert!(export().contains("'ASIAONE'"), "the control: five minutes have not passed");
+    clock.set(310);
+    assert!(export().contains("'ASIATWO'"));
+    let table = sandbox.credsh(&["status"]).ok();
+    assert!(table.contains("profile:p  unknown  unknown               fresh "), "{table}");
+    process(&sandbox, "none");
+    clock.set(620);
+    let run = sandbox.credsh(&["export", "--profile", "p"]);
+    assert!(run.stdout.contains("'ASIATWO'") && run.stderr.contains("no JSON object"), "nothing is lost: {run:?}");
+    give("ASIATHREE");
+    assert!(export().contains("'ASIATWO'"), "nor asked for without end");
+    let run = sandbox.credsh(&["refresh", "--profile", "p"]);
+    assert!(run.stderr.starts_with("credsh: renewed: profile:p\n"), "{run:?}");
+    assert!(export().contains("'ASIATHREE'"));
+}
+
 /// Who insists gets what the source gives now, though it ends sooner; a hook keeps what lasts longer.
 #[test]
 fn other_credentials_that_end_sooner() {
@@ -782,13 +813,112 @@ fn a_process_may_ask() {
     assert!(std::fs::read_to_string(sandbox.home().join("out")).unwrap().contains("'ASIATTY'"), "{}", session.text());
 }
 
-/// Waits until nothing runs that has `word` in its command line.
-fn gone(word: &str) {
+/// Who types at a prompt is not asked, nor is the keyboard taken from them; but Ctrl-C is still for the process too.
+#[test]
+fn a_process_of_a_hook_may_not_ask() {
+    let sandbox = Sandbox::new().with("CREDSH_WAIT", "60");
+    let tty = sandbox.file("tty", "exec 3<>/dev/tty || exit 9\nstty -echo <&3\nprintf 'key? ' >&3\nread key <&3\n");
+    let stdin = sandbox.file("stdin", "read key || exit 8\n");
+    let long = format!("sleep {}.{:06}", 1004, std::process::id());
+    let profile = |name: &str, command: &str| format!("[profile {name}]\ncredential_process = {command}\n");
+    let ask = [("tty", tty), ("stdin", stdin)].map(|(name, file)| profile(name, &format!("sh {}", file.display())));
+    sandbox.file(".aws/config", &(ask.concat() + &profile("long", &long)));
+    let mut session = Shell::Bash.rc().unhooked().start(&sandbox);
+    let before = session.run("stty -a");
+    for profile in ["tty", "stdin"] {
+        let said =
+            session.run(&format!("credsh hook --shell bash --wait --profile {profile} >/dev/null")).replace('\n', "");
+        let failed =
+            format!("credsh: profile {profile} gave no credentials: its credential_process ended with status ");
+        let (failed, hint) = (said.starts_with(&failed), "if it has something to ask, `credsh refresh` lets it");
+        assert!(failed && said.contains(hint) && !said.contains("key?"), "{said}");
+        assert_eq!(session.run("stty -a"), before);
+    }
+    session.type_line("credsh hook --shell bash --wait --profile long");
+    until("it runs", || !running(&long).is_empty());
+    session.send(b"\x03");
+    session.wait_for("the prompt", Session::at_prompt);
+    assert_eq!(session.run("echo $?"), "130");
+    gone(&long);
+    // The control: where a person asks for it.
+    session.type_line("credsh export --profile tty");
+    session.wait_for("the question", |session| session.prompt() == "key? ");
+    session.send(b"\x03");
+    session.wait_for("the prompt", Session::at_prompt);
+}
+
+/// It is killed in the middle of a question that is not shown, where no shell puts the terminal right.
+#[test]
+fn a_process_that_is_killed_leaves_the_terminal_as_it_was() {
+    let sandbox = Sandbox::new();
+    let quiet = "stty -echo </dev/tty\nprintf 'key? ' >/dev/tty\n";
+    let ask = sandbox.file("ask", &format!("{quiet}read key </dev/tty\n"));
+    let much = "trap 'echo >tidied; exit' TERM\nhead -c 70000 /dev/zero\nwhile :; do sleep 0.02; done\n";
+    let much = sandbox.file("much", &format!("{quiet}{much}"));
+    let kill = sandbox.file("kill", &format!("{quiet}kill -KILL $$\n"));
+    let config = [("ask", ask), ("much", much), ("kill", kill)];
+    let config = config.map(|(name, file)| format!("[profile {name}]\ncredential_process = sh {}\n", file.display()));
+    sandbox.file(".aws/config", &config.concat());
+    let mut session = Shell::Bash.rc().unhooked().start(&sandbox);
+    let before = session.run("stty -a");
+    session.type_line("x=$(credsh export --profile ask)");
+    session.wait_for("the question", |session| session.prompt() == "key? ");
+    session.send(b"\x03");
+    session.wait_for("the prompt", Session::at_prompt);
+    assert_eq!(session.run("echo $?"), "130");
+    assert_eq!(session.run("stty -a"), before);
+    for (profile, end) in [("much", "printed more than 64 KiB"), ("kill", "ended with status 137: Killed")] {
+        let said = session.run(&format!("x=$(credsh export --profile {profile})"));
+        assert!(said.ends_with(end), "{said}");
+        assert_eq!(session.run("stty -a"), before);
+    }
+    assert!(sandbox.home().join("tidied").exists(), "it was asked to end before");
+}
+
+/// As it may be waiting for a person. Where none can be asked it is not waited for.
+#[test]
+fn a_process_at_a_terminal_has_the_time_that_a_person_takes() {
+    let mut sandbox = Sandbox::new();
+    let clock = Clock::of_waiting(&mut sandbox);
+    let (asked, go) = (sandbox.home().join("asked"), sandbox.home().join("go"));
+    let wait = "echo >asked\nuntil [ -e go ]; do sleep 0.02; done\necho so >&2\nsleep 0.3\ncat json\n";
+    let process = sandbox.file("process", wait);
+    sandbox.file("json", &json("ASIASLOW", 2 * 3600));
+    sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = sh {}\n", process.display()));
+    let an_hour_later = || {
+        until("the question", || asked.exists());
+        clock.set(3600);
+        std::fs::write(&go, "").unwrap();
+    };
+    let export = ["export", "--no-store", "--profile", "p"];
+    let mut alone = sandbox.command("setsid");
+    let alone = alone.args(["--wait", support::CREDSH]).args(export);
+    let alone = alone.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    an_hour_later();
+    let run = Run::of(alone.wait_with_output().unwrap());
+    run.fails(5, &["credsh: the credential_process of profile p did not answer within 30 s\n"]);
+    clock.set(0);
+    let mut session = Shell::Bash.rc().unhooked().start(&sandbox);
+    for left in [&asked, &go] {
+        std::fs::remove_file(left).unwrap();
+    }
+    session.type_line(&format!("credsh {} >out; echo status $?", export.join(" ")));
+    an_hour_later();
+    session.wait_for("the answer", |session| session.text().contains("status 0"));
+    assert!(std::fs::read_to_string(sandbox.home().join("out")).unwrap().contains("'ASIASLOW'"));
+}
+
+fn until(what: &str, done: impl Fn() -> bool) {
     let end = Instant::now() + Duration::from_secs(10);
-    while !running(word).is_empty() {
-        assert!(Instant::now() < end, "{:?}", running(word));
+    while !done() {
+        assert!(Instant::now() < end, "no sign of {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Waits until nothing runs that has `word` in its command line.
+fn gone(word: &str) {
+    until(&format!("the end of {word}"), || running(word).is_empty());
 }
 
 /// Nor does what it has started stay, but a daemon.

@@ -292,8 +292,9 @@ pub fn sections(files: &EnvConfigFiles) -> Result<EnvConfigSections> {
 }
 
 /// What credsh asks of a profile; the SDK reads the rest by itself.
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
     "aws_access_key_id",
+    "ca_bundle",
     "credential_process",
     "credential_source",
     "duration_seconds",

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::{Files, Variant};
 
-pub use profile::{assumes, is_sso, same_profile, static_keys};
+pub use profile::{assumes, ca_bundle, is_sso, same_profile, static_keys};
 pub use resolve::{checked_region, nothing_found, sts_of};
 
 /// Where credentials come from, with every parameter. What is not given stays out of the stored form, so
@@ -123,6 +123,12 @@ impl Request {
         let mut bases = std::iter::successors(self.source.base(), |source| source.base());
         let base = bases.find(|source| source.mfa_serial().is_some())?;
         Some(Request { source: base.clone(), ..self.clone() })
+    }
+
+    /// Whether to ask for it may take an answer from a person: a code, or what a profile's `credential_process` wants to know.
+    pub fn may_ask(&self) -> bool {
+        let process = matches!(self.source.root(), Source::Profile { sso: false, .. });
+        process || self.source.mfa_serial().is_some() || self.base_with_code().is_some()
     }
 
     /// The source's name for prompt and table: only `[A-Za-z0-9 ._:/@+=,-]`, whatever the role is called.

@@ -1,10 +1,12 @@
 //! What a profile of the AWS config files means as a source.
 
+use std::path::PathBuf;
+
 use super::resolve::{container, of_env, role_over, session_over, without_session};
 use super::{Role, Source, digest};
 use crate::config::{self, Files, Profile};
 use crate::credentials::Credentials;
-use crate::env::Env;
+use crate::env::{self, Env};
 use crate::error::{Error, Result};
 use crate::selectors::SourceKind;
 use crate::ui;
@@ -176,4 +178,19 @@ pub(super) fn check_kind(kind: SourceKind, name: &str, files: &Files) -> Result<
 pub(super) fn for_sts(source: &Source, files: &Files) -> Result<Profile> {
     let profile = source.profile().map_or(Ok(None), |name| config::profile(files, name))?;
     Ok(profile.unwrap_or_default())
+}
+
+/// The file of certificates to trust instead of the system's, after what names it; in botocore's order (its session's
+/// `create_client`, then `_get_verify_value` of its endpoints). A source that has no profile is asked as the session's would
+/// be: the one that is set, or the default. Not of the request: a file that is moved is none of what was asked for.
+pub fn ca_bundle(source: &Source, env: &Env) -> Option<(String, PathBuf)> {
+    let named_by = |variable: &str| Some((variable.to_owned(), env.path(variable)?));
+    let of_profile = || {
+        let name = source.profile().or(env.first(&env::PROFILE)).unwrap_or("default");
+        let files = if let Source::Profile { files, .. } = source.root() { files } else { &Files::of(env) };
+        // Where they cannot be read, and are needed, who needs them says so.
+        let path = config::profile(files, name).ok()??.remove("ca_bundle").filter(|path| !path.is_empty())?;
+        Some((format!("ca_bundle of profile {}", ui::clean(name)), PathBuf::from(path)))
+    };
+    named_by(env::CA_BUNDLE).or_else(of_profile).or_else(|| named_by(env::REQUESTS_CA_BUNDLE))
 }

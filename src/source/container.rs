@@ -25,7 +25,7 @@ const EKS: [IpAddr; 2] =
 /// Asks the endpoint at `uri`.
 pub async fn fetch(uri: &str, asking: &Asking<'_>) -> Result<Credentials> {
     let source = format!("the container endpoint ({})", asking_label(uri));
-    let deadline = DEADLINE.min(asking.until.saturating_duration_since(Instant::now()));
+    let deadline = DEADLINE.min(asking.until.get().saturating_duration_since(Instant::now()));
     let until = Instant::now() + deadline;
     let work = async {
         let endpoint = Endpoint::open(uri, &source, asking).await?;
@@ -81,7 +81,8 @@ impl<'a> Endpoint<'a> {
             let (error, wait) = match self.attempt().await {
                 Ok(body) => return Ok(body),
                 Err(Failure { error, again: false, .. }) => return Err(error),
-                Err(Failure { error, after, .. }) => (error, after.unwrap_or(pause)),
+                // No sooner, whatever the endpoint says.
+                Err(Failure { error, after, .. }) => (error, after.map_or(pause, |after| after.max(pause))),
             };
             // What cannot be tried again in time is told now, with its cause, instead of as a deadline.
             if wait >= until.saturating_duration_since(Instant::now()) || pause > Duration::from_millis(900) {
