@@ -200,7 +200,9 @@ fn base() -> ClientBuilder {
 fn without_tls() -> ClientBuilder {
     let empty =
         rustls::ClientConfig::builder().with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
-    base().no_proxy().tls_backend_preconfigured(empty)
+    // No connection is used twice: there are metadata services that close theirs after an answer and do not say so, and the
+    // next request would meet that. On this machine a new one costs nothing.
+    base().no_proxy().pool_max_idle_per_host(0).tls_backend_preconfigured(empty)
 }
 
 /// What failed at the bottom of a chain of errors: the rest repeats the URL, which may not be shown.

@@ -1,5 +1,5 @@
 //! A container credentials endpoint of our own, as nothing real exists to test against: settable life, rotation and
-//! faults, and a record of every request.
+//! faults, and a record of every request. It is an EC2 metadata service (IMDSv2) too, with one role.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -16,6 +16,12 @@ pub const BEARER: &str = "Bearer abcdefghijklmnop";
 pub const PATH: &str = "/latest/meta-data/container/security-credentials";
 /// Where it is EKS's, with the same tokens.
 pub const EKS: &str = "/v1/credentials";
+/// Where a token is put, of CloudShell's other dialect and of EC2's only one.
+pub const PUT: &str = "/latest/api/token";
+/// EC2's list of roles, and before each its credentials.
+pub const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
+/// What it gives to who puts.
+pub const SESSION: &str = "session-token-of-put";
 
 /// What it does with a request that has the right path and token.
 #[derive(Clone, Debug)]
@@ -24,8 +30,12 @@ pub enum Behaviour {
     Good,
     /// This status and body, with these further header lines.
     Answer { status: u16, headers: String, body: String },
+    /// This status the next time, and then credentials.
+    Once(u16),
     /// These bytes, then close: whatever HTTP they are.
     Raw(Vec<u8>),
+    /// These bytes, and no word of it that nothing more is answered on the connection: it is closed when something is asked.
+    Last(Vec<u8>),
     /// Close without a word.
     Close,
     /// Say nothing for this long, then close.
@@ -73,8 +83,8 @@ struct State {
     clock: i64,
     /// Replaces fields of a good answer: name, JSON text.
     fields: Vec<(String, String)>,
-    /// Whether it gives a token to who asks for one.
-    puts: bool,
+    /// What it does at these paths, whatever else it is told.
+    at: Vec<(&'static str, Behaviour)>,
     requests: Vec<Request>,
 }
 
@@ -96,7 +106,7 @@ impl Endpoint {
             ends: 0,
             clock: 0,
             fields: Vec::new(),
-            puts: true,
+            at: Vec::new(),
             requests: Vec::new(),
         };
         let state = Arc::new(Mutex::new(state));
@@ -125,6 +135,13 @@ impl Endpoint {
 
     pub fn behave(&self, behaviour: Behaviour) {
         self.lock().behaviour = behaviour;
+    }
+
+    /// The same of [`PUT`] or [`ROLES`] alone, which do well otherwise.
+    pub fn behave_at(&self, path: &'static str, behaviour: Behaviour) {
+        let at = &mut self.lock().at;
+        at.retain(|(known, _)| *known != path);
+        at.push((path, behaviour));
     }
 
     pub fn answer(&self, status: u16, body: &str) {
@@ -159,7 +176,7 @@ impl Endpoint {
 
     /// Knows nothing of the dialect with PUT from now on.
     pub fn without_put(&self) {
-        self.lock().puts = false;
+        self.behave_at(PUT, Behaviour::Answer { status: 404, headers: String::new(), body: String::new() });
     }
 
     /// The access key id it served last.
@@ -218,10 +235,21 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
     let headers = lines
         .filter_map(|line| line.split_once(':').map(|(name, value)| (name.to_lowercase(), value.trim().to_owned())));
     let request = Request { method, path, headers: headers.collect() };
-    let (behaviour, puts, date) = {
+    let (behaviour, date) = {
         let mut state = state.lock().unwrap();
         state.requests.push(request.clone());
-        (state.behaviour.clone(), state.puts, http_date(now() + state.clock))
+        let at = state.at.iter().find(|(path, _)| *path == request.path).map(|(_, behaviour)| behaviour.clone());
+        let good =
+            |body: &str, headers: &str| Behaviour::Answer { status: 200, headers: headers.into(), body: body.into() };
+        let behaviour = match request.path.as_str() {
+            PUT => at.unwrap_or_else(|| good(SESSION, "X-aws-ec2-metadata-token-ttl-seconds: 21600\r\n")),
+            ROLES => at.unwrap_or_else(|| good("instance-role", "")),
+            _ => state.behaviour.clone(),
+        };
+        if let Behaviour::Once(_) = behaviour {
+            state.behaviour = Behaviour::Good;
+        }
+        (behaviour, http_date(now() + state.clock))
     };
     let mut answer = |status: u16, headers: &str, body: &str| {
         let head = format!(
@@ -230,21 +258,28 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
         );
         stream.write_all(format!("{head}{body}").as_bytes()).ok()
     };
-    if puts && request.method == "PUT" && request.path == "/latest/api/token" {
-        return answer(200, "", "session-token-of-put");
-    }
-    if !request.path.split('?').next().is_some_and(|path| [PATH, EKS].contains(&path)) {
+    let put = request.method == "PUT" && request.path == PUT;
+    let known =
+        request.path.split('?').next().is_some_and(|path| [PATH, EKS].contains(&path) || path.starts_with(ROLES));
+    if !put && !known {
         return answer(404, "", r#"{"code":"NotFound","message":"no such path"}"#);
     }
-    let allowed = request.header("authorization").is_some_and(|token| [TOKEN, BASE64, BEARER].contains(&token))
-        || request.header("x-aws-ec2-metadata-token") == Some("session-token-of-put");
+    let allowed = put
+        || request.header("authorization").is_some_and(|token| [TOKEN, BASE64, BEARER].contains(&token))
+        || request.header("x-aws-ec2-metadata-token") == Some(SESSION);
     if !allowed {
         return answer(403, "", r#"{"message":"Forbidden"}"#);
     }
     match behaviour {
         Behaviour::Good => answer(200, "Content-Type: application/json\r\n", &credentials(state)),
         Behaviour::Answer { status, headers, body } => answer(status, &headers, &body),
+        Behaviour::Once(status) => answer(status, "", ""),
         Behaviour::Raw(bytes) => stream.write_all(&bytes).ok(),
+        Behaviour::Last(bytes) => {
+            stream.write_all(&bytes).ok()?;
+            let _ = stream.read(&mut [0]);
+            Some(())
+        }
         Behaviour::Close => Some(()),
         Behaviour::Hang(time) => {
             stream.set_read_timeout(Some(time)).ok()?;

@@ -70,6 +70,12 @@ impl Sandbox {
             .with("AWS_CONTAINER_AUTHORIZATION_TOKEN", endpoint::TOKEN)
     }
 
+    /// On an EC2 instance whose metadata service is `endpoint`.
+    pub fn on_ec2(endpoint: &endpoint::Endpoint) -> Sandbox {
+        let url = format!("http://127.0.0.1:{}", endpoint.port());
+        Sandbox::new().with("AWS_EC2_METADATA_DISABLED", "false").with("AWS_EC2_METADATA_SERVICE_ENDPOINT", &url)
+    }
+
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Sandbox {
         self.set(name, value);
