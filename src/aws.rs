@@ -1,5 +1,5 @@
-//! The AWS SDK: its configuration over our HTTP clients, and its errors in our words, with advice. The profile, SSO
-//! and metadata chain is the SDK's; nobody should write that by hand.
+//! The AWS SDK: its configuration over our HTTP clients, and its errors in our words, with advice. The profile and SSO
+//! chain is the SDK's; nobody should write that by hand.
 
 use std::time::Duration;
 
@@ -237,7 +237,7 @@ pub fn sso_error(name: &str, sent: Option<&Secret>, error: &CredentialsError) ->
         (Some(SdkError::TimeoutError(_)), _) => {
             return Error::Unreachable { source: what, reason: "no answer in time".into() };
         }
-        (Some(_), _) | (_, CredentialsError::ProviderTimedOut(_)) => return provider_error(&what, Some(&name), error),
+        (Some(_), _) | (_, CredentialsError::ProviderTimedOut(_)) => return provider_error(&what, error),
         (None, CredentialsError::ProviderError(_)) => login(),
         (None, CredentialsError::Unhandled(_)) => {
             return Error::BadAnswer { source: SSO.into(), reason: http::innermost(error) };
@@ -271,8 +271,8 @@ fn refused_by_portal(name: &str, status: u16, code: String, mut message: String,
     Error::Aws { operation: "sso:GetRoleCredentials", code, message, advice, denied: status < 500 && status != 429 }
 }
 
-/// A failed SDK provider: a profile's, EC2's.
-pub fn provider_error(what: &str, profile: Option<&str>, error: &CredentialsError) -> Error {
+/// A failed SDK provider of a profile.
+pub fn provider_error(what: &str, error: &CredentialsError) -> Error {
     if let Some(none) = NoClient::behind(error) {
         return none.error(what);
     }
@@ -280,16 +280,13 @@ pub fn provider_error(what: &str, profile: Option<&str>, error: &CredentialsErro
     let lower = reason.to_lowercase();
     match error {
         // Where the SDK has nothing to add.
-        CredentialsError::CredentialsNotLoaded(_) if profile.is_some() && reason.is_empty() => Error::Config {
+        CredentialsError::CredentialsNotLoaded(_) if reason.is_empty() => Error::Config {
             what: format!("{what} gave no credentials"),
             reason: "it has no keys, role, IAM Identity Center, credential_process or web identity".into(),
             hint: None,
         },
         CredentialsError::ProviderTimedOut(_) => {
             Error::Unreachable { source: what.into(), reason: "no answer in time".into() }
-        }
-        CredentialsError::CredentialsNotLoaded(_) if profile.is_none() => {
-            Error::Unreachable { source: what.into(), reason }
         }
         _ if lower.contains("dispatch failure") || lower.contains("connect") => {
             Error::Unreachable { source: what.into(), reason }

@@ -68,6 +68,10 @@ pub const ROLE_ARN: &str = "AWS_ROLE_ARN";
 pub const ROLE_SESSION_NAME: &str = "AWS_ROLE_SESSION_NAME";
 /// `true` keeps every SDK from asking the EC2 metadata service.
 pub const NO_IMDS: &str = "AWS_EC2_METADATA_DISABLED";
+/// AWS: another address of the EC2 metadata service.
+pub const IMDS_ENDPOINT: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
+/// AWS: `IPv4` or `IPv6`, for the address of it that is not given.
+pub const IMDS_MODE: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE";
 /// AWS: other files than `~/.aws/config` and `~/.aws/credentials`.
 pub const CONFIG_FILE: &str = "AWS_CONFIG_FILE";
 /// See [`CONFIG_FILE`].

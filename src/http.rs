@@ -18,7 +18,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::{Client, ClientBuilder, redirect, retry};
+use reqwest::{Client, ClientBuilder, Response, redirect, retry};
 
 use crate::credentials::Secret;
 use crate::error::{self, Error};
@@ -79,7 +79,11 @@ impl Http {
         self.build(base().no_proxy())
     }
 
-    fn local(&self) -> Result<Client, NoClient> {
+    /// The client for a plain-text metadata endpoint wherever it is.
+    ///
+    /// # Errors
+    /// The client cannot be built.
+    pub fn local(&self) -> Result<Client, NoClient> {
         self.inner.local.get_or_init(|| built(without_tls().connect_timeout(CONNECT_LOCAL))).clone()
     }
 
@@ -212,6 +216,26 @@ pub fn innermost(error: &dyn std::error::Error) -> String {
         innermost = source;
     }
     error::lower(&ui::clean(&innermost.to_string()))
+}
+
+/// An answer's body, unless that is longer than `most`.
+///
+/// # Errors
+/// It does not come to an end.
+pub async fn body(mut response: Response, most: usize) -> reqwest::Result<Option<Vec<u8>>> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        body.extend_from_slice(&chunk);
+        if body.len() > most {
+            return Ok(None);
+        }
+    }
+    Ok(Some(body))
+}
+
+/// Why a metadata service gave no answer within `time`.
+pub fn unanswered(error: reqwest::Error, time: Duration) -> String {
+    innermost(&Times { connect: CONNECT_LOCAL, answer: Some(time) }.error(error))
 }
 
 /// Addresses at which AWS SDKs serve metadata: loopback, 169.254/16 (ECS, EC2), fd00:ec2::/32 (EKS, EC2).

@@ -291,13 +291,20 @@ pub fn sections(files: &EnvConfigFiles) -> Result<EnvConfigSections> {
     EnvConfigSections::parse(read).map_err(|error| unreadable(&innermost(&error)))
 }
 
+/// Another address of the EC2 metadata service.
+pub const IMDS_ENDPOINT: &str = "ec2_metadata_service_endpoint";
+/// The IP version of it where no address is given.
+pub const IMDS_MODE: &str = "ec2_metadata_service_endpoint_mode";
+
 /// What credsh asks of a profile; the SDK reads the rest by itself.
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 25] = [
     "aws_access_key_id",
     "ca_bundle",
     "credential_process",
     "credential_source",
     "duration_seconds",
+    IMDS_ENDPOINT,
+    IMDS_MODE,
     "endpoint_url",
     "external_id",
     "ignore_configured_endpoint_urls",

@@ -1,5 +1,5 @@
-//! What the container endpoint or a process says, as text: credentials, or why there are none. Pure; asking is
-//! `container`'s and `process`'s.
+//! What a metadata endpoint or a process says, as text: credentials, or why there are none. Pure; asking is
+//! `container`'s, `ec2`'s and `process`'s.
 //!
 //! Whatever is repeated of it is fit for a terminal, and holds neither what is `hidden`, the tokens that an endpoint may
 //! echo, nor what stands where an answer has its secrets.

@@ -172,20 +172,12 @@ impl<'a> Endpoint<'a> {
         Ok(Some(self.session.get_or_init(|| Secret::new(String::from_utf8_lossy(&body).trim()))))
     }
 
-    async fn body(&self, mut response: Response) -> std::result::Result<Vec<u8>, Failure> {
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(error))? {
-            body.extend_from_slice(&chunk);
-            if body.len() > LARGEST {
-                let reason = format!("the answer is larger than {} KiB", LARGEST / 1024);
-                return Err(Failure {
-                    error: Error::BadAnswer { source: self.source.into(), reason },
-                    again: false,
-                    after: None,
-                });
-            }
-        }
-        Ok(body)
+    async fn body(&self, response: Response) -> std::result::Result<Vec<u8>, Failure> {
+        let body = http::body(response, LARGEST).await.map_err(|error| self.unreachable(error))?;
+        body.ok_or_else(|| {
+            let reason = format!("the answer is larger than {} KiB", LARGEST / 1024);
+            Failure { error: Error::BadAnswer { source: self.source.into(), reason }, again: false, after: None }
+        })
     }
 
     fn unreachable(&self, error: reqwest::Error) -> Failure {

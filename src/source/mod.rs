@@ -4,6 +4,7 @@
 mod answer;
 pub mod cloud9;
 mod container;
+mod ec2;
 mod identity;
 mod process;
 mod role;
@@ -148,7 +149,7 @@ fn name_of(source: &Source) -> String {
         Source::Container { .. } => format!("the container endpoint ({})", source.label()),
         Source::Role { .. } | Source::Session { .. } => aws::STS.into(),
         Source::Cloud9 { .. } => "Cloud9".into(),
-        Source::Ec2 => sdk::EC2.into(),
+        Source::Ec2 => ec2::NAME.into(),
         Source::Env { .. } => "the environment".into(),
         Source::WebIdentity { .. } => "the web identity".into(),
         Source::Profile { name, .. } => format!("profile {}", crate::ui::clean(name)),
@@ -183,7 +184,7 @@ async fn fetch(source: &Source, asking: &mut Asking<'_>) -> Result<Credentials> 
             sdk::web_identity(&identity, env::WEB_IDENTITY_TOKEN_FILE, asking).await
         }
         Source::Cloud9 { file } => cloud9::read(file),
-        Source::Ec2 => sdk::ec2(asking).await,
+        Source::Ec2 => ec2::fetch(asking).await,
         Source::Env { access_key_id } => sdk::environment(access_key_id, asking.env),
         // Boxed, as a role's base is a source again.
         Source::Role { role, base } => {

@@ -1,9 +1,6 @@
-//! The sources the AWS SDK knows best: profiles (keys, SSO), EC2; web identity; and the
-//! environment's own variables, which are already credentials.
+//! The sources the AWS SDK knows best: profiles (keys, SSO); web identity; and the environment's own variables, which
+//! are already credentials.
 
-use std::time::Duration;
-
-use aws_config::imds::{self, credentials::ImdsCredentialsProvider};
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::sso::SsoCredentialsProvider;
 use aws_credential_types::provider::ProvideCredentials;
@@ -16,9 +13,7 @@ use crate::config::{self, Files, Profile};
 use crate::credentials::{Credentials, Secret};
 use crate::env::Env;
 use crate::error::{Error, Result};
-use crate::http;
-use crate::request::{self, Request, Source};
-use crate::selectors::Selectors;
+use crate::request;
 use crate::time;
 
 /// A profile without a role; from the files it was found in, whatever this process's variables say.
@@ -59,7 +54,7 @@ pub async fn profile(name: &str, files: &Files, asking: &Asking<'_>) -> Result<C
         }),
         Way::Sdk => by_sdk(name, files, asking)
             .await
-            .map_err(|error| aws::provider_error(&format!("profile {}", crate::ui::clean(name)), Some(name), &error)),
+            .map_err(|error| aws::provider_error(&format!("profile {}", crate::ui::clean(name)), &error)),
     }
 }
 
@@ -173,30 +168,6 @@ pub async fn web_identity(identity: &WebIdentity<'_>, named_by: &str, asking: &A
     let given = given
         .map_err(|error| aws::sts_error("sts:AssumeRoleWithWebIdentity", "the web identity", &[&token], &error))?;
     aws::from_sts(given.credentials())
-}
-
-/// The instance profile. Off EC2 nothing answers, so it is not waited for long.
-pub async fn ec2(asking: &Asking<'_>) -> Result<Credentials> {
-    let config = aws::provider_config(&asking.http, asking.place());
-    let client = imds::Client::builder().configure(&config).max_attempts(2).read_timeout(Duration::from_secs(2));
-    let provider = ImdsCredentialsProvider::builder().configure(&config).imds_client(client.build()).build();
-    let given = provider.provide_credentials().await;
-    given.map(|sdk| aws::from_sdk(&sdk)).map_err(|error| match error {
-        CredentialsError::InvalidConfiguration(_) => aws::provider_error(EC2, None, &error),
-        // Not on EC2 is the ordinary case: then nothing was found, here or in the places that come before.
-        _ if by_default(asking) => request::nothing_found(asking.env, &http::innermost(&error)),
-        _ => Error::Unreachable { source: EC2.into(), reason: http::innermost(&error) },
-    })
-}
-
-/// In a sentence, and to [`Error::hint`].
-pub const EC2: &str = "the EC2 metadata service";
-
-/// Whether the metadata service is what is left when nothing else is there, and not what a flag or a profile names.
-fn by_default(asking: &Asking<'_>) -> bool {
-    let named = matches!(&asking.request.source, Source::Role { role, .. } if role.profile.is_some());
-    let chosen = Request::resolve(&Selectors::default(), asking.env);
-    !named && matches!(chosen, Ok(Request { source: Source::Ec2, .. }) | Err(Error::NoSource { .. }))
 }
 
 /// The standard variables, if they still are the ones that were meant.

@@ -1,0 +1,202 @@
+//! The instance profile's role, from the EC2 metadata service (IMDSv2). Asked by us, in three small requests: the SDK's
+//! provider prints the whole answer where it is no good, gives credentials that have ended ten more minutes of its own
+//! making, and panics at a role's name that is no path.
+
+use std::time::{Duration, Instant};
+
+use reqwest::header::HeaderValue;
+use reqwest::{Client, Method, RequestBuilder, StatusCode, Url};
+
+use super::{Asking, answer};
+use crate::config::{self, Files};
+use crate::credentials::{Credentials, Secret};
+use crate::env::{self, Env};
+use crate::error::{Error, Result};
+use crate::http::{self, Http};
+use crate::request::{self, Request, Source};
+use crate::selectors::Selectors;
+
+/// In a sentence, and to [`Error::hint`].
+pub const NAME: &str = "the EC2 metadata service";
+/// What one answer may take: the service is on this machine's host.
+const ANSWER: Duration = Duration::from_secs(2);
+/// Before the one other try.
+const PAUSE: Duration = Duration::from_millis(300);
+/// An answer is under 3 KiB; more is not one.
+const LARGEST: usize = 64 * 1024;
+const TOKEN: &str = "/latest/api/token";
+const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
+
+/// Asks for the role and then for its credentials. Off EC2 nobody answers, so it is not waited for long.
+pub async fn fetch(asking: &Asking<'_>) -> Result<Credentials> {
+    let given = match ask(asking).await {
+        Err(Failure::Passing(_)) if Instant::now() + PAUSE < asking.until.get() => {
+            tokio::time::sleep(PAUSE).await;
+            ask(asking).await
+        }
+        given => given,
+    };
+    given.map_err(|failure| match failure {
+        // Not on EC2 is the ordinary case: then nothing was found, here or in the places that come before.
+        Failure::Nothing { reason, .. } if by_default(asking) => request::nothing_found(asking.env, &reason),
+        Failure::Nothing { named: error, .. } | Failure::Told(error) | Failure::Passing(error) => error,
+    })
+}
+
+/// Whether the metadata service is what is left when nothing else is there, and not what a flag or a profile names.
+fn by_default(asking: &Asking<'_>) -> bool {
+    let named = matches!(&asking.request.source, Source::Role { role, .. } if role.profile.is_some());
+    let chosen = Request::resolve(&Selectors::default(), asking.env);
+    !named && matches!(chosen, Ok(Request { source: Source::Ec2, .. }) | Err(Error::NoSource { .. }))
+}
+
+/// Why there are no credentials.
+enum Failure {
+    /// Here is no such service, or no role for it to give. Where it was `named`, that is an error of its own.
+    Nothing { reason: String, named: Error },
+    /// It is here, and this is what came of it.
+    Told(Error),
+    /// The same, and another try may do better.
+    Passing(Error),
+}
+
+impl Failure {
+    /// Where there is no such path nobody has anything to give under it; all else is as it was.
+    fn or_nothing(self, reason: &str, named: impl FnOnce(Error) -> Error) -> Self {
+        match self {
+            Failure::Told(error @ Error::Answer { status: 404, .. }) => {
+                Failure::Nothing { reason: reason.into(), named: named(error) }
+            }
+            other => other,
+        }
+    }
+}
+
+/// IMDSv2 and never the first version, as in the SDK: that has no token, and gives its answer to whoever can have an instance
+/// ask for a URL.
+async fn ask(asking: &Asking<'_>) -> std::result::Result<Credentials, Failure> {
+    if asking.env.is_true(env::NO_IMDS) {
+        let reason = format!("turned off by {}", env::NO_IMDS);
+        let hint = Some(format!("unset {}", env::NO_IMDS));
+        let named = Error::Config { what: NAME.into(), reason: format!("is {reason}"), hint };
+        return Err(Failure::Nothing { reason, named });
+    }
+    let service = Service::of(asking).map_err(Failure::Told)?;
+    let put = service.request(Method::PUT, TOKEN).header("X-aws-ec2-metadata-token-ttl-seconds", "60");
+    // Another cloud has its own metadata at the same address, and knows nothing of EC2's.
+    let elsewhere = |failure: Failure| failure.or_nothing("answered with status 404, so it is not EC2's", |told| told);
+    let token = service.answer(put, &[]).await.map_err(elsewhere)?;
+    let token = Secret::new(String::from_utf8_lossy(&token).trim());
+    let mut header =
+        HeaderValue::from_str(token.expose()).map_err(|_| unusable("its token is no legal header value"))?;
+    header.set_sensitive(true);
+    let get = |path: &str| service.request(Method::GET, path).header("X-aws-ec2-metadata-token", header.clone());
+
+    let listed = service.answer(get(ROLES), &[&token]).await;
+    let listed = listed.map_err(|failure| failure.or_nothing(NO_ROLE, |_| no_role()))?;
+    let role = role(&listed, &token)?;
+    let body = service.answer(get(&format!("{ROLES}{role}")), &[&token]).await?;
+    answer::credentials(&body, &[&token]).map_err(unusable)
+}
+
+const NO_ROLE: &str = "has no role for this instance";
+
+fn no_role() -> Error {
+    let hint = Some("attach an instance profile, which holds an IAM role, to the instance".into());
+    Error::Config { what: NAME.into(), reason: NO_ROLE.into(), hint }
+}
+
+fn unusable(reason: impl Into<String>) -> Failure {
+    Failure::Told(Error::BadAnswer { source: NAME.into(), reason: reason.into() })
+}
+
+/// The first of what is listed: an instance has one. It becomes a part of a path, so it must be what IAM lets a role be called.
+fn role<'a>(listed: &'a [u8], token: &Secret) -> std::result::Result<&'a str, Failure> {
+    let first = listed.trim_ascii().split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default().trim_ascii();
+    if first.is_empty() {
+        return Err(Failure::Nothing { reason: NO_ROLE.into(), named: no_role() });
+    }
+    let legal = first.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(byte));
+    let name = std::str::from_utf8(first).ok().filter(|_| legal);
+    name.ok_or_else(|| unusable(format!("what it lists is no role's name: {}", answer::message(listed, &[token]))))
+}
+
+/// The place that is asked.
+struct Service<'a> {
+    base: Url,
+    client: Client,
+    http: &'a Http,
+}
+
+impl<'a> Service<'a> {
+    fn of(asking: &'a Asking<'_>) -> Result<Self> {
+        let (base, http) = (address(asking.env)?, &asking.http);
+        let client = if base.scheme() == "https" { http.direct() } else { http.local() };
+        Ok(Service { base, client: client.map_err(|none| none.error(NAME))?, http })
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
+        self.client.request(method, url).timeout(ANSWER)
+    }
+
+    /// A good answer's body.
+    async fn answer(&self, request: RequestBuilder, hidden: &[&Secret]) -> std::result::Result<Vec<u8>, Failure> {
+        let response = request.send().await.map_err(unanswered)?;
+        self.http.saw_date(response.headers().get("date").and_then(|value| value.to_str().ok()));
+        let status = response.status();
+        let Some(body) = http::body(response, LARGEST).await.map_err(unanswered)? else {
+            return Err(unusable(format!("the answer is larger than {} KiB", LARGEST / 1024)));
+        };
+        if status == StatusCode::OK {
+            return Ok(body);
+        }
+        let message = answer::message(&body, hidden);
+        let error = Error::Answer { source: NAME.into(), status: status.as_u16(), message, hint: None };
+        // 401 is a token that is not taken any more, and 429 was never IMDS's own: a double's, or a proxy's in a container.
+        let passes = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS);
+        Err(if passes || status.is_server_error() { Failure::Passing(error) } else { Failure::Told(error) })
+    }
+}
+
+/// Once there is a connection somebody is there, and what is wrong with them is the thing to tell. Who is silent is not asked
+/// again: the next answer would take as long, and somebody may be waiting at a prompt.
+fn unanswered(error: reqwest::Error) -> Failure {
+    let (connected, late) = (!error.is_connect(), error.is_timeout());
+    let reason = http::unanswered(error, ANSWER);
+    let error = Error::Unreachable { source: NAME.into(), reason: reason.clone() };
+    match (connected, late) {
+        (false, _) => Failure::Nothing { reason, named: error },
+        (true, true) => Failure::Told(error),
+        (true, false) => Failure::Passing(error),
+    }
+}
+
+/// Where it is, as in the SDKs: an address that is given, else that of the IP version that is wanted; a variable goes before
+/// the profile.
+fn address(env: &Env) -> Result<Url> {
+    let name = env.first(&env::PROFILE).unwrap_or("default");
+    // A file that cannot be read is told of where it is needed, which it is not here as a rule.
+    let profile = config::profile(&Files::of(env), name).ok().flatten().unwrap_or_default();
+    let given = |variable, key| env.get(variable).or(profile.get(key).map(String::as_str));
+    let broken = |reason: String| Error::Config {
+        what: format!("the address of {NAME}"),
+        reason,
+        hint: Some(format!(
+            "check {}, {}, and {} and {} of profile {}",
+            env::IMDS_ENDPOINT,
+            env::IMDS_MODE,
+            config::IMDS_ENDPOINT,
+            config::IMDS_MODE,
+            crate::ui::clean(name)
+        )),
+    };
+    let mode = given(env::IMDS_MODE, config::IMDS_MODE).unwrap_or("IPv4");
+    let of_mode = [("IPv4", "http://169.254.169.254"), ("IPv6", "http://[fd00:ec2::254]")];
+    let of_mode = of_mode.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(mode)).map(|(_, address)| address);
+    let address = given(env::IMDS_ENDPOINT, config::IMDS_ENDPOINT).or(of_mode);
+    let address = address.ok_or_else(|| broken("its mode is neither IPv4 nor IPv6".into()))?;
+    let url = Url::parse(address).map_err(|error| broken(format!("is no URI: {error}")))?;
+    if matches!(url.scheme(), "http" | "https") { Ok(url) } else { Err(broken("is neither http nor https".into())) }
+}
