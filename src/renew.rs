@@ -150,8 +150,16 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
 
 /// A message with its hint, for where there is only one line.
 pub fn one_line(error: &Error) -> String {
-    let text = error.hint().map_or(error.to_string(), |hint| format!("{error}; {hint}"));
-    ui::clean(&text)
+    let told = match error {
+        // The line would be cut short before the last place, which is the only one that was asked, and before the hint.
+        Error::NoSource { looked } if let [_, .., last] = &looked[..] => {
+            format!("no source of credentials was found; {last}")
+        }
+        _ => error.to_string(),
+    };
+    // Cut short apart: the hint is ours, and is what can be done.
+    let hint = error.hint().map_or(String::new(), |hint| format!("; {}", ui::clean(&hint)));
+    ui::clean(&told) + &hint
 }
 
 fn outcome(lease: Lease, renewed: bool, failure: Option<Error>, env: &Env) -> Result<Outcome> {

@@ -13,6 +13,7 @@ use support::{CLOSED, Sandbox};
 
 in_every_shell! {
     a_fault_is_one_line_and_passes
+    what_was_not_found_is_told_whole
 }
 
 const NAME: &str = "the EC2 metadata service";
@@ -288,4 +289,20 @@ fn a_fault_is_one_line_and_passes(shell: Shell) {
     endpoint.behave(Behaviour::Good);
     session.until("recovery", |session| session.key() != first);
     assert!(!session.raw().contains("leaked") && !session.raw().contains(SESSION));
+}
+
+/// On one line, which is cut short where it is long: not before what was tried last, which is the only place that was asked.
+fn what_was_not_found_is_told_whole(shell: Shell) {
+    let address = format!("http://127.0.0.1:{CLOSED}");
+    let mut sandbox = Sandbox::new().with("AWS_EC2_METADATA_SERVICE_ENDPOINT", &address);
+    sandbox.unset("AWS_EC2_METADATA_DISABLED");
+    let mut session = shell.rc().init("--source ec2").start(&sandbox);
+    session.until("what was not found", |session| {
+        session.run("echo ran");
+        session.raw().contains("no source of credentials was found")
+    });
+    // Wherever the terminal wraps it.
+    let unwrapped = |text: &str| text.split_whitespace().collect::<String>();
+    let told = "credsh: no source of credentials was found; EC2 metadata service: connection refused; name one with --profile, --role or --source; in AWS CloudShell, where sudo and cron leave the container variables out, export AWS_CONTAINER_CREDENTIALS_FULL_URI=http://localhost:1338/latest/meta-data/container/security-credentials";
+    assert!(unwrapped(&session.text()).contains(&(unwrapped(told) + "ran")), "{}", session.text());
 }
