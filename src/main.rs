@@ -35,10 +35,28 @@ mod store;
 mod time;
 mod ui;
 
+use std::panic::PanicHookInfo;
 use std::process::ExitCode;
+
+/// A defect, as a rule of a library that an endpoint's odd answer has found, is told as any failure is: no trace in the middle
+/// of a prompt, no SIGABRT's 134, and not what it says for itself, which may be what the endpoint sent. Where it is tells
+/// enough, without the directories of the machine that built this.
+#[allow(clippy::disallowed_methods, reason = "what follows a panic is not to be run, here or in any thread")]
+fn panicked(info: &PanicHookInfo<'_>) {
+    let place = info.location().map_or(String::new(), |at| {
+        let file = at.file();
+        let within =
+            file.rfind("/src/").and_then(|src| file[..src].rfind('/')).map_or(file, |start| &file[start + 1..]);
+        format!(", at {within}:{}", at.line())
+    });
+    ui::say(format_args!("stopped by a defect{place}"));
+    ui::hint("please report this line, and what credsh was asked to do");
+    std::process::exit(error::Kind::Failed.status().into());
+}
 
 /// Parse, run, print the error once, exit. Nothing else prints an error or exits.
 fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(panicked));
     let env = env::Env::of_process();
     let cli = match cli::Cli::of(env.words()) {
         Ok(cli) => cli,

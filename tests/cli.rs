@@ -3,6 +3,7 @@
 mod support;
 
 use support::pty::{Session, Shell};
+use support::sts::Sts;
 use support::{CREDSH, Run, Sandbox, endpoint::Endpoint};
 
 #[test]
@@ -598,4 +599,20 @@ fn it_leaves_no_core_file() {
     assert!(!dumps("credsh refresh", &|| endpoint.count() > 0));
     let ready = sandbox.home().join("ready");
     assert!(dumps("sh -c 'touch ready; sleep 60; :'", &|| ready.exists()), "the control: cores are to be had here");
+}
+
+/// As the SDK has with an STS whose clock is at the end of time: told as any failure, without what Rust says of it.
+#[test]
+fn a_defect() {
+    let sts = Sts::start();
+    let sandbox = Sandbox::new()
+        .with("AWS_ENDPOINT_URL_STS", &sts.url())
+        .with("AWS_ACCESS_KEY_ID", "AKIATEST")
+        .with("AWS_SECRET_ACCESS_KEY", "s")
+        .with("RUST_BACKTRACE", "1");
+    sts.end_of_time();
+    let told = sandbox.credsh(&["export"]).fails(1, &["credsh: stopped by a defect, at ", "/src/", ".rs:"]);
+    let hint = "\nhint: please report this line, and what credsh was asked to do\n";
+    assert!(told.ends_with(hint) && told.lines().count() == 2, "{told}");
+    assert!(!told.contains("panic") && !told.contains("/registry/") && !told.contains("DateTime"), "{told}");
 }

@@ -18,6 +18,7 @@ in_every_shell! {
     each_fault_is_one_line_and_passes
     each_fault_of_sts_is_one_line_and_passes
     each_fault_of_the_store_is_one_line_and_passes
+    a_defect_is_one_line_and_passes
     a_refusal_is_told_again_after_a_success
     a_token_of_another_session
     fresh_starts_nothing_and_due_waits_for_nothing
@@ -215,6 +216,29 @@ fn one_fault(shell: Shell, double: &Double, behaviour: Behaviour, message: &str)
     let said = session.raw().matches("credsh: ").count();
     assert_eq!(said, 1, "{case}: {}", session.text());
     assert!(!session.raw().contains("title"), "{case}");
+}
+
+/// Where the program ends in the middle of its work, and gives the shell nothing to do.
+fn a_defect_is_one_line_and_passes(shell: Shell) {
+    let sts = Sts::start();
+    sts.live(6);
+    let double = Double::Role(sts);
+    let (sandbox, init, label) = double.surroundings();
+    let mut session = shell.rc().init(init).start(&sandbox);
+    let first = session.key();
+    let Double::Role(sts) = double else { unreachable!("it is one") };
+    sts.end_of_time();
+    thread::sleep(Duration::from_secs(7));
+    let said = session.run("echo ran");
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines[0].starts_with("credsh: stopped by a defect, at "), "{said}");
+    assert_eq!(lines[1..], ["hint: please report this line, and what credsh was asked to do", "ran"]);
+    assert_eq!(session.run("echo ran"), "ran", "nor is the next command held up");
+    assert_eq!((session.key(), session.prompt()), (first.clone(), format!("[{label} expired] $ ")));
+    sts.clock(0);
+    sts.yes();
+    session.until("recovery", |session| session.key() != first);
+    assert!(!session.raw().contains("panicked"));
 }
 
 /// By the shell, of a renewal in the background: once each time, and not once in the shell's life.

@@ -45,6 +45,9 @@ impl Call {
     }
 }
 
+/// The last second of the year 9999.
+const END: i64 = 253_402_300_799;
+
 #[derive(Default)]
 struct State {
     calls: Vec<Call>,
@@ -123,6 +126,12 @@ impl Sts {
         self.lock().clock = offset;
     }
 
+    /// Says that the request is too old, at a time that a clock that is corrected by it does not reach.
+    pub fn end_of_time(&self) {
+        self.refuse(403, "RequestTimeTooSkewed", "too old");
+        self.clock(END);
+    }
+
     pub fn calls(&self) -> Vec<Call> {
         self.lock().calls.clone()
     }
@@ -191,7 +200,7 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
         }
         Some(other) => panic!("STS does not do this: {other:?}"),
     };
-    let date = http_date(now() + state.lock().unwrap().clock);
+    let date = http_date((now() + state.lock().unwrap().clock).min(END));
     let head = format!(
         "HTTP/1.1 {status} X\r\nDate: {date}\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n",
         body.len()
