@@ -5,6 +5,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -136,6 +137,90 @@ fn a_lease_that_cannot_be_read_is_set_aside_and_renewed() {
     }
     sandbox.credsh(&["clear"]).ok();
     assert_eq!(sandbox.stored(), ["clock"], "with what was set aside");
+}
+
+/// Runs credsh, which has half a minute before it is taken to wait for something that never comes.
+fn in_time(sandbox: &Sandbox, args: &[&str]) -> Run {
+    let run = Run::of(sandbox.command("timeout").args(["-s", "KILL", "30", CREDSH]).args(args).output().unwrap());
+    assert_ne!(run.status, -1, "{args:?}");
+    run
+}
+
+/// Neither waited for nor in the way.
+#[test]
+fn what_is_no_file_is_renewed_like_what_cannot_be_read() {
+    let endpoint = Endpoint::start(600);
+    endpoint.rotate(Rotation::Always);
+    let fifo = |path: &Path| rustix::fs::mkfifoat(rustix::fs::CWD, path, 0o600.into()).unwrap();
+    let directory = |path: &Path| fs::create_dir(path).unwrap();
+    let link = |path: &Path| symlink("../../home/precious", path).unwrap();
+    // Root may read it all the same: then it is an empty file.
+    let closed = |path: &Path| {
+        fs::write(path, "").unwrap();
+        set_mode(path, 0);
+    };
+    for (case, make) in
+        [("a FIFO", &fifo as &dyn Fn(&Path)), ("a directory", &directory), ("a link", &link), ("0000", &closed)]
+    {
+        let sandbox = Sandbox::in_cloudshell(&endpoint);
+        sandbox.credsh(&["export"]).ok();
+        let id = id(&sandbox);
+        let place = |name: &str| sandbox.store().join(name);
+        let hook = ["hook", "--shell=bash", &format!("--lease={id}")];
+        for name in [&format!("{id}.lock"), "clock"] {
+            fs::remove_file(place(name)).unwrap();
+            make(&place(name));
+            in_time(&sandbox, &hook).ok();
+            end(&sandbox);
+            let run = in_time(&sandbox, &["refresh"]);
+            assert!(run.stderr.starts_with("credsh: renewed: "), "{case} as {name}: {run:?}");
+            assert!(fs::symlink_metadata(place(name)).unwrap().is_file(), "{case} as {name}");
+        }
+        let json = place(&format!("{id}.json"));
+        // The second has what was set aside of the first in its way.
+        for round in 0..2 {
+            let other: &dyn Fn(&Path) = if round == 0 { make } else { &|path| fs::write(path, "garbage").unwrap() };
+            fs::remove_file(&json).unwrap();
+            other(&json);
+            in_time(&sandbox, &hook).ok();
+            in_time(&sandbox, &["status"]).ok();
+            // The hook before the others, as it may be the first to come upon it.
+            let run = in_time(&sandbox, &[&hook[..], &["--wait", "--source", "container"]].concat());
+            assert!(run.stdout.contains(&endpoint.key()), "{case}: {run:?}");
+            assert!(json.is_file() && fs::symlink_metadata(place(&format!("{id}.broken"))).is_ok(), "{case}");
+        }
+        sandbox.credsh(&["clear", "--all"]).ok();
+        assert_eq!(sandbox.stored(), ["clock"], "{case}");
+        assert!(!sandbox.home().join("precious").exists(), "{case}");
+    }
+}
+
+#[test]
+fn clear_goes_on_behind_what_it_cannot_remove() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    sandbox.credsh(&["export"]).ok();
+    let own = id(&sandbox);
+    // One before it, one behind it and one of its own files: in whatever order they are come upon.
+    let obstacles =
+        ["0000000000000000.sh", "ffffffffffffffff.lock", &format!("{own}.lock")].map(|name| sandbox.store().join(name));
+    fs::remove_file(&obstacles[2]).unwrap();
+    for path in &obstacles {
+        fs::create_dir_all(path.join("precious")).unwrap();
+    }
+    fs::write(sandbox.store().join(".new-killed"), "").unwrap();
+    let message = sandbox.credsh(&["clear", "--all"]).fails(1, &["credsh: cannot remove "]);
+    assert!(message.ends_with(": is a directory\n") && message.lines().count() == 1, "{message}");
+    let mut left: Vec<String> =
+        obstacles.iter().map(|path| path.file_name().unwrap().to_str().unwrap().into()).collect();
+    left.push("clock".into());
+    left.sort();
+    assert_eq!(sandbox.stored(), left);
+    for path in &obstacles {
+        fs::remove_dir(path.join("precious")).unwrap();
+    }
+    sandbox.credsh(&["clear", "--all"]).ok();
+    assert_eq!(sandbox.stored(), ["clock"]);
 }
 
 #[test]
