@@ -175,7 +175,8 @@ impl fmt::Display for Error {
             Error::Aws { operation, code, message, .. } => write!(f, "{operation} failed with {code}: {message}"),
             Error::Shared { note, .. } => write!(f, "the renewal failed: {note}"),
             Error::NeedsPerson { what, .. } => write!(f, "{what}"),
-            Error::Deadline { what, seconds } => write!(f, "{what} did not answer within {seconds} s"),
+            // What others have left of a wait may be less than half a second.
+            Error::Deadline { what, seconds } => write!(f, "{what} did not answer within {} s", seconds.max(&1)),
             Error::Store { path, reason, .. } if path.as_os_str().is_empty() => write!(f, "the store {reason}"),
             Error::Store { path, reason, .. } => write!(f, "the store {} {reason}", path.display()),
             Error::Io { action, path, source } => {

@@ -7,10 +7,11 @@ use crate::env::Env;
 use crate::error::{Error, Kind, Result};
 use crate::lease::{Lease, State};
 use crate::request::Request;
-use crate::store::{Lock, Store};
+use crate::store::{Failure, Lock, Store};
 use crate::{source, ui};
 
-/// What a source gets of a wait that others have used up: the moment that loopback needs.
+/// What a source gets of a wait that others have used up, the moment that loopback needs; and how much longer than that
+/// source's wait is waited for who asks it.
 const LEAST: Duration = Duration::from_millis(500);
 
 /// When the stored lease is not good enough.
@@ -76,12 +77,13 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
     };
     let (id, started) = (request.id(), env.now());
     let until = if terms.queue { Instant::now() + terms.deadline } else { Instant::now() };
-    let before = load(store, &id)?;
+    let (before, known) = (load(store, &id)?, store.left(&id));
     if let Some(lease) = before.clone().filter(|lease| !wanted(lease, terms.when, started)) {
         return Ok(Outcome { lease, renewed: false, unchanged: false, failure: None });
     }
     source::not_in_a_circle(&request.source, env)?;
-    let lock = match store.lock(&id, until) {
+    // Whoever began with us is about to say what came of it.
+    let lock = match store.lock(&id, if terms.queue { until + LEAST } else { until }) {
         // As in `open_store`. In the background nobody would get to see what came of it.
         Err(error) if terms.when != When::Due => {
             unshared(&error);
@@ -100,10 +102,17 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
         let failure = lease.note.clone().map(|note| Error::Shared { note, denied: lease.hopeless });
         return outcome(lease, false, failure, env);
     }
+    // Nor, where there is no lease, by who finds the same failure that was there when we came: it is of before.
+    let left =
+        store.left(&id).filter(|left| stored.is_none() && known.as_ref() != Some(left) && terms.when != When::Now);
+    if let Some(Failure { note, denied, .. }) = left {
+        return Err(Error::Shared { note, denied });
+    }
     let Some(lock) = lock else {
         let late = Error::Deadline {
             what: "another credsh that is renewing this lease".into(),
-            seconds: terms.deadline.as_secs(),
+            // To the nearest: of a wait that others have had a part of.
+            seconds: (terms.deadline + LEAST).as_secs(),
         };
         // Where the source was to be asked in any case, that it was not is a failure.
         return match stored {
@@ -132,14 +141,23 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
             Ok(Outcome { lease, renewed: true, unchanged, failure: None })
         }
         (Err(error), Some(stored)) => {
-            let hopeless =
-                matches!(error, Error::NeedsPerson { .. }) || matches!(error.kind(), Kind::Denied | Kind::Failed);
-            let lease = stored.failed(env.now(), env.random(), one_line(&error), hopeless);
+            let lease = stored.failed(env.now(), env.random(), one_line(&error), hopeless(&error));
             save(store, &lease, &lock, env);
             outcome(lease, false, Some(error), env)
         }
-        (Err(error), None) => Err(error),
+        (Err(error), None) => {
+            // Not that a person is wanted: whoever waits may be one, and nobody was asked for it.
+            if !matches!(error, Error::NeedsPerson { .. }) {
+                let (note, denied) = (one_line(&error), hopeless(&error));
+                lock.leave(&Failure { note, denied, at: env.now(), by: std::process::id() });
+            }
+            Err(error)
+        }
     }
+}
+
+fn hopeless(error: &Error) -> bool {
+    matches!(error, Error::NeedsPerson { .. }) || matches!(error.kind(), Kind::Denied | Kind::Failed)
 }
 
 /// A message with its hint, for where there is only one line.

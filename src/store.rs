@@ -2,23 +2,25 @@
 //! (`lease`) or whom to ask (`source`).
 //!
 //! Per lease: `ID.json` for credsh, `ID.sh` and `ID.fish` for the shells to source without a fork, `ID.words` for those that
-//! read it as data, `ID.lock`.
+//! read it as data, `ID.lock`, which also holds what came of a renewal where there is no lease to.
 //! All 0600 in a directory 0700. Plain text, like `~/.aws/sso/cache` and `~/.aws/cli/cache`, but in memory
 //! where there is an `XDG_RUNTIME_DIR`, and short-lived.
 
 use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use directories::BaseDirs;
 use rustix::fs::OFlags;
+use serde::{Deserialize, Serialize};
 
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
 use crate::lease::Lease;
 use crate::shell::Shell;
+use crate::time::Epoch;
 
 /// The store's directory, checked.
 pub struct Store {
@@ -31,10 +33,30 @@ pub struct Lock {
     path: PathBuf,
 }
 
+/// What a renewal came to that had no lease to note it in. It stands in the lock's file: that is there in any case, and
+/// whoever waits for the lock reads it next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    pub note: String,
+    pub denied: bool,
+    pub at: Epoch,
+    /// The process: of two in the same second one may be news.
+    pub by: u32,
+}
+
 impl Lock {
     /// Whether it still locks anybody out: `clear` removes lock files, and with them what was to be renewed.
     pub fn stands(&self) -> bool {
         same_file(&self.file, &self.path)
+    }
+
+    /// Leaves it for those who wait for the lock, or who come next. A disk that does not take it is no second failure.
+    pub fn leave(&self, failure: &Failure) {
+        let Ok(text) = serde_json::to_vec(failure) else { return };
+        // Over what is there, and only then no longer than it: that needs no room on a disk that is full.
+        if self.file.write_all_at(&text, 0).and_then(|()| self.file.set_len(text.len() as u64)).is_err() {
+            let _ = self.file.set_len(0);
+        }
     }
 }
 
@@ -256,6 +278,13 @@ impl Store {
         }
     }
 
+    /// The last failure that was left, if one was: without the lock perhaps not all of it, and then none.
+    pub fn left(&self, id: &str) -> Option<Failure> {
+        let mut text = String::new();
+        open(&self.path(id, "lock"), OpenOptions::new().read(true)).ok()??.read_to_string(&mut text).ok()?;
+        serde_json::from_str(&text).ok().filter(|failure: &Failure| !failure.note.contains(char::is_control))
+    }
+
     /// Writes the lease as [`Store::save`] does, unless it was cleared since `lock` was taken: then it stays cleared.
     ///
     /// # Errors
@@ -361,7 +390,7 @@ fn open(path: &Path, options: &mut OpenOptions) -> std::io::Result<Option<File>>
     }
 }
 
-/// The lock or the clock, made if need be. What stands in its place can be no loss: neither holds anything.
+/// The lock or the clock, made if need be. What stands in its place can be no loss: neither holds anything of worth.
 fn create(path: &Path) -> Result<File> {
     loop {
         let mut options = OpenOptions::new();

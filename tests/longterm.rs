@@ -268,6 +268,22 @@ fn the_hook_never_asks() {
     assert!(run.ok().contains("'ASIASTS0002'"));
 }
 
+/// Whichever of the two locks it is that is not let go of; the session's is waited for with what is left of the wait.
+#[test]
+fn the_wait_for_another_is_told_in_whole_seconds() {
+    let sts = Sts::start();
+    let sandbox = sandbox(&sts).with("CREDSH_WAIT", "1");
+    let hook = || sandbox.credsh(&["hook", "--shell=bash", "--wait", "--profile", "mfa"]).stderr;
+    assert!(hook().contains("needs an MFA code"), "the control");
+    let locks: Vec<String> = sandbox.stored().into_iter().filter(|name| name.ends_with(".lock")).collect();
+    assert_eq!(locks.len(), 2, "{locks:?}");
+    for name in locks {
+        let lock = std::fs::File::open(sandbox.store().join(name)).unwrap();
+        lock.lock().unwrap();
+        assert!(hook().starts_with("credsh: another credsh that is renewing this lease did not answer within 1 s"));
+    }
+}
+
 /// They may show only when they arrive.
 #[test]
 fn keys_of_a_process_are_not_handed_out_either() {

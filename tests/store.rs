@@ -10,7 +10,7 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use support::clock::Clock;
-use support::endpoint::{Behaviour, Endpoint, Rotation, now};
+use support::endpoint::{self, Behaviour, Endpoint, Rotation, now};
 use support::process::signal;
 use support::{CREDSH, Run, Sandbox, strace};
 
@@ -496,6 +496,68 @@ fn of_fifty_one_asks() {
     assert!(fifty(&["refresh", "--force"]) > 1, "the control");
 }
 
+/// Where there is no lease yet that could hold it: a failure too is told to those who wait, and to nobody later.
+#[test]
+fn a_failure_is_shared_before_there_is_a_lease() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    // Which is asked for again, so that who begins meanwhile has time to.
+    endpoint.behave(Behaviour::Answer { status: 503, headers: String::new(), body: "busy".into() });
+    let own = "credsh: the container endpoint (cloudshell) answered with status 503: busy\n";
+    assert_eq!(sandbox.credsh(&["export"]).fails(5, &[]), own);
+    let once = endpoint.count();
+    let holder = spawn(&sandbox, &["export"]);
+    while endpoint.count() == once {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let waiting = [&["export"][..], &["refresh"], &["hook", "--shell=bash", "--wait", "--source", "container"]]
+        .map(|args| spawn(&sandbox, args));
+    let run = |child: Child| Run::of(child.wait_with_output().unwrap());
+    assert_eq!(run(holder).fails(5, &[]), own);
+    for child in waiting {
+        let run = run(child);
+        assert_eq!((run.status, run.stderr), (5, own.replace("credsh: ", "credsh: the renewal failed: ")));
+    }
+    assert_eq!(endpoint.count(), 2 * once);
+    let [lock] = &sandbox.stored().into_iter().filter(|name| name != "clock").collect::<Vec<_>>()[..] else { panic!() };
+    let lock = sandbox.store().join(lock);
+    let left = fs::read_to_string(&lock).unwrap();
+    assert!(left.contains("busy") && !left.contains(endpoint::TOKEN) && mode(&lock) == 0o600, "{left}");
+    assert_eq!(sandbox.credsh(&["export"]).fails(5, &[]), own);
+    assert_eq!(endpoint.count(), 3 * once, "the control");
+    // Nor is what a file's owner writes there more than a failure.
+    let held = fs::File::open(&lock).unwrap();
+    held.lock().unwrap();
+    let waiter = spawn(&sandbox, &["export"]);
+    std::thread::sleep(Duration::from_millis(300));
+    fs::write(&lock, left.replace("busy", "\\u001b[2J")).unwrap();
+    drop(held);
+    assert_eq!(run(waiter).fails(5, &[]), own);
+}
+
+/// Who waits as long as the other has for its source hears what came of that.
+#[test]
+fn who_waits_for_a_wait_hears_what_came_of_it() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    endpoint.behave(Behaviour::Hang(Duration::from_secs(60)));
+    let hook = |wait: &str| {
+        let mut hook = sandbox.command(CREDSH);
+        hook.args(["hook", "--shell=bash", "--wait", "--source", "container"]).env("CREDSH_WAIT", wait);
+        hook.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let first = hook("2.2");
+    while endpoint.count() == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let second = hook("2");
+    for child in [first, second] {
+        let run = Run::of(child.wait_with_output().unwrap());
+        assert!(run.stderr.contains("the container endpoint (cloudshell) did not answer within 2 s"), "{run:?}");
+    }
+    assert_eq!(endpoint.count(), 1);
+}
+
 /// The lease's three files are each the old one or the new one, whole, and whoever comes next renews.
 #[test]
 fn killed_while_renewing() {
@@ -688,6 +750,19 @@ fn what_the_lock_has_taken_the_source_does_not_get() {
     let told = run.stderr.strip_prefix("credsh: the container endpoint (cloudshell) did not answer within ");
     let seconds = told.and_then(|rest| rest.split(' ').next()?.parse::<u32>().ok());
     assert!(seconds.is_some_and(|seconds| seconds < 4), "{run:?}");
+}
+
+/// What it does get is less than a second, and has a name that says so.
+#[test]
+fn no_wait_is_told_of_as_none() {
+    let (endpoint, sandbox, mut holder) = with_a_holder();
+    let waiter = hook(&sandbox, 1).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(900));
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    let run = Run::of(waiter.wait_with_output().unwrap());
+    assert_eq!(endpoint.count(), 3, "the control: {run:?}");
+    assert!(run.stderr.starts_with("credsh: the container endpoint (cloudshell) did not answer within 1 s"), "{run:?}");
 }
 
 /// Who insists is not told that all is well because somebody else is at it. (Half a minute, as a person has patience.)
