@@ -11,7 +11,7 @@ const MINUTE: Epoch = 60;
 /// A difference between two clocks that the one-second resolution of `Date` and a slow answer explain.
 const SKEW_NOISE: Epoch = 5;
 /// The longest a source is left alone after an answer that was of no use: a minute and its jitter.
-const LONGEST: Epoch = 72;
+pub const LONGEST: Epoch = 72;
 /// How many access key ids a lease remembers having handed out.
 const REMEMBERED: usize = 16;
 
@@ -143,7 +143,7 @@ impl Lease {
     /// How long to leave the source alone: max(1 s, min(60 s, R/4)) with 20 % jitter. Once nothing remains
     /// R/4 would be the one second for ever, so then each failure doubles it: up to 8 s, as each second more is one in
     /// which commands run with what is over although the source is back; up to the minute if a person has to act first.
-    fn pause(&self, now: Epoch, random: f64) -> Epoch {
+    pub fn pause(&self, now: Epoch, random: f64) -> Epoch {
         let remaining = self.expires - now;
         let doublings = self.failures.min(if self.hopeless { 6 } else { 3 });
         let base = if remaining > 0 { remaining / 4 } else { 1 << doublings };

@@ -8,11 +8,15 @@ use crate::error::{Error, Kind, Result};
 use crate::lease::{Lease, State};
 use crate::request::Request;
 use crate::store::{Failure, Lock, Store};
+use crate::time::Epoch;
 use crate::{source, ui};
 
 /// What a source gets of a wait that others have used up, the moment that loopback needs; and how much longer than that
 /// source's wait is waited for who asks it.
 const LEAST: Duration = Duration::from_millis(500);
+
+/// How long a source is left alone that gave nothing at all, or nothing that could be kept, seconds.
+pub const PAUSE: Epoch = 10;
 
 /// When the stored lease is not good enough.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -125,6 +129,7 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
     let left = if terms.queue { until.saturating_duration_since(Instant::now()) } else { terms.deadline };
     let left = left.max(LEAST);
     let terms = &Terms { deadline: left, ..*terms };
+    let pause = stored.as_ref().map_or(PAUSE, |lease| lease.pause(env.now(), env.random()).max(PAUSE));
     match (fresh(request, Some(store), env, terms), stored) {
         (Ok(answer), stored) => {
             let lease = match stored {
@@ -135,14 +140,14 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
                 Some(stored) => stored.renewed(answer, env.random()),
                 None => answer,
             };
-            save(store, &lease, &lock, env);
+            save(store, &lease, &lock, pause, env);
             store.tidy(env, &lease);
             let unchanged = before.is_some_and(|before| before.credentials == lease.credentials);
             Ok(Outcome { lease, renewed: true, unchanged, failure: None })
         }
         (Err(error), Some(stored)) => {
             let lease = stored.failed(env.now(), env.random(), one_line(&error), hopeless(&error));
-            save(store, &lease, &lock, env);
+            save(store, &lease, &lock, pause, env);
             outcome(lease, false, Some(error), env)
         }
         (Err(error), None) => {
@@ -151,6 +156,7 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
                 let (note, denied) = (one_line(&error), hopeless(&error));
                 lock.leave(&Failure { note, denied, at: env.now(), by: std::process::id() });
             }
+            lock.rest(env.now() + pause);
             Err(error)
         }
     }
@@ -203,10 +209,12 @@ pub fn load(store: &Store, id: &str) -> Result<Option<Lease>> {
     Ok(lease)
 }
 
-/// The credentials are in hand: a disk that does not take them is a pity, not a failure.
-fn save(store: &Store, lease: &Lease, lock: &Lock, env: &Env) {
+/// The credentials are in hand: a disk that does not take them is a pity, not a failure. But what is stored is as due as it
+/// was, and would be renewed at every prompt.
+fn save(store: &Store, lease: &Lease, lock: &Lock, pause: Epoch, env: &Env) {
     if let Err(error) = store.save_locked(lease, lock, env) {
         unshared(&error);
+        lock.rest(env.now() + pause);
     }
 }
 

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
-use crate::lease::Lease;
+use crate::lease::{LONGEST, Lease};
 use crate::shell::Shell;
 use crate::time::Epoch;
 
@@ -48,6 +48,13 @@ impl Lock {
     /// Whether it still locks anybody out: `clear` removes lock files, and with them what was to be renewed.
     pub fn stands(&self) -> bool {
         same_file(&self.file, &self.path)
+    }
+
+    /// Has the background leave the source alone until then, also where a disk takes nothing that would say so: a file's time
+    /// needs no room. An end and not a beginning, as that is for who renews to say.
+    pub fn rest(&self, until: Epoch) {
+        let until = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(until).unwrap_or(0));
+        let _ = self.file.set_modified(until);
     }
 
     /// Leaves it for those who wait for the lock, or who come next. A disk that does not take it is no second failure.
@@ -263,6 +270,8 @@ impl Store {
                 Ok(()) => {
                     let lock = Lock { file, path: path.clone() };
                     if lock.stands() {
+                        // Not the file's own time: a file server's clock may be ahead of ours.
+                        lock.rest(0);
                         return Ok(Some(lock));
                     }
                     continue;
@@ -276,6 +285,11 @@ impl Store {
             // Polled, as the kernel's blocking flock knows no deadline; the holder needs milliseconds.
             std::thread::sleep(Duration::from_millis(15));
         }
+    }
+
+    /// Whether the source is to be left alone; not for longer than anybody would have it, as where the clock was set back.
+    pub fn rests(&self, id: &str, now: Epoch) -> bool {
+        fs::metadata(self.path(id, "lock")).is_ok_and(|meta| (now + 1..=now + LONGEST).contains(&meta.mtime()))
     }
 
     /// The last failure that was left, if one was: without the lock perhaps not all of it, and then none.

@@ -274,6 +274,51 @@ fn a_full_disk_costs_no_credentials() {
     assert_eq!((run.status, run.stderr.as_str()), (0, ""), "the control");
 }
 
+/// A renewal in the background, which is over when this returns.
+const BACKGROUND: [&str; 3] = ["hook", "--detached", "--shell=bash"];
+
+/// What is stored stays due, so it would be asked for at every prompt.
+#[test]
+fn what_cannot_be_kept_is_not_asked_for_at_every_prompt() {
+    let endpoint = Endpoint::start(600);
+    endpoint.rotate(Rotation::Always);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let script = r#"cd "$XDG_RUNTIME_DIR"; "$0" export >/dev/null; sed -i 's/"due":[0-9]*/"due":1/' credsh/*.json
+        id=$(basename credsh/*.json .json); background() { "$0" hook --detached --shell=bash --lease="$id"; }
+        cat /dev/zero >ballast 2>/dev/null; background; background; background"#;
+    on_tmpfs(&sandbox, "size=64k", script);
+    assert_eq!(endpoint.count(), 3, "the first, one in the background, and whoever is about to use it");
+    on_tmpfs(&sandbox, "size=64k", &format!("{script}; touch -d @1 credsh/*.lock; background; background"));
+    assert_eq!(endpoint.count(), 3 + 4, "the control");
+
+    // The same where something is in the way, whether there is an answer or not.
+    let refused = Behaviour::Answer { status: 403, headers: String::new(), body: String::new() };
+    for behaviour in [Behaviour::Good, refused.clone()] {
+        endpoint.behave(Behaviour::Good);
+        sandbox.credsh(&["refresh"]).ok();
+        let id = id(&sandbox);
+        edit(&sandbox, |lease| lease["due"] = 1.into());
+        fs::remove_file(sandbox.store().join(format!("{id}.sh"))).unwrap();
+        fs::create_dir(sandbox.store().join(format!("{id}.sh"))).unwrap();
+        endpoint.behave(behaviour);
+        let before = endpoint.count();
+        for _ in 0..3 {
+            sandbox.credsh(&[&BACKGROUND[..], &[&format!("--lease={id}")]].concat());
+        }
+        assert_eq!(endpoint.count(), before + 1);
+        sandbox.credsh(&["clear", "--all"]).ok();
+    }
+    // And where there is nothing yet that could be due.
+    endpoint.behave(refused);
+    let before = endpoint.count();
+    for _ in 0..3 {
+        sandbox.credsh(&[&BACKGROUND[..], &["--source", "container"]].concat());
+    }
+    assert_eq!(endpoint.count(), before + 1);
+    sandbox.credsh(&["export"]).fails(4, &["status 403"]);
+    assert_eq!(endpoint.count(), before + 2, "the control");
+}
+
 #[test]
 fn a_read_only_disk_costs_no_credentials() {
     let endpoint = Endpoint::start(600);

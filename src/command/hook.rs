@@ -18,8 +18,6 @@ use crate::ui;
 const BACKGROUND: Duration = Duration::from_secs(30);
 /// `CREDSH_WAIT`'s default, seconds.
 const WAIT: f32 = 3.0;
-/// How long the hook leaves a source alone that gave nothing at all, seconds.
-const PAUSE: i64 = 10;
 
 /// Renews the shell's lease, whose store is at `place`.
 pub fn run(args: &Hook, place: Option<&Path>, env: &Env) -> Result<u8> {
@@ -42,6 +40,9 @@ pub fn run(args: &Hook, place: Option<&Path>, env: &Env) -> Result<u8> {
     detach::leave_session();
     let store = Store::open(env)?;
     let request = request(args, &store, env)?;
+    if store.rests(&request.id(), env.now()) {
+        return Ok(0);
+    }
     renew::lease(
         &request,
         Some(&store),
@@ -135,7 +136,7 @@ fn defer(args: &Hook, env: &Env, error: &Error) -> Result<u8> {
 }
 
 fn pause(args: &Hook, env: &Env) -> Result<()> {
-    ui::print(&args.shell.call("__credsh_defer", &[&(env.now() + PAUSE).to_string()])?)
+    ui::print(&args.shell.call("__credsh_defer", &[&(env.now() + renew::PAUSE).to_string()])?)
 }
 
 /// The stored lease's own request, or the one the shell was started for. A lease that is gone was cleared, or its
