@@ -67,6 +67,8 @@ pub enum Error {
     NeedsPerson { what: String, hint: String },
     /// Time was up before the work was done. Seconds.
     Deadline { what: String, seconds: u64 },
+    /// Another credsh, that process, was renewing the same for all of the wait. Seconds.
+    Held { holder: Option<u32>, seconds: u64 },
     /// The store is not safe to use.
     Store { path: PathBuf, reason: String, hint: String },
     /// A file or a system call.
@@ -97,7 +99,9 @@ impl Error {
         match self {
             Error::Flag { .. } => Kind::Usage,
             Error::NoSource { .. } => Kind::NoSource,
-            Error::Unreachable { .. } | Error::BadAnswer { .. } | Error::Deadline { .. } => Kind::Unreachable,
+            Error::Unreachable { .. } | Error::BadAnswer { .. } | Error::Deadline { .. } | Error::Held { .. } => {
+                Kind::Unreachable
+            }
             Error::Answer { status: 400 | 401 | 403 | 404, .. } => Kind::Denied,
             Error::Answer { .. } => Kind::Unreachable,
             Error::Aws { denied: true, .. } | Error::Shared { denied: true, .. } => Kind::Denied,
@@ -144,6 +148,10 @@ impl Error {
             }
             Error::Aws { advice, .. } => advice.clone(),
             Error::NeedsPerson { hint, .. } | Error::Store { hint, .. } => Some(hint.clone()),
+            Error::Held { holder, .. } => {
+                let it = holder.map_or("it".into(), |holder| format!("process {holder}"));
+                Some(format!("a stopped job? `fg`, or end {it}"))
+            }
             Error::NoEngine { .. } => Some("install one, or name it with --engine".into()),
             Error::NoLease { hint } => Some((*hint).into()),
             Error::LeaseGone { .. } => Some(
@@ -177,6 +185,10 @@ impl fmt::Display for Error {
             Error::NeedsPerson { what, .. } => write!(f, "{what}"),
             // What others have left of a wait may be less than half a second.
             Error::Deadline { what, seconds } => write!(f, "{what} did not answer within {} s", seconds.max(&1)),
+            Error::Held { holder, seconds } => {
+                let process = holder.map(|holder| format!(" (process {holder})")).unwrap_or_default();
+                write!(f, "another credsh{process} that is renewing this lease did not answer within {seconds} s")
+            }
             Error::Store { path, reason, .. } if path.as_os_str().is_empty() => write!(f, "the store {reason}"),
             Error::Store { path, reason, .. } => write!(f, "the store {} {reason}", path.display()),
             Error::Io { action, path, source } => {

@@ -113,8 +113,8 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
         return Err(Error::Shared { note, denied });
     }
     let Some(lock) = lock else {
-        let late = Error::Deadline {
-            what: "another credsh that is renewing this lease".into(),
+        let late = Error::Held {
+            holder: store.holder(&id),
             // To the nearest: of a wait that others have had a part of.
             seconds: (terms.deadline + LEAST).as_secs(),
         };
@@ -154,7 +154,7 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
             // Not that a person is wanted: whoever waits may be one, and nobody was asked for it.
             if !matches!(error, Error::NeedsPerson { .. }) {
                 let (note, denied) = (one_line(&error), hopeless(&error));
-                lock.leave(&Failure { note, denied, at: env.now(), by: std::process::id() });
+                lock.leave(Failure { note, denied, at: env.now(), by: std::process::id() });
             }
             lock.rest(env.now() + pause);
             Err(error)

@@ -2,7 +2,7 @@
 //! (`lease`) or whom to ask (`source`).
 //!
 //! Per lease: `ID.json` for credsh, `ID.sh` and `ID.fish` for the shells to source without a fork, `ID.words` for those that
-//! read it as data, `ID.lock`, which also holds what came of a renewal where there is no lease to.
+//! read it as data, `ID.lock`, which also holds who has it, and what came of a renewal where there is no lease to.
 //! All 0600 in a directory 0700. Plain text, like `~/.aws/sso/cache` and `~/.aws/cli/cache`, but in memory
 //! where there is an `XDG_RUNTIME_DIR`, and short-lived.
 
@@ -44,6 +44,23 @@ pub struct Failure {
     pub by: u32,
 }
 
+/// A lock's file: who has the lock, or had it last, and the last failure that was left.
+#[derive(Serialize, Deserialize)]
+struct Held {
+    holder: u32,
+    failure: Option<Failure>,
+}
+
+impl Held {
+    /// Without the lock perhaps not all of it, and then nothing.
+    fn read(file: &mut File) -> Option<Held> {
+        let mut text = String::new();
+        file.read_to_string(&mut text).ok()?;
+        let sound = |failure: &Failure| !failure.note.contains(char::is_control);
+        serde_json::from_str(&text).ok().filter(|held: &Held| held.failure.as_ref().is_none_or(sound))
+    }
+}
+
 impl Lock {
     /// Whether it still locks anybody out: `clear` removes lock files, and with them what was to be renewed.
     pub fn stands(&self) -> bool {
@@ -58,8 +75,12 @@ impl Lock {
     }
 
     /// Leaves it for those who wait for the lock, or who come next. A disk that does not take it is no second failure.
-    pub fn leave(&self, failure: &Failure) {
-        let Ok(text) = serde_json::to_vec(failure) else { return };
+    pub fn leave(&self, failure: Failure) {
+        self.write(Some(failure));
+    }
+
+    fn write(&self, failure: Option<Failure>) {
+        let Ok(text) = serde_json::to_vec(&Held { holder: std::process::id(), failure }) else { return };
         // Over what is there, and only then no longer than it: that needs no room on a disk that is full.
         if self.file.write_all_at(&text, 0).and_then(|()| self.file.set_len(text.len() as u64)).is_err() {
             let _ = self.file.set_len(0);
@@ -268,8 +289,11 @@ impl Store {
             let file = create(&path)?;
             match file.try_lock() {
                 Ok(()) => {
-                    let lock = Lock { file, path: path.clone() };
+                    let mut lock = Lock { file, path: path.clone() };
                     if lock.stands() {
+                        // The kernel tells nobody who has it.
+                        let held = Held::read(&mut lock.file);
+                        lock.write(held.and_then(|held| held.failure));
                         // Not the file's own time: a file server's clock may be ahead of ours.
                         lock.rest(0);
                         return Ok(Some(lock));
@@ -292,11 +316,18 @@ impl Store {
         fs::metadata(self.path(id, "lock")).is_ok_and(|meta| (now + 1..=now + LONGEST).contains(&meta.mtime()))
     }
 
-    /// The last failure that was left, if one was: without the lock perhaps not all of it, and then none.
+    /// The last failure that was left, if one was.
     pub fn left(&self, id: &str) -> Option<Failure> {
-        let mut text = String::new();
-        open(&self.path(id, "lock"), OpenOptions::new().read(true)).ok()??.read_to_string(&mut text).ok()?;
-        serde_json::from_str(&text).ok().filter(|failure: &Failure| !failure.note.contains(char::is_control))
+        self.held(id)?.failure
+    }
+
+    /// Who has the lock, for a person: the process. Nobody, where a full disk did not take it.
+    pub fn holder(&self, id: &str) -> Option<u32> {
+        Some(self.held(id)?.holder)
+    }
+
+    fn held(&self, id: &str) -> Option<Held> {
+        Held::read(&mut open(&self.path(id, "lock"), OpenOptions::new().read(true)).ok()??)
     }
 
     /// Writes the lease as [`Store::save`] does, unless it was cleared since `lock` was taken: then it stays cleared.
@@ -408,7 +439,7 @@ fn open(path: &Path, options: &mut OpenOptions) -> std::io::Result<Option<File>>
 fn create(path: &Path) -> Result<File> {
     loop {
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(0o600);
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
         if let Some(file) = open(path, &mut options).map_err(Error::io("create", path))? {
             return Ok(file);
         }

@@ -139,6 +139,9 @@ fn a_lease_that_cannot_be_read_is_set_aside_and_renewed() {
     assert_eq!(sandbox.stored(), ["clock"], "with what was set aside");
 }
 
+/// A renewal in the background, which is over when this returns.
+const BACKGROUND: [&str; 3] = ["hook", "--detached", "--shell=bash"];
+
 /// Runs credsh, which has half a minute before it is taken to wait for something that never comes.
 fn in_time(sandbox: &Sandbox, args: &[&str]) -> Run {
     let run = Run::of(sandbox.command("timeout").args(["-s", "KILL", "30", CREDSH]).args(args).output().unwrap());
@@ -170,7 +173,9 @@ fn what_is_no_file_is_renewed_like_what_cannot_be_read() {
         for name in [&format!("{id}.lock"), "clock"] {
             fs::remove_file(place(name)).unwrap();
             make(&place(name));
-            in_time(&sandbox, &hook).ok();
+            // What a prompt waits for, with nothing to start; and what it starts, which has nothing to do.
+            in_time(&sandbox, &["hook", "--shell=bash", "--lease="]).ok();
+            in_time(&sandbox, &[&BACKGROUND[..], &[&format!("--lease={id}")]].concat()).ok();
             end(&sandbox);
             let run = in_time(&sandbox, &["refresh"]);
             assert!(run.stderr.starts_with("credsh: renewed: "), "{case} as {name}: {run:?}");
@@ -273,9 +278,6 @@ fn a_full_disk_costs_no_credentials() {
     let run = on_tmpfs(&sandbox, "size=64k", ":");
     assert_eq!((run.status, run.stderr.as_str()), (0, ""), "the control");
 }
-
-/// A renewal in the background, which is over when this returns.
-const BACKGROUND: [&str; 3] = ["hook", "--detached", "--shell=bash"];
 
 /// What is stored stays due, so it would be asked for at every prompt.
 #[test]
@@ -722,7 +724,13 @@ fn a_lock_whose_holder_is_stopped() {
     let (endpoint, sandbox, mut holder) = with_a_holder();
     signal(holder.id(), "STOP");
     let run = Run::of(hook(&sandbox, 1).output().unwrap());
-    assert_eq!(run.stderr, "credsh: another credsh that is renewing this lease did not answer within 1 s\n");
+    let process = format!("process {}", holder.id());
+    assert_eq!(
+        run.stderr,
+        format!(
+            "credsh: another credsh ({process}) that is renewing this lease did not answer within 1 s; a stopped job? `fg`, or end {process}\n"
+        )
+    );
     let lines: Vec<&str> = run.stdout.lines().collect();
     assert!(
         matches!(lines[..], [heard, defer] if heard.starts_with("__credsh_heard ") && defer.starts_with("__credsh_defer ")),
@@ -819,7 +827,7 @@ fn a_lock_that_is_not_let_go_of_is_told_of() {
     let lock = fs::File::create(sandbox.store().join(format!("{}.lock", id(&sandbox)))).unwrap();
     lock.lock().unwrap();
     let run = sandbox.credsh(&["refresh", "--force"]);
-    let wanted = "credsh: another credsh that is renewing this lease did not answer within 30 s\ncredsh: the credentials at hand are kept: cloudshell ";
+    let wanted = "credsh: another credsh that is renewing this lease did not answer within 30 s\nhint: a stopped job? `fg`, or end it\ncredsh: the credentials at hand are kept: cloudshell ";
     assert!(run.status == 5 && run.stderr.starts_with(wanted), "{run:?}");
     assert_eq!(endpoint.count(), 1);
 }
