@@ -190,7 +190,7 @@ __credsh_program() {
 __credsh_wait() {
   \builtin local code=''
   __credsh_defer "$(($1 + 10))"
-  code=$(CREDSH_WAIT=${CREDSH_WAIT-} __credsh_program --wait) || \builtin :
+  code=$(CREDSH_WAIT=${CREDSH_WAIT-} __credsh_program --wait --said="${__credsh_said-}") || \builtin :
   __credsh_obey "$code" || \builtin :
 }
 

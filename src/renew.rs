@@ -162,8 +162,10 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
     }
 }
 
+/// Not all that failed here (`Kind::Failed`): a `credential_process` does when a network is away, and is well when that is
+/// back, without a word from anybody.
 fn hopeless(error: &Error) -> bool {
-    matches!(error, Error::NeedsPerson { .. }) || matches!(error.kind(), Kind::Denied | Kind::Failed)
+    matches!(error, Error::NeedsPerson { .. }) || error.kind() == Kind::Denied
 }
 
 /// A message with its hint, for where there is only one line.

@@ -10,7 +10,7 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use support::clock::Clock;
-use support::endpoint::{self, Behaviour, Endpoint, Rotation, now};
+use support::endpoint::{self, Behaviour, Endpoint, Rotation, now, rfc3339};
 use support::process::signal;
 use support::{CREDSH, Run, Sandbox, strace};
 
@@ -561,9 +561,9 @@ fn a_failure_is_shared_before_there_is_a_lease() {
         .map(|args| spawn(&sandbox, args));
     let run = |child: Child| Run::of(child.wait_with_output().unwrap());
     assert_eq!(run(holder).fails(5, &[]), own);
-    for child in waiting {
+    for (child, begin) in waiting.into_iter().zip(["the renewal failed: ", "the renewal failed: ", ""]) {
         let run = run(child);
-        assert_eq!((run.status, run.stderr), (5, own.replace("credsh: ", "credsh: the renewal failed: ")));
+        assert_eq!((run.status, run.stderr), (5, own.replace("credsh: ", &format!("credsh: {begin}"))));
     }
     assert_eq!(endpoint.count(), 2 * once);
     let [lock] = &sandbox.stored().into_iter().filter(|name| name != "clock").collect::<Vec<_>>()[..] else { panic!() };
@@ -676,6 +676,40 @@ fn what_is_being_written_is_left_alone() {
     fs::File::options().write(true).open(&file).unwrap().set_modified(long_ago).unwrap();
     sandbox.credsh(&["refresh", "--force"]).ok();
     assert!(!file.exists(), "the control");
+}
+
+/// A process that fails is as well again, without a word from anybody, as an endpoint that is away; a refusal is not.
+#[test]
+fn how_long_a_failure_keeps_from_asking() {
+    let endpoint = Endpoint::start(600);
+    let process = Sandbox::new();
+    let file = process.file("keys.json", "");
+    let end = rfc3339(now() + 600);
+    let keys = format!(
+        r#"{{"Version":1,"AccessKeyId":"ASIAP","SecretAccessKey":"s","SessionToken":"t","Expiration":"{end}"}}"#
+    );
+    fs::write(&file, keys).unwrap();
+    process.file(".aws/config", &format!("[default]\ncredential_process = cat {}\n", file.display()));
+    let container = Sandbox::in_cloudshell(&endpoint);
+    for sandbox in [&process, &container] {
+        sandbox.credsh(&["refresh"]).ok();
+        edit(sandbox, |lease| {
+            for name in ["received", "expires", "due", "asked"] {
+                lease[name] = 1_000_000.into();
+            }
+            lease["failures"] = 9.into();
+        });
+    }
+    fs::remove_file(file).unwrap();
+    process.credsh(&["refresh"]).fails(1, &["credential_process ended with status 1"]);
+    endpoint.behave(Behaviour::Answer { status: 403, headers: String::new(), body: String::new() });
+    container.credsh(&["refresh"]).fails(4, &["status 403"]);
+    for (sandbox, pauses) in [(process, 6..=10), (container, 48..=72)] {
+        let text = fs::read_to_string(sandbox.store().join(format!("{}.json", id(&sandbox)))).unwrap();
+        let lease: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let pause = lease["due"].as_i64().unwrap() - lease["asked"].as_i64().unwrap();
+        assert!(pauses.contains(&pause), "{pause}: {text}");
+    }
 }
 
 /// A lease that is over, and who renews it: it has the lock, and waits for the endpoint.

@@ -122,10 +122,14 @@ fn wait_for(args: &Hook, env: &Env, deadline: Duration) -> Result<u8> {
     }
 }
 
-/// Says it here, as the shell may have nothing to adopt, and lets the shell know: the lease's file has the same to say.
+/// Says it here, as the shell may have nothing to adopt, unless that is what it heard last: a source that is away is asked
+/// again every few seconds, and nobody needs to be told each time. And lets the shell know: the lease's file may have the same
+/// to say, in the same words whoever it was that asked.
 fn tell(args: &Hook, error: &Error) -> Result<()> {
-    ui::say(renew::one_line(error));
     let note = if let Error::Shared { note, .. } = error { note.clone() } else { renew::one_line(error) };
+    if note != args.said {
+        ui::say(&note);
+    }
     ui::print(&args.shell.call("__credsh_heard", &[&note])?)
 }
 
