@@ -75,6 +75,16 @@ _credsh() {
         esac
     done
 
+    for ((i = 2; i < COMP_CWORD; i++)); do
+        [[ "${cmd}" == credsh__subcmd__exec && "${COMP_WORDS[i]}" == -- ]] || continue
+        if declare -F _command_offset >/dev/null; then
+            _command_offset $((i + 1))
+        elif ((i + 1 == COMP_CWORD)); then
+            COMPREPLY=( $(compgen -c -- "${cur}") )
+        fi
+        return 0
+    done
+
     case "${cmd}" in
         credsh)
             opts="-h -V --help --version init refresh export exec docker whoami doctor profile status prompt clear completions demo template script"
@@ -102,10 +112,7 @@ _credsh() {
                     return 0
                     ;;
                 --profile)
-                    COMPREPLY=("${cur}")
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o nospace
-                    fi
+                    COMPREPLY=($(compgen -W "$(credsh profile list --all 2>/dev/null)" -- "${cur}"))
                     return 0
                     ;;
                 --role)
@@ -208,10 +215,7 @@ _credsh() {
                     return 0
                     ;;
                 --profile)
-                    COMPREPLY=("${cur}")
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o nospace
-                    fi
+                    COMPREPLY=($(compgen -W "$(credsh profile list --all 2>/dev/null)" -- "${cur}"))
                     return 0
                     ;;
                 --role)
@@ -296,10 +300,7 @@ _credsh() {
                     return 0
                     ;;
                 --profile)
-                    COMPREPLY=("${cur}")
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o nospace
-                    fi
+                    COMPREPLY=($(compgen -W "$(credsh profile list --all 2>/dev/null)" -- "${cur}"))
                     return 0
                     ;;
                 --role)
@@ -374,10 +375,7 @@ _credsh() {
                     return 0
                     ;;
                 --profile)
-                    COMPREPLY=("${cur}")
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o nospace
-                    fi
+                    COMPREPLY=($(compgen -W "$(credsh profile list --all 2>/dev/null)" -- "${cur}"))
                     return 0
                     ;;
                 --role)
@@ -456,10 +454,7 @@ _credsh() {
                     return 0
                     ;;
                 --profile)
-                    COMPREPLY=("${cur}")
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o nospace
-                    fi
+                    COMPREPLY=($(compgen -W "$(credsh profile list --all 2>/dev/null)" -- "${cur}"))
                     return 0
                     ;;
                 --role)
@@ -537,10 +532,7 @@ _credsh() {
                     return 0
                     ;;
                 --profile)
-                    COMPREPLY=("${cur}")
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o nospace
-                    fi
+                    COMPREPLY=($(compgen -W "$(credsh profile list --all 2>/dev/null)" -- "${cur}"))
                     return 0
                     ;;
                 --role)
@@ -607,7 +599,7 @@ _credsh() {
             return 0
             ;;
         credsh__subcmd__profile__subcmd__remove)
-            opts="-h --force --help"
+            opts="-h --force --help $(credsh profile list 2>/dev/null)"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -650,10 +642,7 @@ _credsh() {
                     return 0
                     ;;
                 --profile)
-                    COMPREPLY=("${cur}")
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o nospace
-                    fi
+                    COMPREPLY=($(compgen -W "$(credsh profile list --all 2>/dev/null)" -- "${cur}"))
                     return 0
                     ;;
                 --role)
@@ -759,10 +748,7 @@ _credsh() {
                     return 0
                     ;;
                 --profile)
-                    COMPREPLY=("${cur}")
-                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
-                        compopt -o nospace
-                    fi
+                    COMPREPLY=($(compgen -W "$(credsh profile list --all 2>/dev/null)" -- "${cur}"))
                     return 0
                     ;;
                 --role)

@@ -55,7 +55,7 @@ process\t'A profile\'s credential_process'
 cloud9\t'The credentials file that Cloud9 manages'
 ec2\t'The EC2 instance profile'
 env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
-complete -c credsh -n "__fish_credsh_using_subcommand init" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand init" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f -a "(credsh profile list --all 2>/dev/null)\t''"
 complete -c credsh -n "__fish_credsh_using_subcommand init" -l role -d 'Assume this role with them' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand init" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand init" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r -f
@@ -64,7 +64,7 @@ complete -c credsh -n "__fish_credsh_using_subcommand init" -l mfa-serial -d 'Th
 complete -c credsh -n "__fish_credsh_using_subcommand init" -l region -d 'The region whose STS is asked' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand init" -l no-auto -d 'Publish nothing until `credsh refresh` is typed, in CloudShell too'
 complete -c credsh -n "__fish_credsh_using_subcommand init" -l off -d 'Print what takes the hook out of the shell again'
-complete -c credsh -n "__fish_credsh_using_subcommand init" -l no-store -d 'Keep nothing on disk, and use nothing kept; a hook then renews only before a command in the last minute'
+complete -c credsh -n "__fish_credsh_using_subcommand init" -l no-store -d 'Keep nothing on disk, and use nothing kept'
 complete -c credsh -n "__fish_credsh_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l source -d 'Take them from here, instead of the container endpoint or the SDK\'s default chain' -r -f -a "container\t'The container endpoint: CloudShell, ECS, EKS Pod Identity'
 profile\t'A profile, by its own rules'
@@ -74,7 +74,7 @@ process\t'A profile\'s credential_process'
 cloud9\t'The credentials file that Cloud9 manages'
 ec2\t'The EC2 instance profile'
 env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
-complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f -a "(credsh profile list --all 2>/dev/null)\t''"
 complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l role -d 'Assume this role with them' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r -f
@@ -82,7 +82,7 @@ complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l external-id -d
 complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l region -d 'The region whose STS is asked' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l force -d 'Ask the source even if the stored credentials are not due'
-complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l no-store -d 'Keep nothing on disk, and use nothing kept; a hook then renews only before a command in the last minute'
+complete -c credsh -n "__fish_credsh_using_subcommand refresh" -l no-store -d 'Keep nothing on disk, and use nothing kept'
 complete -c credsh -n "__fish_credsh_using_subcommand refresh" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c credsh -n "__fish_credsh_using_subcommand export" -l format -d 'What to print' -r -f -a "env\t'`export NAME=\'value\'` lines, for sh, bash, zsh and their kin'
 env-no-export\t'`NAME=\'value\'` lines: not exported'
@@ -104,14 +104,14 @@ process\t'A profile\'s credential_process'
 cloud9\t'The credentials file that Cloud9 manages'
 ec2\t'The EC2 instance profile'
 env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
-complete -c credsh -n "__fish_credsh_using_subcommand export" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand export" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f -a "(credsh profile list --all 2>/dev/null)\t''"
 complete -c credsh -n "__fish_credsh_using_subcommand export" -l role -d 'Assume this role with them' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand export" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand export" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand export" -l external-id -d 'The external id that the role\'s trust policy asks for' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand export" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand export" -l region -d 'The region whose STS is asked' -r -f
-complete -c credsh -n "__fish_credsh_using_subcommand export" -l no-store -d 'Keep nothing on disk, and use nothing kept; a hook then renews only before a command in the last minute'
+complete -c credsh -n "__fish_credsh_using_subcommand export" -l no-store -d 'Keep nothing on disk, and use nothing kept'
 complete -c credsh -n "__fish_credsh_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c credsh -n "__fish_credsh_using_subcommand exec" -l min-life -d 'Renew, or else warn, if less than this remains' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand exec" -l source -d 'Take them from here, instead of the container endpoint or the SDK\'s default chain' -r -f -a "container\t'The container endpoint: CloudShell, ECS, EKS Pod Identity'
@@ -122,14 +122,14 @@ process\t'A profile\'s credential_process'
 cloud9\t'The credentials file that Cloud9 manages'
 ec2\t'The EC2 instance profile'
 env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
-complete -c credsh -n "__fish_credsh_using_subcommand exec" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand exec" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f -a "(credsh profile list --all 2>/dev/null)\t''"
 complete -c credsh -n "__fish_credsh_using_subcommand exec" -l role -d 'Assume this role with them' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand exec" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand exec" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand exec" -l external-id -d 'The external id that the role\'s trust policy asks for' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand exec" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand exec" -l region -d 'The region whose STS is asked' -r -f
-complete -c credsh -n "__fish_credsh_using_subcommand exec" -l no-store -d 'Keep nothing on disk, and use nothing kept; a hook then renews only before a command in the last minute'
+complete -c credsh -n "__fish_credsh_using_subcommand exec" -l no-store -d 'Keep nothing on disk, and use nothing kept'
 complete -c credsh -n "__fish_credsh_using_subcommand exec" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c credsh -n "__fish_credsh_using_subcommand docker" -l engine -d 'The program: docker, podman, or a path [default: docker, else podman]' -r -f -a "(__fish_complete_command)"
 complete -c credsh -n "__fish_credsh_using_subcommand docker" -l min-life -d 'Renew, or else warn, if less than this remains' -r -f
@@ -141,14 +141,14 @@ process\t'A profile\'s credential_process'
 cloud9\t'The credentials file that Cloud9 manages'
 ec2\t'The EC2 instance profile'
 env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
-complete -c credsh -n "__fish_credsh_using_subcommand docker" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand docker" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f -a "(credsh profile list --all 2>/dev/null)\t''"
 complete -c credsh -n "__fish_credsh_using_subcommand docker" -l role -d 'Assume this role with them' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand docker" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand docker" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand docker" -l external-id -d 'The external id that the role\'s trust policy asks for' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand docker" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand docker" -l region -d 'The region whose STS is asked' -r -f
-complete -c credsh -n "__fish_credsh_using_subcommand docker" -l no-store -d 'Keep nothing on disk, and use nothing kept; a hook then renews only before a command in the last minute'
+complete -c credsh -n "__fish_credsh_using_subcommand docker" -l no-store -d 'Keep nothing on disk, and use nothing kept'
 complete -c credsh -n "__fish_credsh_using_subcommand docker" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l source -d 'Take them from here, instead of the container endpoint or the SDK\'s default chain' -r -f -a "container\t'The container endpoint: CloudShell, ECS, EKS Pod Identity'
 profile\t'A profile, by its own rules'
@@ -158,7 +158,7 @@ process\t'A profile\'s credential_process'
 cloud9\t'The credentials file that Cloud9 manages'
 ec2\t'The EC2 instance profile'
 env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
-complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f -a "(credsh profile list --all 2>/dev/null)\t''"
 complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l role -d 'Assume this role with them' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r -f
@@ -166,7 +166,7 @@ complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l external-id -d 
 complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l mfa-serial -d 'The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l region -d 'The region whose STS is asked' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l json -d 'For programs'
-complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l no-store -d 'Keep nothing on disk, and use nothing kept; a hook then renews only before a command in the last minute'
+complete -c credsh -n "__fish_credsh_using_subcommand whoami" -l no-store -d 'Keep nothing on disk, and use nothing kept'
 complete -c credsh -n "__fish_credsh_using_subcommand whoami" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c credsh -n "__fish_credsh_using_subcommand doctor" -l json -d 'For programs'
 complete -c credsh -n "__fish_credsh_using_subcommand doctor" -s h -l help -d 'Print help'
@@ -182,7 +182,7 @@ process\t'A profile\'s credential_process'
 cloud9\t'The credentials file that Cloud9 manages'
 ec2\t'The EC2 instance profile'
 env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
-complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f -a "(credsh profile list --all 2>/dev/null)\t''"
 complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l role -d 'Assume this role with them' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r -f
@@ -207,7 +207,7 @@ process\t'A profile\'s credential_process'
 cloud9\t'The credentials file that Cloud9 manages'
 ec2\t'The EC2 instance profile'
 env\t'The AWS_ACCESS_KEY_ID variable and its companions'"
-complete -c credsh -n "__fish_credsh_using_subcommand clear" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f
+complete -c credsh -n "__fish_credsh_using_subcommand clear" -l profile -d 'A profile of ~/.aws/config or ~/.aws/credentials' -r -f -a "(credsh profile list --all 2>/dev/null)\t''"
 complete -c credsh -n "__fish_credsh_using_subcommand clear" -l role -d 'Assume this role with them' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand clear" -l duration -d 'How long the role\'s credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained' -r -f
 complete -c credsh -n "__fish_credsh_using_subcommand clear" -l session-name -d 'The role session\'s name in CloudTrail [default: YYYYmmddHHMMSS-session]' -r -f
@@ -220,12 +220,23 @@ complete -c credsh -n "__fish_credsh_using_subcommand completions" -s h -l help 
 complete -c credsh -n "__fish_credsh_using_subcommand demo" -s h -l help -d 'Print help'
 complete -c credsh -n "__fish_credsh_using_subcommand template" -s h -l help -d 'Print help'
 complete -c credsh -n "__fish_credsh_using_subcommand script" -s h -l help -d 'Print help'
+
+function __fish_credsh_command
+    set -l words (commandline -opc) (commandline -ct)
+    set -l at (contains -i -- -- $words[1..-2])
+    and complete -C "$words[$(math $at + 1)..]"
+end
+
 complete -c credsh -n "__fish_credsh_using_subcommand init" -f -a "bash zsh fish nu elvish xonsh powershell"
 complete -c credsh -n "__fish_credsh_using_subcommand refresh" -f
 complete -c credsh -n "__fish_credsh_using_subcommand export" -f
+complete -c credsh -n "__fish_credsh_using_subcommand exec" -a "(__fish_credsh_command)"
 complete -c credsh -n "__fish_credsh_using_subcommand whoami" -f
 complete -c credsh -n "__fish_credsh_using_subcommand doctor" -f
 complete -c credsh -n "__fish_credsh_using_subcommand profile" -f
+complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from add" -f
+complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from list" -f
+complete -c credsh -n "__fish_credsh_using_subcommand profile; and __fish_seen_subcommand_from remove" -f -a "(credsh profile list 2>/dev/null)"
 complete -c credsh -n "__fish_credsh_using_subcommand status" -f
 complete -c credsh -n "__fish_credsh_using_subcommand prompt" -f
 complete -c credsh -n "__fish_credsh_using_subcommand clear" -f

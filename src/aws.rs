@@ -13,13 +13,12 @@ use aws_sdk_sso::operation::get_role_credentials::GetRoleCredentialsError;
 use aws_sdk_sts::Client;
 use aws_sdk_sts::config::{Region, SharedAsyncSleep, StalledStreamProtectionConfig};
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_async::rt::sleep::TokioSleep;
 
 use crate::config::Variant;
 use crate::credentials::{Credentials, Secret};
-use crate::error::{Error, Result};
-use crate::http::{self, Http, NoClient};
+use crate::error::{self, Error, Result};
+use crate::http::{self, Http, NoAddress, NoClient};
 use crate::{redact, ui};
 
 /// STS in a sentence, and to [`Error::hint`].
@@ -89,7 +88,7 @@ pub fn sts(http: &Http, base: Option<&Credentials>, place: Place<'_>, arn: Optio
 
 fn for_sdk(credentials: &Credentials) -> aws_credential_types::Credentials {
     let Credentials { access_key_id, secret_access_key, session_token, .. } = credentials;
-    let token = session_token.as_ref().map(|token| token.expose().to_owned());
+    let token = session_token.as_ref().filter(|_| !credentials.long_term()).map(|token| token.expose().to_owned());
     aws_credential_types::Credentials::new(access_key_id, secret_access_key.expose(), token, None, "credsh")
 }
 
@@ -128,6 +127,9 @@ where
     if let Some(none) = NoClient::behind(error) {
         return none.error(STS);
     }
+    if let Some(NoAddress { host, reason }) = behind(error).next() {
+        return Error::Unresolved { source: STS.into(), host: host.clone(), reason: reason.clone() };
+    }
     // Whoever stands in for STS, a proxy or AWS_ENDPOINT_URL_STS, may echo what it was sent.
     let told = |text: &str| redact::told(text, hidden);
     let Some(service) = error.as_service_error() else {
@@ -138,12 +140,23 @@ where
         return Error::Unreachable { source: STS.into(), reason };
     };
     let code = told(service.meta().code().unwrap_or_default());
-    let message = told(service.meta().message().unwrap_or_default());
+    let mut message = told(service.meta().message().unwrap_or_default());
+    let status = error.raw_response().map_or(0, |response| response.status().as_u16());
+    // What a service says for the moment, whatever the code (RFC 9110).
+    let passes = status >= 500 || status == 429 || status == 408;
     if code.is_empty() {
-        let status = error.raw_response().map_or(0, |response| response.status().as_u16());
-        return Error::Answer { source: STS.into(), status, message };
+        let mut hint = None;
+        // STS says no with a code, and sends nobody elsewhere: a proxy's refusal, or its page to sign in at.
+        if !passes {
+            message = "the answer is not STS's".into();
+            hint = Some(
+                "check HTTPS_PROXY and AWS_ENDPOINT_URL_STS, and whether this network wants to be signed in to".into(),
+            );
+        }
+        return Error::Answer { source: STS.into(), status, message, hint };
     }
-    let denied = !(code.contains("Throttl")
+    let denied = !(passes
+        || code.contains("Throttl")
         || code == "RequestLimitExceeded"
         || code == "IDPCommunicationError"
         || code.starts_with("Internal")
@@ -214,12 +227,6 @@ pub fn sso_error(name: &str, sent: Option<&Secret>, error: &CredentialsError) ->
     let what = format!("profile {name}");
     let login = || Some(format!("sign in with `aws sso login --profile {name}`"));
     let asked = behind::<SdkError<GetRoleCredentialsError>>(error).next();
-    // The profile's provider wraps that of IAM Identity Center.
-    let error = behind::<CredentialsError>(error).last().unwrap_or(error);
-    // A role that the profile has too, and that the SDK assumes when it is signed in.
-    if let Some(refused) = behind::<SdkError<AssumeRoleError>>(error).next() {
-        return sts_error("sts:AssumeRole", &what, &[], refused);
-    }
     let hint = match (asked, error) {
         (Some(SdkError::ServiceError(refused)), _) => {
             let status = refused.raw().status().as_u16();
@@ -256,7 +263,7 @@ fn refused_by_portal(name: &str, status: u16, code: String, mut message: String,
         _ => None,
     };
     if code.is_empty() && advice.is_none() {
-        return Error::Answer { source: SSO.into(), status, message };
+        return Error::Answer { source: SSO.into(), status, message, hint: None };
     }
     if message.is_empty() {
         message = format!("status {status}");
@@ -271,13 +278,12 @@ pub fn provider_error(what: &str, profile: Option<&str>, error: &CredentialsErro
     }
     let reason = reason(error);
     let lower = reason.to_lowercase();
-    let hint = (lower.contains("login") && lower.contains("feature")).then(|| "profiles of `aws login` are not supported: let `aws configure export-credentials` be their credential_process".into());
     match error {
         // Where the SDK has nothing to add.
         CredentialsError::CredentialsNotLoaded(_) if profile.is_some() && reason.is_empty() => Error::Config {
             what: format!("{what} gave no credentials"),
             reason: "it has no keys, role, IAM Identity Center, credential_process or web identity".into(),
-            hint,
+            hint: None,
         },
         CredentialsError::ProviderTimedOut(_) => {
             Error::Unreachable { source: what.into(), reason: "no answer in time".into() }
@@ -288,7 +294,7 @@ pub fn provider_error(what: &str, profile: Option<&str>, error: &CredentialsErro
         _ if lower.contains("dispatch failure") || lower.contains("connect") => {
             Error::Unreachable { source: what.into(), reason }
         }
-        _ => Error::Config { what: format!("{what} gave no credentials"), reason, hint },
+        _ => Error::Config { what: format!("{what} gave no credentials"), reason, hint: None },
     }
 }
 
@@ -310,7 +316,7 @@ fn reason(error: &CredentialsError) -> String {
         }
         link = error.source();
     }
-    parts.join(": ")
+    parts.iter().map(|part| error::lower(part)).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]

@@ -39,9 +39,21 @@ impl Cli {
             (Some(shell), _) => Ok(Cli { hooked: None, place: None, command: Command::Init(Init::plain(shell)) }),
             // Nothing was typed but the name, behind which the shell's function has put its store: help is wanted.
             (None, [name, store]) if store.as_encoded_bytes().starts_with(b"--store=") => Self::try_parse_from([name]),
-            (None, words) => Self::try_parse_from(words),
+            (None, words) => Self::try_parse_from(helped(words)),
         }
     }
+}
+
+/// `help COMMAND` as `COMMAND --help`. Clap has a command for it, which would stand in the list of ours, in that of
+/// `profile` and in the completions.
+fn helped(words: &[OsString]) -> Vec<OsString> {
+    let store = words.get(1).is_some_and(|word| word.as_encoded_bytes().starts_with(b"--store="));
+    let (own, typed) = words.split_at((1 + usize::from(store)).min(words.len()));
+    if typed.first().is_none_or(|word| word != "help") {
+        return words.to_vec();
+    }
+    let of = typed.iter().filter(|word| *word != "help");
+    own.iter().chain(of).cloned().chain(["--help".into()]).collect()
 }
 
 const EXAMPLES: &str = "\
@@ -63,6 +75,12 @@ nushell evaluates no output, but loads what lies in a directory of its own. In i
   mkdir ($nu.data-dir)/vendor/autoload
   credsh init nu | save -f ($nu.data-dir)/vendor/autoload/credsh.nu
 
+With --no-store the hook renews only before a command in the last minute.
+
+The flags that say which credentials are meant count in a shell that holds none yet. In one that
+does, since the line is evaluated again or the shell was started from such a one, `credsh refresh`
+with the same flags switches to them.
+
 Examples:
   eval \"$(credsh init bash)\"                       in ~/.bashrc
   eval \"$(credsh init zsh)\"                        in ~/.zshrc
@@ -78,7 +96,8 @@ Examples:
     /// Renew the credentials, or switch to others
     #[command(after_help = "\
 In a shell with the hook this changes that shell's TEMPORARY_AWS_* variables; elsewhere
-it renews the stored lease, for `credsh export` to print.
+it renews the stored lease, for `credsh export` to print. With --no-store a hook renews only
+before a command in the last minute.
 
 Examples:
   credsh refresh                                   if they are due
@@ -138,12 +157,14 @@ Examples:
     Status(Status),
     /// Print the prompt indicator's text, for prompt tools that run a command
     #[command(after_help = "\
-Where a tool can show a variable, CREDSH_PROMPT has the same text and starts no program.
+It is that of the lease which CREDSH_LEASE names: a shell with the hook has that, and without it
+nothing is printed. Where a tool can show a variable, CREDSH_PROMPT has the same text and starts
+no program.
 
 Examples:
   credsh prompt                                    cloudshell 12m
   credsh prompt --time until                       cloudshell until 14:32
-  PS1='$(credsh prompt) $ '                        in a shell without the hook")]
+  CREDSH_LEASE=ID credsh prompt                    no hook: the ID is in `credsh status`")]
     Prompt(Prompt),
     /// Forget the credentials: this shell's variables, and the stored lease
     #[command(after_help = "\
@@ -153,8 +174,13 @@ Examples:
     Clear(Clear),
     /// Print a completion script
     #[command(after_help = "\
+Shells look for it in these directories, zsh if ~/.zshrc names the one before `compinit`:
+  mkdir -p ~/.local/share/bash-completion/completions ~/.zfunc ~/.config/fish/completions
+  fpath=(~/.zfunc $fpath)
+
 Examples:
   credsh completions bash > ~/.local/share/bash-completion/completions/credsh
+  credsh completions zsh > ~/.zfunc/_credsh
   credsh completions fish > ~/.config/fish/completions/credsh.fish")]
     Completions {
         /// The shell to complete in
@@ -266,7 +292,7 @@ pub struct Refresh {
 // Whether the disk may be used.
 #[derive(Args, Clone, Copy, Debug, PartialEq)]
 pub struct StoreUse {
-    /// Keep nothing on disk, and use nothing kept; a hook then renews only before a command in the last minute
+    /// Keep nothing on disk, and use nothing kept
     #[arg(long)]
     pub no_store: bool,
 }
@@ -302,7 +328,7 @@ pub struct Exec {
     #[command(flatten)]
     pub selectors: Selectors,
     /// The command and its arguments
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    #[arg(last = true, required = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
     pub command: Vec<OsString>,
 }
 
@@ -357,7 +383,11 @@ pub enum Profile {
     /// Put a profile into ~/.aws/config
     Add(ProfileAdd),
     /// Print the names of the profiles that take their credentials from credsh
-    List,
+    List {
+        /// And of all others, of both files: for the completions
+        #[arg(long, hide = true)]
+        all: bool,
+    },
     /// Take one out again
     Remove(ProfileRemove),
 }

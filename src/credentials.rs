@@ -70,9 +70,10 @@ impl Credentials {
         both.filter(|secret| secret.expose().len() >= 8).collect()
     }
 
-    /// An IAM user's own keys, which do not end: never to be handed out.
+    /// An IAM user's own keys, which do not end: never to be handed out. AWS begins their ids, and no others, with `AKIA`
+    /// (IAM User Guide, "Unique identifiers"); a token beside one has been left by another set of keys.
     pub fn long_term(&self) -> bool {
-        self.session_token.is_none()
+        self.session_token.is_none() || self.access_key_id.starts_with("AKIA")
     }
 }
 

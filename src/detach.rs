@@ -1,11 +1,14 @@
 //! How this process is kept apart from others: from debuggers and core files; and a background renewal from the shell
 //! that started it, first its open files, in the process that starts it, then its session and terminal, in the renewal
-//! itself. The one place with `unsafe`.
+//! itself; and a program from the terminal. The one place with `unsafe`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::fd::BorrowedFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 
 use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::ioctl::{NoArg, Opcode, ioctl};
 
 /// No core file of this process, and no look into its memory by another process of the same user: it holds secrets. What
 /// it becomes by `exec` is as it would have been.
@@ -35,5 +38,21 @@ pub fn leave_session() {
     let _ = rustix::process::setsid();
     if let Ok(null) = fs::OpenOptions::new().write(true).open("/dev/null") {
         let _ = rustix::stdio::dup2_stdout(&null);
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "libc and rustix differ in its type")]
+const GIVE_UP: Opcode = nix::libc::TIOCNOTTY as Opcode;
+
+/// Keeps the terminal from a program that is to be started, and from what it starts: to open it by its common name fails, as
+/// there is none, and stdin is at its end. Not by a session of its own: Ctrl-C would then end this process and not the program.
+pub fn keep_terminal_back(program: &mut Command, tty: Option<File>) {
+    program.stdin(Stdio::null());
+    let Some(tty) = tty else { return };
+    // SAFETY: between fork and exec it makes one system call, on a file that it owns; which takes no argument, and changes
+    // nothing but to which terminal the calling process belongs.
+    #[allow(unsafe_code, reason = "only the program itself can do it, and rustix has no name for it")]
+    unsafe {
+        program.pre_exec(move || Ok(ioctl(&tty, NoArg::<GIVE_UP>::new())?));
     }
 }

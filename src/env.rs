@@ -7,7 +7,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::time::Epoch;
+use crate::credentials::{Credentials, Secret};
+use crate::time::{self, Epoch};
 
 /// The request id of the lease this shell goes on renewing: 16 lower-case hexadecimal digits.
 pub const LEASE: &str = "CREDSH_LEASE";
@@ -43,6 +44,8 @@ pub const ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 pub const SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
 /// See [`ACCESS_KEY_ID`].
 pub const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
+/// The session token's old name, which botocore still knows.
+pub const SECURITY_TOKEN: &str = "AWS_SECURITY_TOKEN";
 /// When they end: RFC 3339. botocore, the JavaScript SDK and starship read it.
 pub const EXPIRATION: &str = "AWS_CREDENTIAL_EXPIRATION";
 /// AWS: the profile. The AWS CLI v2 looks at the first, then the second; boto3 the other way round.
@@ -71,8 +74,11 @@ pub const CONFIG_FILE: &str = "AWS_CONFIG_FILE";
 pub const CREDENTIALS_FILE: &str = "AWS_SHARED_CREDENTIALS_FILE";
 /// A PEM file to trust instead of the system's certificates (the Rust SDK ignores it; the CLI does not).
 pub const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
-/// Those of AWS's variables that hold a file's path, which may be a relative one.
-pub const FILES: [&str; 5] = [CONTAINER_TOKEN_FILE, WEB_IDENTITY_TOKEN_FILE, CONFIG_FILE, CREDENTIALS_FILE, CA_BUNDLE];
+/// The same for what is made with Python's requests, and, as it once was, the AWS CLI.
+pub const REQUESTS_CA_BUNDLE: &str = "REQUESTS_CA_BUNDLE";
+/// Those of these variables that hold a file's path, which may be a relative one.
+pub const FILES: [&str; 6] =
+    [CONTAINER_TOKEN_FILE, WEB_IDENTITY_TOKEN_FILE, CONFIG_FILE, CREDENTIALS_FILE, CA_BUNDLE, REQUESTS_CA_BUNDLE];
 /// The login shell: `demo` opens it, and `doctor` says what to type in it where no hook says which it is.
 pub const SHELL: &str = "SHELL";
 
@@ -135,6 +141,16 @@ impl Env {
             self.vars.remove(name);
         }
         self
+    }
+
+    /// The credentials in the standard variables.
+    pub fn keys(&self) -> Option<Credentials> {
+        Some(Credentials {
+            access_key_id: self.get(ACCESS_KEY_ID)?.into(),
+            secret_access_key: Secret::new(self.get(SECRET_ACCESS_KEY)?),
+            session_token: self.first(&[SESSION_TOKEN, SECURITY_TOKEN]).map(Secret::new),
+            expiration: self.get(EXPIRATION).and_then(time::parse_rfc3339),
+        })
     }
 
     /// Whether AWS would see a container endpoint.

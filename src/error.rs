@@ -55,8 +55,10 @@ pub enum Error {
     Config { what: String, reason: String, hint: Option<String> },
     /// The request never got an answer.
     Unreachable { source: String, reason: String },
+    /// The same, as `host` has no address: that of the source, or of the proxy before it.
+    Unresolved { source: String, host: String, reason: String },
     /// An answer that is not credentials: HTTP status, and what the body said about it.
-    Answer { source: String, status: u16, message: String },
+    Answer { source: String, status: u16, message: String, hint: Option<String> },
     /// A 200 whose body breaks the contract, or holds credentials that cannot be used.
     BadAnswer { source: String, reason: String },
     /// AWS refused `operation` with an error `code`; `advice` is ours.
@@ -67,8 +69,8 @@ pub enum Error {
     NeedsPerson { what: String, hint: String },
     /// Time was up before the work was done. Seconds.
     Deadline { what: String, seconds: u64 },
-    /// Another credsh, that process, was renewing the same for all of the wait. Seconds.
-    Held { holder: Option<u32>, seconds: u64 },
+    /// Another credsh, that process, was renewing the same for all of the wait, and perhaps `asks` a person. Seconds.
+    Held { holder: Option<u32>, asks: bool, seconds: u64 },
     /// The store is not safe to use.
     Store { path: PathBuf, reason: String, hint: String },
     /// A file or a system call.
@@ -83,9 +85,15 @@ pub enum Error {
     Run { program: String, source: std::io::Error },
     /// Neither docker nor podman, or not the one that was named; or it is `there`, and is no program.
     NoEngine { reason: String, there: bool },
+    /// A container engine's `command`, one of `compose`'s or another, that gives no container variables.
+    NoVariables { command: String, compose: bool },
     /// The played session of `demo` did not show what it must.
     Demo { missing: String },
 }
+
+/// What makes Cloud9 write its managed credentials.
+pub const OPEN_THE_IDE: &str =
+    "open the Cloud9 IDE as the environment's owner, and check Preferences > AWS Settings > Credentials";
 
 impl Error {
     /// A file operation that failed: `action` reads "cannot {action} {path}".
@@ -97,11 +105,13 @@ impl Error {
     /// What the failure means for the exit status.
     pub fn kind(&self) -> Kind {
         match self {
-            Error::Flag { .. } => Kind::Usage,
+            Error::Flag { .. } | Error::NoVariables { .. } => Kind::Usage,
             Error::NoSource { .. } => Kind::NoSource,
-            Error::Unreachable { .. } | Error::BadAnswer { .. } | Error::Deadline { .. } | Error::Held { .. } => {
-                Kind::Unreachable
-            }
+            Error::Unreachable { .. }
+            | Error::Unresolved { .. }
+            | Error::BadAnswer { .. }
+            | Error::Deadline { .. }
+            | Error::Held { .. } => Kind::Unreachable,
             Error::Answer { status: 400 | 401 | 403 | 404, .. } => Kind::Denied,
             Error::Answer { .. } => Kind::Unreachable,
             Error::Aws { denied: true, .. } | Error::Shared { denied: true, .. } => Kind::Denied,
@@ -131,28 +141,38 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::NoSource { .. } => Some(
-                "name one with --profile, --role or --source; in AWS CloudShell the container variables are set by themselves".into(),
+                "name one with --profile, --role or --source; in AWS CloudShell, where sudo and cron leave the container variables out, export AWS_CONTAINER_CREDENTIALS_FULL_URI=http://localhost:1338/latest/meta-data/container/security-credentials".into(),
             ),
-            Error::Config { hint, .. } => hint.clone(),
+            Error::Config { hint, .. } | Error::Answer { hint, .. } => hint.clone(),
             Error::Unreachable { source, .. } | Error::Deadline { what: source, .. } if source.starts_with("the container") => {
                 Some("check that AWS_CONTAINER_CREDENTIALS_FULL_URI is this environment's, and try again".into())
             }
+            Error::Unreachable { reason, .. } if reason.ends_with("UnknownIssuer") => Some(
+                "if it is a proxy that signs for AWS, let AWS_CA_BUNDLE, or the profile's ca_bundle, name a PEM file with its certificate".into(),
+            ),
             Error::Unreachable { source, .. } | Error::Deadline { what: source, .. } if source == "AWS STS" => {
                 Some("check the network, HTTPS_PROXY and AWS_ENDPOINT_URL_STS, and try again".into())
             }
+            Error::Unresolved { .. } => Some(
+                "check the region (--region, AWS_REGION, the profile's), then the network, HTTPS_PROXY and AWS_ENDPOINT_URL_STS".into(),
+            ),
+            Error::BadAnswer { source, .. } if source == "Cloud9" => Some(OPEN_THE_IDE.into()),
             Error::Unreachable { source, .. } | Error::Deadline { what: source, .. } if source == "the EC2 metadata service" => {
                 Some("it is there on an EC2 instance with a role; from a container on one, if the instance's metadata hop limit is 2".into())
             }
-            Error::Answer { source, status: 401 | 403, .. } if source.starts_with("the container") => {
-                Some("the endpoint did not take AWS_CONTAINER_AUTHORIZATION_TOKEN; open a new terminal to get this session's".into())
-            }
             Error::Aws { advice, .. } => advice.clone(),
             Error::NeedsPerson { hint, .. } | Error::Store { hint, .. } => Some(hint.clone()),
-            Error::Held { holder, .. } => {
+            Error::Held { holder, asks: false, .. } => {
                 let it = holder.map_or("it".into(), |holder| format!("process {holder}"));
                 Some(format!("a stopped job? `fg`, or end {it}"))
             }
             Error::NoEngine { .. } => Some("install one, or name it with --engine".into()),
+            Error::NoVariables { command, compose: true } => Some(format!(
+                "`credsh exec -- {command}` sets them for compose, which gives a service those that its file names under `environment:`"
+            )),
+            Error::NoVariables { command, .. } => {
+                Some(format!("`credsh exec -- {command}` runs it with the credentials in its own environment"))
+            }
             Error::NoLease { hint } => Some((*hint).into()),
             Error::LeaseGone { .. } => Some(
                 "name what is meant (--role, --profile, --source); for what the surroundings offer let go of it first: `credsh clear` where there is a hook, else `unset CREDSH_LEASE`".into(),
@@ -172,10 +192,15 @@ impl fmt::Display for Error {
             }
             Error::Config { what, reason, .. } => write!(f, "{what}: {reason}"),
             Error::Unreachable { source, reason } => write!(f, "cannot reach {source}: {reason}"),
-            Error::Answer { source, status, message } if message.is_empty() => {
+            Error::Unresolved { source, host, reason } => {
+                write!(f, "cannot reach {source}: {host} cannot be resolved: {reason}")
+            }
+            Error::Answer { source, status, message, .. } if message.is_empty() => {
                 write!(f, "{source} answered with status {status}")
             }
-            Error::Answer { source, status, message } => write!(f, "{source} answered with status {status}: {message}"),
+            Error::Answer { source, status, message, .. } => {
+                write!(f, "{source} answered with status {status}: {message}")
+            }
             Error::BadAnswer { source, reason } => write!(f, "{source} gave no usable credentials: {reason}"),
             Error::Aws { operation, code, message, .. } if code.is_empty() => {
                 write!(f, "{operation} failed: {message}")
@@ -185,7 +210,13 @@ impl fmt::Display for Error {
             Error::NeedsPerson { what, .. } => write!(f, "{what}"),
             // What others have left of a wait may be less than half a second.
             Error::Deadline { what, seconds } => write!(f, "{what} did not answer within {} s", seconds.max(&1)),
-            Error::Held { holder, seconds } => {
+            Error::Held { asks: true, seconds, .. } => {
+                write!(
+                    f,
+                    "another credsh, which may be asking you something in another terminal, did not answer within {seconds} s"
+                )
+            }
+            Error::Held { holder, seconds, .. } => {
                 let process = holder.map(|holder| format!(" (process {holder})")).unwrap_or_default();
                 write!(f, "another credsh{process} that is renewing this lease did not answer within {seconds} s")
             }
@@ -197,6 +228,9 @@ impl fmt::Display for Error {
             Error::Run { program, source } => write!(f, "cannot run {program}: {}", lower(&source.to_string())),
             Error::NoEngine { reason, .. } => write!(f, "the container engine: {reason}"),
             Error::Value { what, reason } => write!(f, "{what} {reason}"),
+            Error::NoVariables { command, .. } => {
+                write!(f, "{command}: takes no variables; only run, create, exec, compose run and compose exec do")
+            }
             Error::NoLease { .. } => write!(f, "no lease is held"),
             Error::LeaseGone { id } => write!(
                 f,
@@ -208,12 +242,13 @@ impl fmt::Display for Error {
 }
 
 /// Another's message in the lower case of ours, without the "(os error 2)" nobody can use. Only a word's own capital goes:
-/// `No such file`, but `AWS_CA_BUNDLE` and `RPC struct is bad`.
+/// `No such file`, but `AWS_CA_BUNDLE`, `RPC struct is bad` and `ProfileFile provider`.
 pub fn lower(text: &str) -> String {
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut chars = text.chars();
+    let name = text.split(' ').next().is_some_and(|word| word.chars().skip(1).any(char::is_uppercase));
     match (chars.next(), chars.clone().next()) {
-        (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().chain(chars).collect(),
+        (Some(first), Some(second)) if second.is_lowercase() && !name => first.to_lowercase().chain(chars).collect(),
         _ => text.into(),
     }
 }
@@ -223,6 +258,23 @@ impl std::error::Error for Error {
         match self {
             Error::Io { source, .. } | Error::Run { source, .. } => Some(source),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_keeps_its_capitals() {
+        for (text, lowered) in [
+            ("No such file or directory (os error 2)", "no such file or directory"),
+            ("AWS_CA_BUNDLE is empty", "AWS_CA_BUNDLE is empty"),
+            ("RPC struct is bad", "RPC struct is bad"),
+            ("ProfileFile provider could not be built", "ProfileFile provider could not be built"),
+        ] {
+            assert_eq!(lower(text), lowered);
         }
     }
 }

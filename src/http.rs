@@ -1,7 +1,7 @@
 //! The two HTTP clients, and the adapter that lets the AWS SDK use them.
 //!
 //! *local* is for metadata endpoints: never a proxy, as the request carries a token and the answer credentials.
-//! *remote* is for AWS: the system's proxies, and `AWS_CA_BUNDLE`, which the Rust SDK ignores. Neither follows a
+//! *remote* is for AWS: the system's proxies, and another trust store than its own, which the Rust SDK ignores. Neither follows a
 //! redirect, and neither retries: that is decided where the meaning of a failure is known.
 
 use std::fmt;
@@ -17,10 +17,10 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, ClientBuilder, redirect, retry};
 
 use crate::credentials::Secret;
-use crate::env::{self, Env};
 use crate::error::{self, Error};
 use crate::time::{self, Epoch};
 use crate::ui;
@@ -39,7 +39,7 @@ pub struct Http {
 
 #[derive(Debug, Default)]
 struct Inner {
-    ca_bundle: Option<PathBuf>,
+    ca_bundle: Option<(String, PathBuf)>,
     local: OnceLock<Result<Client, NoClient>>,
     remote: OnceLock<Result<Client, NoClient>>,
     date: Mutex<Option<(Epoch, Instant)>>,
@@ -47,11 +47,11 @@ struct Inner {
 }
 
 impl Http {
-    /// Clients as the environment wants them.
-    pub fn new(env: &Env) -> Http {
+    /// Clients that trust the certificates of `ca_bundle`, a file after what names it, and no others if there is one.
+    pub fn new(ca_bundle: Option<(String, PathBuf)>) -> Http {
         // Fails only where one is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Http { inner: Arc::new(Inner { ca_bundle: env.get(env::CA_BUNDLE).map(PathBuf::from), ..Inner::default() }) }
+        Http { inner: Arc::new(Inner { ca_bundle, ..Inner::default() }) }
     }
 
     /// The client for plain-text metadata endpoints on `host`, which connects to `addresses` and no others, so that
@@ -66,9 +66,9 @@ impl Http {
     /// The client for an address outside.
     ///
     /// # Errors
-    /// As [`Http::pinned`], or `AWS_CA_BUNDLE` is no PEM file.
+    /// As [`Http::pinned`], or the bundle is no PEM file.
     pub fn remote(&self) -> Result<Client, NoClient> {
-        self.inner.remote.get_or_init(|| self.build(base().connect_timeout(CONNECT))).clone()
+        self.inner.remote.get_or_init(|| self.build(base().connect_timeout(CONNECT).dns_resolver(Named))).clone()
     }
 
     /// The client for an `https` metadata endpoint: with certificates, and without a proxy.
@@ -84,8 +84,8 @@ impl Http {
     }
 
     fn build(&self, builder: ClientBuilder) -> Result<Client, NoClient> {
-        let Some(path) = &self.inner.ca_bundle else { return built(builder) };
-        let broken = |reason: String| NoClient { bundle: Some(path.clone()), reason };
+        let Some((named_by, path)) = &self.inner.ca_bundle else { return built(builder) };
+        let broken = |reason: String| NoClient { bundle: Some((named_by.clone(), path.clone())), reason };
         let pem = std::fs::read(path).map_err(|error| broken(error::lower(&error.to_string())))?;
         let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| broken(innermost(&error)))?;
         // Which is how a file that is no PEM at all is read.
@@ -118,8 +118,8 @@ impl Http {
 /// Why nothing can be asked at all.
 #[derive(Clone, Debug)]
 pub struct NoClient {
-    /// `AWS_CA_BUNDLE`, if it is to blame.
-    bundle: Option<PathBuf>,
+    /// The bundle, if it is to blame.
+    bundle: Option<(String, PathBuf)>,
     reason: String,
 }
 
@@ -127,10 +127,10 @@ impl NoClient {
     /// The failure of asking `source`. What is configured wrong is no fault of the network.
     pub fn error(&self, source: &str) -> Error {
         match &self.bundle {
-            Some(path) => Error::Config {
-                what: format!("{} {}", env::CA_BUNDLE, path.display()),
+            Some((named_by, path)) => Error::Config {
+                what: format!("{named_by} {}", path.display()),
                 reason: self.reason.clone(),
-                hint: Some(format!("let {} name a PEM file of the certificates to trust, or unset it", env::CA_BUNDLE)),
+                hint: Some(format!("let {named_by} name a PEM file of the certificates to trust, or unset it")),
             },
             None => Error::Unreachable { source: source.into(), reason: self.reason.clone() },
         }
@@ -149,6 +149,41 @@ impl fmt::Display for NoClient {
 }
 
 impl std::error::Error for NoClient {}
+
+/// The system's resolver. reqwest's own asks it just so, and does not say for which name: that of AWS, which a mistyped
+/// region is in, or a proxy's.
+struct Named;
+
+impl Resolve for Named {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            // The port is put in by who asks.
+            match tokio::net::lookup_host((name.as_str(), 0)).await {
+                Ok(found) => Ok(Box::new(found.collect::<Vec<_>>().into_iter()) as Addrs),
+                Err(error) => {
+                    let told = error.to_string();
+                    let reason = told.strip_prefix("failed to lookup address information: ").unwrap_or(&told);
+                    Err(NoAddress { host: ui::clean(name.as_str()), reason: error::lower(&ui::clean(reason)) }.into())
+                }
+            }
+        })
+    }
+}
+
+/// A name that does not resolve.
+#[derive(Debug)]
+pub struct NoAddress {
+    pub host: String,
+    pub reason: String,
+}
+
+impl fmt::Display for NoAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cannot be resolved: {}", self.host, self.reason)
+    }
+}
+
+impl std::error::Error for NoAddress {}
 
 fn built(builder: ClientBuilder) -> Result<Client, NoClient> {
     builder.build().map_err(|error| NoClient { bundle: None, reason: innermost(&error) })

@@ -10,8 +10,15 @@ use crate::time::{Epoch, NEVER};
 const MINUTE: Epoch = 60;
 /// A difference between two clocks that the one-second resolution of `Date` and a slow answer explain.
 const SKEW_NOISE: Epoch = 5;
+/// The longest that AWS lets a session last: `sts:GetSessionToken` and `sts:GetFederationToken`, 129,600 s (STS API Reference,
+/// `DurationSeconds`).
+const LONGEST_SESSION: Epoch = 36 * 3600;
 /// The longest a source is left alone after an answer that was of no use: a minute and its jitter.
 pub const LONGEST: Epoch = 72;
+/// After how long a source is asked again whose answer does not say when it ends: a third of the shortest session that AWS
+/// gives (15 min), as these may have been issued a while ago. It cannot be known to be too often, so it is no oftener; a tool
+/// that asks whenever it runs (botocore does) asks more.
+const UNKNOWN: Epoch = 5 * MINUTE;
 /// How many access key ids a lease remembers having handed out.
 const REMEMBERED: usize = 16;
 
@@ -52,6 +59,13 @@ pub enum State {
     Expired,
 }
 
+/// The source's clock minus the local one, if both clocks can be right about credentials that end at `end`: 0 if they would
+/// then live longer than any that AWS gives. It is the source that is wrong there, or lies (a `Date` of 1970); a local clock
+/// that is, however far, gives them the life that they have.
+pub fn believed(skew: Epoch, end: Option<Epoch>, now: Epoch) -> Epoch {
+    if end.is_some_and(|end| end - skew - now > LONGEST_SESSION) { 0 } else { skew }
+}
+
 impl Lease {
     /// A lease as it was stored under `id`. Not one that nothing here would have made, as where a disk or a person has
     /// changed a byte: another request's, values that no shell may be given, times that no clock shows or that would
@@ -90,7 +104,7 @@ impl Lease {
         // Cloud9 rewrites its file every 5 of the 15 minutes, and reading it costs nothing: half a minute later the next
         // is there, and the old one is not held until its window.
         let rewritten = if matches!(lease.request.source, Source::Cloud9 { .. }) { lease.expires - 570 } else { NEVER };
-        lease.due = lease.window().min(rewritten).max(now + 1);
+        lease.due = lease.window().min(rewritten).min(lease.unknown(now)).max(now + 1);
         lease
     }
 
@@ -140,10 +154,20 @@ impl Lease {
         Lease { expires: (self.expires + by).clamp(0, NEVER), received, ..self }
     }
 
+    /// When to ask again at `now` if no end makes it due. Of the environment never: its id names the key, so that it gives these
+    /// or none.
+    fn unknown(&self, now: Epoch) -> Epoch {
+        let gives_others = !matches!(self.request.source.root(), Source::Env { .. });
+        if self.expires == NEVER && gives_others { now + UNKNOWN } else { NEVER }
+    }
+
     /// How long to leave the source alone: max(1 s, min(60 s, R/4)) with 20 % jitter. Once nothing remains
     /// R/4 would be the one second for ever, so then each failure doubles it: up to 8 s, as each second more is one in
     /// which commands run with what is over although the source is back; up to the minute if a person has to act first.
     pub fn pause(&self, now: Epoch, random: f64) -> Epoch {
+        if self.expires == NEVER {
+            return UNKNOWN;
+        }
         let remaining = self.expires - now;
         let doublings = self.failures.min(if self.hopeless { 6 } else { 3 });
         let base = if remaining > 0 { remaining / 4 } else { 1 << doublings };
@@ -265,10 +289,16 @@ mod tests {
     }
 
     #[test]
-    fn unknown_end_is_never_expired() {
+    fn unknown_end_is_never_expired_but_asked_about() {
         let lease = answer(1_000_000, None);
         assert_eq!(lease.state(NEVER - 1), State::Fresh);
-        assert_eq!((lease.due, lease.mandatory()), (NEVER, NEVER));
+        assert_eq!((lease.due, lease.mandatory()), (1_000_300, NEVER));
+        let failed = lease.clone().failed(1_000_300, 0.5, "down".into(), false);
+        assert_eq!((&failed.credentials, failed.due), (&lease.credentials, 1_000_600));
+        let renewed = failed.renewed(answer(1_000_600, None), 0.5);
+        assert_eq!((renewed.credentials.access_key_id.as_str(), renewed.due), ("ASIA1000600", 1_000_900));
+        let environment = Request::of(Source::Env { access_key_id: lease.credentials.access_key_id.clone() });
+        assert_eq!(Lease::new(environment, lease.credentials, 1_000_000, 0).due, NEVER);
     }
 
     #[test]
@@ -356,6 +386,22 @@ mod tests {
         assert_eq!(lease(-1200).expires, now + 1800, "our clock runs 20 min ahead of theirs");
         assert_eq!(lease(3).expires, now + 600, "a second or three is no skew");
         assert_eq!(lease(-1200).credentials.expiration, Some(now + 600));
+    }
+
+    #[test]
+    fn a_skew_that_makes_a_life_that_aws_does_not_give_is_not_believed() {
+        let now = 1_800_000_000;
+        for (skew, end, wanted) in [
+            (-now, now + 600, 0),
+            (600 - 36 * 3600, now + 600, 600 - 36 * 3600),
+            (599 - 36 * 3600, now + 600, 0),
+            (1200, now + 1800, 1200),
+            (-1200, now - 600, -1200),
+        ] {
+            assert_eq!(believed(skew, Some(end), now), wanted, "{skew} {end}");
+        }
+        assert_eq!(believed(now, Some(now + 600), 0), now, "the local clock is at its beginning");
+        assert_eq!(believed(-now, None, now), -now);
     }
 
     #[test]

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use crate::env::Env;
 use crate::error::{Error, Kind, Result};
-use crate::lease::{Lease, State};
+use crate::lease::{LONGEST, Lease, State};
 use crate::request::Request;
 use crate::store::{Failure, Lock, Store};
-use crate::time::Epoch;
+use crate::time::{Epoch, NEVER};
 use crate::{source, ui};
 
 /// What a source gets of a wait that others have used up, the moment that loopback needs; and how much longer than that
@@ -112,12 +112,9 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
     if let Some(Failure { note, denied, .. }) = left {
         return Err(Error::Shared { note, denied });
     }
-    let Some(lock) = lock else {
-        let late = Error::Held {
-            holder: store.holder(&id),
-            // To the nearest: of a wait that others have had a part of.
-            seconds: (terms.deadline + LEAST).as_secs(),
-        };
+    let Some(mut lock) = lock else {
+        // To the nearest: of a wait that others have had a part of.
+        let late = store.held(&id, (terms.deadline + LEAST).as_secs());
         // Where the source was to be asked in any case, that it was not is a failure.
         return match stored {
             Some(lease) if terms.when == When::Now => outcome(lease, false, Some(late), env),
@@ -125,11 +122,14 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
             None => Err(late),
         };
     };
+    // Told, and not asked before the lock is taken: a process asks while it is run, and whoever is asked for the same in two
+    // places answers one of them in vain.
+    lock.may_ask(terms.person && request.may_ask() && ui::Terminal::open().is_ok());
     // One wait: what the lock has taken of it is not there for the source.
     let left = if terms.queue { until.saturating_duration_since(Instant::now()) } else { terms.deadline };
     let left = left.max(LEAST);
     let terms = &Terms { deadline: left, ..*terms };
-    let pause = stored.as_ref().map_or(PAUSE, |lease| lease.pause(env.now(), env.random()).max(PAUSE));
+    let pause = stored.as_ref().map_or(PAUSE, |lease| lease.pause(env.now(), env.random()).clamp(PAUSE, LONGEST));
     match (fresh(request, Some(store), env, terms), stored) {
         (Ok(answer), stored) => {
             let lease = match stored {
@@ -194,7 +194,8 @@ fn wanted(lease: &Lease, when: When, now: i64) -> bool {
         When::Due => lease.is_due(now),
         When::Needed => lease.is_due(now) || now >= lease.mandatory(),
         When::Over => now >= lease.mandatory(),
-        When::Window => lease.state(now) != State::Fresh,
+        // Where no end is known a person is the only one who may know that it is over.
+        When::Window => lease.state(now) != State::Fresh || lease.expires == NEVER,
         When::Now => true,
     }
 }
@@ -226,7 +227,7 @@ fn unshared(error: &Error) {
 
 fn fresh(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms) -> Result<Lease> {
     let until = Instant::now() + terms.deadline;
-    let mut given = source::Given::default();
+    let mut given = source::Given { person: terms.person, ..source::Given::default() };
     let base = request.base_with_code();
     if let Some(base) = &base {
         // A lease of its own, taken from the store until it is over.

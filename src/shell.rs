@@ -32,7 +32,7 @@ const VERSION: &str = "@VERSION@";
 /// The options zsh's script is evaluated under, whatever the user's are; sticky for the functions it defines. Where
 /// `builtin` is a function of the user's nothing can be told from theirs.
 const ZSH: [&str; 2] = [
-    "if [[ -o interactive && ! -o restricted ]] && typeset -f builtin >/dev/null; then \\print -u2 'credsh: not set up: `builtin` is a function here'; else \\builtin emulate zsh -o no_aliases -o no_xtrace -o no_verbose -o no_err_exit -o no_err_return -o no_force_float -o no_source_trace -o local_traps -c ",
+    "if [[ -z ${ZSH_VERSION-} ]]; then [[ $- != *i* ]] || \\printf '%s\\n' 'credsh: not set up: this is for zsh; bash wants `eval \"$(credsh init bash)\"`' >&2; elif [[ -o interactive && ! -o restricted ]] && typeset -f builtin >/dev/null; then \\print -u2 'credsh: not set up: `builtin` is a function here'; else \\builtin emulate zsh -o no_aliases -o no_xtrace -o no_verbose -o no_err_exit -o no_err_return -o no_force_float -o no_source_trace -o local_traps -c ",
     "; fi\n",
 ];
 
@@ -120,15 +120,15 @@ impl Shell {
     fn later(self, entries: &str, code: &str) -> String {
         let (begin, end, entry, done) = match self {
             Shell::Bash => (
-                "__credsh_rested=''\n__credsh_rest() { \\builtin eval ",
+                "__credsh_rested=''\n__credsh_unread() { \\builtin printf '%s\\n' 'credsh: this shell cannot read the rest of the hook: see `shopt` and `alias`' >&2; \\builtin return 1; }\n__credsh_rest() { \\builtin eval ",
                 "; }\n",
-                r#"function NAME { { __credsh_rest; } 2>&-; if [[ -n ${__credsh_rested-} ]]; then \NAME "$@"; fi; }"#,
+                r#"function NAME { { __credsh_rest; } 2>&-; if [[ -n ${__credsh_rested-} ]]; then \NAME "$@"; else __credsh_unread; fi; }"#,
                 "__credsh_rested=1\n",
             ),
             Shell::Zsh => (
                 "typeset -g __credsh_rested=\n__credsh_rest() { builtin eval ",
                 "; }\n",
-                r#"function NAME { __credsh_rest; if [[ -n ${__credsh_rested-} ]]; then NAME "$@"; fi; }"#,
+                r#"function NAME { __credsh_rest; if [[ -n ${__credsh_rested-} ]]; then NAME "$@"; else builtin return 1; fi; }"#,
                 "__credsh_rested=1\n",
             ),
             Shell::Fish => (
@@ -479,6 +479,21 @@ mod tests {
             };
             assert!(filled(text).eq(left.lines().map(str::trim).filter(|line| !line.is_empty()).skip(1)), "{shell:?}");
         }
+    }
+
+    /// bash: a local that a readonly variable has the name of stays that variable, and a comment behind code is code where
+    /// `interactive_comments` is off.
+    #[test]
+    fn the_users_shell_may_be_of_any_kind() {
+        let script = Shell::Bash.script();
+        let name = |c: char| c.is_ascii_lowercase() || c == '_';
+        for declared in script.lines().filter_map(|line| line.split(';').next()?.split_once("\\builtin local ")) {
+            for word in declared.1.split(' ').filter_map(|word| word.split('=').next()) {
+                assert!(word.contains("_credsh_") || !word.chars().all(name), "{word}");
+            }
+        }
+        let code = script.lines().filter(|line| !line.trim_start().starts_with('#'));
+        assert_eq!(code.filter(|line| line.contains(" # ")).collect::<Vec<_>>(), Vec::<&str>::new());
     }
 
     #[test]

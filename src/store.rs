@@ -31,6 +31,7 @@ pub struct Store {
 pub struct Lock {
     file: File,
     path: PathBuf,
+    held: Held,
 }
 
 /// What a renewal came to that had no lease to note it in. It stands in the lock's file: that is there in any case, and
@@ -44,18 +45,19 @@ pub struct Failure {
     pub by: u32,
 }
 
-/// A lock's file: who has the lock, or had it last, and the last failure that was left.
+/// A lock's file: who has the lock, or had it last, whether a person may be asked by it, and the last failure that was left.
 #[derive(Serialize, Deserialize)]
 struct Held {
     holder: u32,
+    asks: bool,
     failure: Option<Failure>,
 }
 
 impl Held {
     /// Without the lock perhaps not all of it, and then nothing.
-    fn read(file: &mut File) -> Option<Held> {
+    fn of(path: &Path) -> Option<Held> {
         let mut text = String::new();
-        file.read_to_string(&mut text).ok()?;
+        open(path, OpenOptions::new().read(true)).ok()??.read_to_string(&mut text).ok()?;
         let sound = |failure: &Failure| !failure.note.contains(char::is_control);
         serde_json::from_str(&text).ok().filter(|held: &Held| held.failure.as_ref().is_none_or(sound))
     }
@@ -74,17 +76,27 @@ impl Lock {
         let _ = self.file.set_modified(until);
     }
 
-    /// Leaves it for those who wait for the lock, or who come next. A disk that does not take it is no second failure.
-    pub fn leave(&self, failure: Failure) {
-        self.write(Some(failure));
+    /// Leaves it for those who wait for the lock, or who come next.
+    pub fn leave(&mut self, failure: Failure) {
+        self.held.failure = Some(failure);
+        self.write();
     }
 
-    fn write(&self, failure: Option<Failure>) {
-        let Ok(text) = serde_json::to_vec(&Held { holder: std::process::id(), failure }) else { return };
+    /// Notes for who waits for it whether a person may be asked meanwhile.
+    pub fn may_ask(&mut self, may: bool) {
+        self.held.asks = may;
+        self.write();
+    }
+
+    /// Not worth a failure: only words depend on it.
+    fn write(&self) {
+        let Ok(text) = serde_json::to_vec(&self.held) else { return };
         // Over what is there, and only then no longer than it: that needs no room on a disk that is full.
         if self.file.write_all_at(&text, 0).and_then(|()| self.file.set_len(text.len() as u64)).is_err() {
             let _ = self.file.set_len(0);
         }
+        // Not the file's own time: a file server's clock may be ahead of ours.
+        self.rest(0);
     }
 }
 
@@ -289,13 +301,12 @@ impl Store {
             let file = create(&path)?;
             match file.try_lock() {
                 Ok(()) => {
-                    let mut lock = Lock { file, path: path.clone() };
+                    let failure = Held::of(&path).and_then(|held| held.failure);
+                    let held = Held { holder: std::process::id(), asks: false, failure };
+                    let lock = Lock { file, path: path.clone(), held };
                     if lock.stands() {
-                        // The kernel tells nobody who has it.
-                        let held = Held::read(&mut lock.file);
-                        lock.write(held.and_then(|held| held.failure));
-                        // Not the file's own time: a file server's clock may be ahead of ours.
-                        lock.rest(0);
+                        // The kernel tells nobody who has it; nor may who was killed at a question still seem to ask.
+                        lock.write();
                         return Ok(Some(lock));
                     }
                     continue;
@@ -318,16 +329,14 @@ impl Store {
 
     /// The last failure that was left, if one was.
     pub fn left(&self, id: &str) -> Option<Failure> {
-        self.held(id)?.failure
+        Held::of(&self.path(id, "lock"))?.failure
     }
 
-    /// Who has the lock, for a person: the process. Nobody, where a full disk did not take it.
-    pub fn holder(&self, id: &str) -> Option<u32> {
-        Some(self.held(id)?.holder)
-    }
-
-    fn held(&self, id: &str) -> Option<Held> {
-        Held::read(&mut open(&self.path(id, "lock"), OpenOptions::new().read(true)).ok()??)
+    /// That somebody else has had the lease's lock for as long: who, where a full disk took that.
+    pub fn held(&self, id: &str, seconds: u64) -> Error {
+        let held = Held::of(&self.path(id, "lock"));
+        let asks = held.as_ref().is_some_and(|held| held.asks);
+        Error::Held { holder: held.map(|held| held.holder), asks, seconds }
     }
 
     /// Writes the lease as [`Store::save`] does, unless it was cleared since `lock` was taken: then it stays cleared.
@@ -439,7 +448,7 @@ fn open(path: &Path, options: &mut OpenOptions) -> std::io::Result<Option<File>>
 fn create(path: &Path) -> Result<File> {
     loop {
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        options.write(true).create(true).truncate(false).mode(0o600);
         if let Some(file) = open(path, &mut options).map_err(Error::io("create", path))? {
             return Ok(file);
         }

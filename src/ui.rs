@@ -5,11 +5,12 @@
 use std::fmt::Display;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Read, Write};
-use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, raise};
+use rustix::process::{Pid, test_kill_process};
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 
 use crate::env::{self, Env};
@@ -101,63 +102,160 @@ pub fn colour(env: &Env) -> bool {
 /// # Errors
 /// There is no terminal, or it was closed before the answer.
 pub fn ask(question: &str) -> Result<String> {
-    let tty = Path::new("/dev/tty");
-    let file = OpenOptions::new().read(true).write(true).open(tty).map_err(|error| Error::NeedsPerson {
-        what: Error::io("ask on", tty)(error).to_string(),
+    let terminal = Terminal::open().map_err(|error| Error::NeedsPerson {
+        what: Error::io("ask on", TTY)(error).to_string(),
         hint: "type `credsh refresh` with the same flags and XDG_RUNTIME_DIR in a terminal first: until the session that it gets is over nothing asks".into(),
     })?;
     // Before the question: who sees that may be quick to answer.
-    let unseen = Unseen::of(&file).map_err(Error::io("ask on", tty))?;
-    write!(&file, "{question}").map_err(Error::io("ask on", tty))?;
+    let terminal = Arc::new(terminal);
+    let unseen = Unseen::of(&terminal).map_err(Error::io("ask on", TTY))?;
+    write!(&terminal.file, "{question}").map_err(Error::io("ask on", TTY))?;
     let answer = unseen.line();
-    let _ = writeln!(&file);
-    Ok(answer.map_err(Error::io("read the answer from", tty))?.trim().to_owned())
+    let _ = writeln!(&terminal.file);
+    Ok(answer.map_err(Error::io("read the answer from", TTY))?.trim().to_owned())
 }
 
-/// A terminal that shows nothing of what is typed, until dropped.
-struct Unseen<'a> {
-    tty: &'a File,
+const TTY: &str = "/dev/tty";
+
+/// The terminal, and how it was found.
+pub struct Terminal {
+    file: File,
     before: Termios,
+}
+
+impl Terminal {
+    /// That of this process's session.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn open() -> io::Result<Terminal> {
+        let file = OpenOptions::new().read(true).write(true).open(TTY)?;
+        Ok(Terminal { before: tcgetattr(&file)?, file })
+    }
+
+    /// To be kept from somebody.
+    pub fn file(self) -> File {
+        self.file
+    }
+
+    fn set(&self, modes: &Termios) -> io::Result<()> {
+        Ok(tcsetattr(&self.file, OptionalActions::Now, modes)?)
+    }
+
+    fn restore(&self) {
+        let _ = self.set(&self.before);
+    }
+
+    /// Lends it to the process `to`, which has been started since.
+    ///
+    /// # Errors
+    /// No thread can be had.
+    pub fn lend(self, to: Pid) -> io::Result<Lent> {
+        let terminal = Arc::new(self);
+        let lent = Arc::clone(&terminal);
+        let undo = move || {
+            // It has got Ctrl-C as well, and may need a moment to put things right itself, or to stop putting them wrong.
+            for _ in 0..125 {
+                if test_kill_process(to).is_err() {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            lent.restore();
+        };
+        Ok(Lent { terminal, _ending: Ending::with(&[Signal::SIGINT, Signal::SIGQUIT], undo, || {})? })
+    }
+}
+
+/// A terminal on which another process asks, until dropped: as it was found, if Ctrl-C ends them both.
+pub struct Lent {
+    terminal: Arc<Terminal>,
+    _ending: Ending,
+}
+
+impl Lent {
+    /// Puts it right after who has it was killed, which may have been in the middle of a question that is not shown.
+    pub fn restore(&self) {
+        self.terminal.restore();
+    }
+}
+
+/// What is done before a signal ends this process, until dropped.
+struct Ending {
     mask: SigSet,
     over: Arc<Mutex<bool>>,
 }
 
+impl Ending {
+    /// Who is ended from outside may stand in a `$( )`, where no shell puts the terminal right. Blocked, and taken by a thread
+    /// that can do more than a handler may: nothing of how the process takes its signals is changed. SIGKILL leaves no time
+    /// for any of it. `redo` is for who is still there after, as the signal is ignored (nohup).
+    fn with(
+        signals: &[Signal],
+        undo: impl Fn() + Send + 'static,
+        redo: impl Fn() + Send + 'static,
+    ) -> io::Result<Ending> {
+        let signals: SigSet = signals.iter().copied().collect();
+        let ending = Ending { mask: signals.thread_swap_mask(SigmaskHow::SIG_BLOCK)?, over: Arc::default() };
+        let over = Arc::clone(&ending.over);
+        std::thread::Builder::new().spawn(move || {
+            while let Ok(signal) = signals.wait() {
+                // Held, so that nothing goes on beside it that would be cut off.
+                let Ok(over) = over.lock() else { break };
+                if !*over {
+                    undo();
+                }
+                let _ = signals.thread_unblock().and_then(|()| raise(signal));
+                let _ = signals.thread_block();
+                if *over {
+                    break;
+                }
+                redo();
+            }
+        })?;
+        Ok(ending)
+    }
+
+    fn over(&self) {
+        if let Ok(mut over) = self.over.lock() {
+            *over = true;
+        }
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.over();
+        let _ = self.mask.thread_set_mask();
+    }
+}
+
+/// A terminal that shows nothing of what is typed, until dropped.
+struct Unseen<'a> {
+    terminal: &'a Terminal,
+    ending: Ending,
+}
+
 impl<'a> Unseen<'a> {
     /// Ctrl-C becomes a key too: as a signal it would end this process, and leave the terminal as it is now.
-    fn of(tty: &'a File) -> io::Result<Self> {
-        let before = tcgetattr(tty)?;
-        let mut quiet = before.clone();
+    fn of(terminal: &'a Arc<Terminal>) -> io::Result<Self> {
+        let mut quiet = terminal.before.clone();
         quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
         // One key, however long it takes: these count without ICANON, and are whatever the last program left.
         quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
         quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
-        // Who is ended from outside may stand in a `$( )`, where no shell puts the terminal right. Blocked, and taken by a
-        // thread that can do more than a handler may: nothing of how the process takes its signals is changed. SIGKILL
-        // leaves no time for any of it.
-        let ends: SigSet = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT].into_iter().collect();
-        let mask = ends.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-        let over = Arc::new(Mutex::new(false));
-        let unseen = Unseen { tty, before: before.clone(), mask, over: Arc::clone(&over) };
+        let ends = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT];
+        let [undone, redone] = [(); 2].map(|()| Arc::clone(terminal));
+        let again = quiet.clone();
+        let ending = Ending::with(&ends, move || undone.restore(), move || drop(redone.set(&again)))?;
+        let unseen = Unseen { terminal, ending };
         // What was typed ahead is part of the answer.
-        tcsetattr(tty, OptionalActions::Now, &quiet)?;
-        let watched = tty.try_clone()?;
-        std::thread::Builder::new().spawn(move || {
-            while let Ok(signal) = ends.wait() {
-                let _ = tcsetattr(&watched, OptionalActions::Now, &before);
-                let _ = ends.thread_unblock().and_then(|()| raise(signal));
-                // Still there, so it is ignored (nohup).
-                let _ = ends.thread_block();
-                match over.lock() {
-                    Ok(over) if !*over => drop(tcsetattr(&watched, OptionalActions::Now, &quiet)),
-                    _ => break,
-                }
-            }
-        })?;
+        terminal.set(&quiet)?;
         Ok(unseen)
     }
 
     fn line(self) -> io::Result<String> {
-        let (mut line, mut key, mut tty) = (Vec::new(), [0], self.tty);
+        let (mut line, mut key, mut tty) = (Vec::new(), [0], &self.terminal.file);
         loop {
             tty.read_exact(&mut key)?;
             match key[0] {
@@ -181,11 +279,9 @@ impl<'a> Unseen<'a> {
 
 impl Drop for Unseen<'_> {
     fn drop(&mut self) {
-        if let Ok(mut over) = self.over.lock() {
-            *over = true;
-            let _ = tcsetattr(self.tty, OptionalActions::Now, &self.before);
-        }
-        let _ = self.mask.thread_set_mask();
+        // First, or it might be made quiet once more; and signals still come after both.
+        self.ending.over();
+        self.terminal.restore();
     }
 }
 

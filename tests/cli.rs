@@ -2,7 +2,8 @@
 
 mod support;
 
-use support::{Run, Sandbox, endpoint::Endpoint};
+use support::pty::{Session, Shell};
+use support::{CREDSH, Run, Sandbox, endpoint::Endpoint};
 
 #[test]
 fn export_prints_the_credentials_and_nothing_else() {
@@ -246,6 +247,75 @@ fn help_has_examples_for_each_command() {
     }
 }
 
+/// What it means to a hook is told where there is one; and the README names all that have it.
+#[test]
+fn no_store_is_told_of_where_it_is() {
+    let sandbox = Sandbox::new();
+    let help = sandbox.credsh(&["--help"]).ok();
+    let commands = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let (mut all, mut hooks) = (Vec::new(), Vec::new());
+    for name in commands.lines().filter_map(|line| line.strip_prefix("  ")?.split_once(' ')).map(|(name, _)| name) {
+        let help = if name.is_empty() { String::new() } else { sandbox.credsh(&[name, "--help"]).ok() };
+        let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        if words.contains("--no-store Keep nothing on disk, and use nothing kept") {
+            all.push(format!("`{name}`"));
+            hooks.extend(words.contains("hook renews only before a command in the last minute").then_some(name));
+        }
+    }
+    assert_eq!(hooks, ["init", "refresh"]);
+    let (last, first) = all.split_last().unwrap();
+    let named = format!("`--no-store` on {} and {last} keeps nothing on disk", first.join(", "));
+    let readme = include_str!("../README.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(readme.contains(&named), "{named}");
+}
+
+/// In a shell with the hook too, whose function puts its store there.
+#[test]
+fn help_is_had_by_the_word_as_well() {
+    let sandbox = Sandbox::new();
+    for (asked, flag) in [
+        (&["help"][..], &["--help"][..]),
+        (&["help", "refresh"], &["refresh", "--help"]),
+        (&["help", "profile", "add"], &["profile", "add", "--help"]),
+        (&["help", "help"], &["--help"]),
+    ] {
+        let text = sandbox.credsh(flag).ok();
+        assert_eq!(sandbox.credsh(asked).ok(), text, "{asked:?}");
+        assert_eq!(sandbox.credsh(&[&["--store=/nowhere/credsh"], asked].concat()).ok(), text, "{asked:?}");
+    }
+    sandbox.credsh(&["help", "refesh"]).fails(2, &["unrecognized subcommand 'refesh'", "'refresh'"]);
+    sandbox.credsh(&["profile", "remove", "help"]).fails(1, &["profile help of"]);
+}
+
+/// What the examples of the help want to be there first is said there too.
+#[test]
+fn examples_work_as_they_are_typed() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let lines = |command: &str| -> Vec<String> {
+        let help = sandbox.credsh(&[command, "--help"]).ok();
+        let told = help.split_once("\n\nOptions:").unwrap().1.split_once("\n\n").unwrap().1;
+        told.lines().filter_map(|line| line.strip_prefix("  ")).map(str::to_owned).collect()
+    };
+    let all = lines("completions");
+    let typed: Vec<_> = all.iter().filter(|line| !line.starts_with("fpath")).cloned().collect();
+    Run::of(sandbox.command("sh").args(["-euc", &typed.join("\n")]).output().unwrap()).ok();
+    let fpath = all.iter().find(|line| line.starts_with("fpath")).unwrap();
+    for (shell, code) in [
+        ("zsh", &*format!("{fpath}; autoload -Uz compinit; compinit -u; print $_comps[credsh]")),
+        ("fish", "complete -C 'credsh refr' | string match -q 'refresh*'; and echo _credsh"),
+        ("bash", ". ~/.local/share/bash-completion/completions/credsh; complete -p credsh | grep -o '_credsh'"),
+    ] {
+        assert_eq!(Run::of(sandbox.command(shell).args(["-c", code]).output().unwrap()).ok(), "_credsh\n", "{shell}");
+    }
+    sandbox.credsh(&["refresh"]).ok();
+    let id = &sandbox.ids()[0];
+    let example = lines("prompt").into_iter().find(|line| line.contains("CREDSH_LEASE=ID")).unwrap();
+    let line = example.split("  ").next().unwrap().replace("ID", id);
+    let text = Run::of(sandbox.command("sh").args(["-euc", &line]).output().unwrap()).ok();
+    assert!(text.starts_with("cloudshell "), "{text}");
+}
+
 #[test]
 fn typos_are_usage_errors_that_name_the_flag() {
     let sandbox = Sandbox::new();
@@ -371,33 +441,57 @@ fn completions_are_up_to_date() {
     }
 }
 
+/// The scripts, as c.bash, c.fish and c.zsh.
+fn with_completions() -> Sandbox {
+    let sandbox = Sandbox::new();
+    for shell in ["bash", "fish", "zsh"] {
+        sandbox.file(&format!("c.{shell}"), &sandbox.credsh(&["completions", shell]).ok());
+    }
+    sandbox
+}
+
+fn fish_offers(sandbox: &Sandbox, line: &str) -> Vec<String> {
+    let code = format!("source c.fish; complete -C 'credsh {line}'");
+    let out = Run::of(sandbox.command("fish").args(["-c", &code]).output().unwrap()).ok();
+    out.lines().map(|line| line.split('\t').next().unwrap().to_owned()).collect()
+}
+
+/// With `cur` begun behind `words`.
+fn bash_offers(sandbox: &Sandbox, words: &str, cur: &str) -> Vec<String> {
+    let code = format!(
+        "source c.bash; compopt() {{ :; }}; COMP_WORDS=(credsh {words} '{cur}'); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _credsh credsh '{cur}' \"${{COMP_WORDS[COMP_CWORD - 1]}}\"; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+    );
+    let out = Run::of(sandbox.command("bash").args(["-c", &code]).output().unwrap()).ok();
+    out.lines().map(str::to_owned).collect()
+}
+
+/// What zsh makes of each beginning at its Tab: it ends with the word whole.
+fn zsh_completes(sandbox: &Sandbox, cases: &[(&str, &str)]) {
+    let completions = "autoload -Uz compinit; compinit -u; . ~/c.zsh";
+    let mut zsh = Shell::Zsh.rc().unhooked().after(completions).start(sandbox);
+    for (begun, whole) in cases {
+        zsh.send(format!("credsh {begun}\t").as_bytes());
+        let end = format!(" {whole} ");
+        zsh.wait_for("the word", |session| session.prompt().ends_with(&end));
+        zsh.send(b"\x15");
+        zsh.wait_for("an empty line", Session::at_prompt);
+    }
+}
+
 /// In the words of the shells: only what people type is offered, and file names only where a file may be meant.
 #[test]
 fn completions_offer_what_is_typed() {
-    let sandbox = Sandbox::new();
+    let sandbox = with_completions();
     sandbox.file("a-file", "");
-    for (shell, script) in
-        [("bash", "completions bash >c.bash"), ("fish", "completions fish >c.fish"), ("zsh", "completions zsh >c.zsh")]
-    {
-        Run::of(sandbox.command("sh").args(["-c", &format!("credsh {script}")]).output().unwrap()).ok();
+    for shell in ["bash", "fish", "zsh"] {
         let text = std::fs::read_to_string(sandbox.home().join(format!("c.{shell}"))).unwrap();
         for hidden in ["--hooked", "--store", "--on-tty", "publish commands", "hook commands", "What the hook runs"] {
             assert!(!text.contains(hidden), "{shell}: {hidden}");
         }
         assert!(text.contains("refresh") && text.contains("no-store"), "the control");
     }
-    let fish = |line: &str| {
-        let code = format!("source c.fish; complete -C 'credsh {line}'");
-        let out = Run::of(sandbox.command("fish").args(["-c", &code]).output().unwrap()).ok();
-        out.lines().map(|line| line.split('\t').next().unwrap().to_owned()).collect::<Vec<_>>()
-    };
-    let bash = |words: &str| {
-        let code = format!(
-            "source c.bash; compopt() {{ :; }}; COMP_WORDS=(credsh {words} ''); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _credsh credsh '' \"${{COMP_WORDS[COMP_CWORD - 1]}}\"; printf '%s\\n' \"${{COMPREPLY[@]}}\""
-        );
-        let out = Run::of(sandbox.command("bash").args(["-c", &code]).output().unwrap()).ok();
-        out.lines().map(str::to_owned).collect::<Vec<_>>()
-    };
+    let fish = |line: &str| fish_offers(&sandbox, line);
+    let bash = |words: &str| bash_offers(&sandbox, words, "");
     for commands in [fish(""), bash("")] {
         for (name, there) in [("init", true), ("script", true), ("hook", false), ("publish", false)] {
             assert_eq!(commands.iter().any(|word| word == name), there, "{name}: {commands:?}");
@@ -414,6 +508,74 @@ fn completions_offer_what_is_typed() {
     assert!(fish("exec -- ./a-f").iter().any(|word| word.ends_with("a-file")), "the control");
     assert!(!bash("refresh --profile").contains(&"a-file".to_owned()));
     assert!(bash("refresh --source").contains(&"web-identity".to_owned()), "the control");
+}
+
+/// Asked for when they are wanted; and nothing that stands in the files is run by the shell.
+#[test]
+fn completions_know_the_profiles() {
+    let sandbox = with_completions();
+    sandbox.file(".aws/config", &format!("[default]\nregion = x\n[profile dev]\nregion = x\n[sso-session no]\nsso_region = x\n[profile ci]\ncredential_process = {CREDSH} export --format=process\n[profile $(touch${{IFS}}run)]\ncredential_process = credsh export --format=process\n"));
+    sandbox.file(".aws/credentials", "[keys]\naws_access_key_id = AKIAKEYS\naws_secret_access_key = s\n");
+    let all = ["ci", "default", "dev", "keys"];
+    for words in ["refresh --profile", "profile add new --profile", "exec --profile"] {
+        assert_eq!(bash_offers(&sandbox, words, ""), all, "{words}");
+        assert_eq!(fish_offers(&sandbox, &format!("{words} ")), all, "{words}");
+    }
+    assert_eq!(bash_offers(&sandbox, "refresh --profile", "de"), ["default", "dev"]);
+    let own = |words: Vec<String>| words.into_iter().filter(|word| !word.starts_with('-')).collect::<Vec<_>>();
+    assert_eq!(own(bash_offers(&sandbox, "profile remove", "")), ["ci"]);
+    assert_eq!(own(fish_offers(&sandbox, "profile remove ")), ["ci"]);
+    zsh_completes(
+        &sandbox,
+        &[
+            ("refresh --profile k", "keys"),
+            ("refresh --profile dev", "dev"),
+            ("profile remove ", "ci"),
+            ("profile add x --profile k", "keys"),
+        ],
+    );
+    assert!(!sandbox.home().join("run").exists());
+    for shell in
+        ["bash -c '. ./c.bash'", "fish -c 'source c.fish'", "zsh -c 'autoload -Uz compinit; compinit -u; . ./c.zsh'"]
+    {
+        // Whoever runs credsh when its completions are read would leave a trace.
+        sandbox.file("bin/credsh", "#!/bin/sh\ntouch ~/started\n");
+        let line = format!("chmod +x bin/credsh; PATH=~/bin:$PATH; {shell}; [ ! -e started ]; credsh; rm started");
+        Run::of(sandbox.command("sh").args(["-euc", &line]).output().unwrap()).ok();
+    }
+    // A file that cannot be read is not the completion's to tell of.
+    sandbox.file(".aws/config", "[profile a");
+    assert_eq!(bash_offers(&sandbox, "refresh --profile", ""), [""]);
+    assert_eq!(fish_offers(&sandbox, "refresh --profile "), [""; 0]);
+}
+
+/// And what it is given, where the shell knows the command.
+#[test]
+fn completions_offer_commands_behind_exec() {
+    let sandbox = with_completions();
+    sandbox.file("a-file", "");
+    for words in ["exec --", "exec --profile dev --"] {
+        assert_eq!(bash_offers(&sandbox, words, "creds"), ["credsh"], "{words}");
+        assert_eq!(fish_offers(&sandbox, &format!("{words} creds")), ["credsh"], "{words}");
+        assert!(fish_offers(&sandbox, &format!("{words} credsh whoa")).contains(&"whoami".into()), "{words}");
+    }
+    assert_eq!(bash_offers(&sandbox, "exec -- cat", "--"), [""], "none of credsh's own flags: bash then offers files");
+    // With bash-completion, whose function this is.
+    let script = sandbox.home().join("c.bash");
+    let text = std::fs::read_to_string(&script).unwrap();
+    std::fs::write(&script, format!("{text}\n_command_offset() {{ COMPREPLY=(\"from ${{COMP_WORDS[$1]}}\"); }}\n"))
+        .unwrap();
+    assert_eq!(bash_offers(&sandbox, "exec --profile dev -- aws s3", ""), ["from aws"]);
+    assert!(bash_offers(&sandbox, "exec --profile", "").iter().all(|word| word != "from aws"), "the control");
+    // zsh takes whatever lies in a directory of PATH for a command, and beside the program there is more of its name.
+    zsh_completes(
+        &sandbox,
+        &[
+            ("exec --profile dev -- timeou", "timeout"),
+            ("exec --profile dev -- credsh whoa", "whoami"),
+            ("exec --profile dev -- cat a-f", "a-file"),
+        ],
+    );
 }
 
 /// Nor can another process of the same user look into its memory: the kernel ties both to one flag.

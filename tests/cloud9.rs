@@ -21,6 +21,8 @@ fn text(id: &str) -> String {
     )
 }
 
+const IDE: &str = "open the Cloud9 IDE as the environment's owner, and check Preferences > AWS Settings > Credentials";
+
 fn set_age(path: &PathBuf, seconds: u64) {
     let time = SystemTime::now() - Duration::from_secs(seconds);
     File::options().write(true).open(path).unwrap().set_times(FileTimes::new().set_modified(time)).unwrap();
@@ -90,7 +92,32 @@ fn they_end_15_minutes_after_the_file_was_written() {
     assert!(table.contains(late), "{table}");
     set_age(&file, 16 * 60);
     sandbox.credsh(&["clear", "--all"]).ok();
-    sandbox.credsh(&["export"]).fails(5, &["Cloud9 gave no usable credentials: they ended at "]);
+    sandbox.credsh(&["export"]).fails(5, &["Cloud9 gave no usable credentials: they ended at ", IDE]);
+}
+
+/// What is wrong with the file, to doctor.
+fn wrong(sandbox: &Sandbox) -> String {
+    let told = sandbox.credsh(&["doctor"]).stdout;
+    let finding = told.split("WRONG ").find(|finding| finding.contains(".aws/credentials "));
+    finding.unwrap_or_default().split("\nok ").next().unwrap().trim_end().to_owned()
+}
+
+#[test]
+fn doctor_says_why_it_is_late() {
+    let (sandbox, file) = sandbox();
+    let name = file.display();
+    assert_eq!(wrong(&sandbox), "", "the control");
+    set_age(&file, 20 * 60 + 5);
+    let late = format!("Cloud9 has not updated {name} for 20 min\n      why: ");
+    assert_eq!(wrong(&sandbox), format!("{late}its credentials end 15 min after they were written; {IDE}"));
+    // As `aws configure --profile c9_work` writes it.
+    std::fs::write(&file, text("ASIAC9ONE") + "[c9_work]\naws_access_key_id = AKIAC9\naws_secret_access_key = s\n")
+        .unwrap();
+    let why = "it has more than [default] (c9_work), and what others have written to turns managed credentials off: move that to ~/.aws/config, then turn them on again in Preferences > AWS Settings > Credentials";
+    assert_eq!(wrong(&sandbox), format!("{name} is not as Cloud9 wrote it\n      why: {why}"));
+    set_age(&file, 20 * 60 + 5);
+    assert_eq!(wrong(&sandbox), format!("{late}{why}"));
+    sandbox.credsh(&["export", "--no-store"]).fails(5, &["they ended at ", IDE]);
 }
 
 #[test]

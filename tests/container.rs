@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::endpoint::{Behaviour, Endpoint, PATH, TOKEN, now, rfc3339};
+use support::endpoint::{Behaviour, EKS, Endpoint, PATH, Request, TOKEN, now, rfc3339};
 use support::{CREDSH, Run, Sandbox, strace};
 
+const VARIABLE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
 const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 const FULL: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 
@@ -29,6 +30,7 @@ fn the_token_is_sent_as_it_is() {
 #[test]
 fn the_token_file_wins_and_is_read_anew() {
     let endpoint = Endpoint::start(600);
+    endpoint.without_put();
     let mut sandbox = Sandbox::in_cloudshell(&endpoint);
     sandbox.set("AWS_CONTAINER_AUTHORIZATION_TOKEN", "wrong");
     let file = sandbox.file("token", &format!("{TOKEN}\n"));
@@ -115,6 +117,73 @@ fn without_the_variable_cloudshells_other_dialect_is_spoken() {
     sandbox.credsh(&["export"]).fails(4, &["status 404"]);
     assert_eq!(endpoint.requests().last().unwrap().method, "GET");
     assert_eq!(endpoint.requests().len(), 3);
+}
+
+/// What it was asked, and with which token.
+fn asked(endpoint: &Endpoint) -> Vec<String> {
+    let token = |request: &Request| {
+        let shown = request.header("authorization").or(request.header("x-aws-ec2-metadata-token"));
+        format!("{} {}", request.method, shown.unwrap_or("-"))
+    };
+    endpoint.requests().iter().map(token).collect()
+}
+
+/// A tmux outlives the CloudShell session whose token every window of it has.
+#[test]
+fn a_token_of_another_session_gives_way_to_the_other_dialect() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with(VARIABLE, "stale");
+    sandbox.credsh(&["export"]).ok();
+    assert_eq!(asked(&endpoint), ["GET stale", "PUT -", "GET session-token-of-put"]);
+    // Once, whatever comes of it: neither is asked for, or shown again.
+    for status in [401, 403, 503] {
+        let before = endpoint.requests().len();
+        endpoint.answer(status, "");
+        let refused = sandbox.credsh(&["export", "--no-store"]);
+        assert!(refused.stderr.contains(&format!("answered with status {status}\n")), "{refused:?}");
+        let asked = asked(&endpoint).split_off(before);
+        assert_eq!(asked[..2], ["GET stale", "PUT -"], "{status}");
+        assert!(asked[2..].iter().all(|asked| asked == "GET session-token-of-put"), "{asked:?}");
+        assert_eq!(asked.len() > 3, status == 503, "{asked:?}");
+    }
+    // Where it is not spoken the refusal stands.
+    let before = endpoint.requests().len();
+    endpoint.without_put();
+    sandbox.credsh(&["export", "--no-store"]).fails(4, &["answered with status 403: Forbidden\n"]);
+    assert_eq!(asked(&endpoint).split_off(before), ["GET stale", "PUT -"]);
+}
+
+#[test]
+fn what_was_refused_is_named() {
+    let endpoint = Endpoint::start(600);
+    let mut sandbox = Sandbox::in_cloudshell(&endpoint).with(VARIABLE, "stale");
+    let hint = |sandbox: &Sandbox| {
+        let said = sandbox.credsh(&["export", "--no-store"]).fails(4, &["answered with status 403: Forbidden\n"]);
+        said.split_once("hint: ").unwrap().1.to_owned()
+    };
+    let eks = format!("http://localhost:{}{EKS}", endpoint.port());
+    let of_file = |file: &std::path::Path| {
+        format!(
+            "the endpoint did not take the token in {}; check {TOKEN_FILE}, and what renews that file\n",
+            file.display()
+        )
+    };
+    let file = sandbox.file("token", "stale");
+    sandbox.set(TOKEN_FILE, file.to_str().unwrap());
+    assert_eq!(hint(&sandbox), of_file(&file));
+    sandbox.set(FULL, &eks);
+    assert_eq!(hint(&sandbox), of_file(&file));
+    sandbox.unset(TOKEN_FILE);
+    assert_eq!(hint(&sandbox), format!("the endpoint did not take {VARIABLE}; check that it is this container's\n"));
+    sandbox.unset(VARIABLE);
+    let neither = format!("it was asked without a token, as neither {VARIABLE} nor {TOKEN_FILE} is set\n");
+    assert_eq!(hint(&sandbox), neither);
+    assert_eq!(asked(&endpoint), ["GET stale", "GET stale", "GET stale", "GET -"], "no PUT for a file, or elsewhere");
+    sandbox.set(FULL, &endpoint.uri());
+    endpoint.answer(403, r#"{"message":"Forbidden"}"#);
+    assert_eq!(hint(&sandbox), "the endpoint did not take the token that it gave itself; open a new CloudShell tab\n");
+    endpoint.without_put();
+    assert_eq!(hint(&sandbox), neither);
 }
 
 #[test]
@@ -318,13 +387,7 @@ fn a_name_is_asked_only_if_all_its_addresses_may_be() {
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     let hosts = "127.0.0.1 fine.test both.test mixed.test\n127.0.0.2 both.test\n203.0.113.5 public.test mixed.test\n\
         127.0.0.1 mixed6.test\n2001:db8::1 mixed6.test\n169.254.169.254 imds.test\n10.0.0.1 localhost\n";
-    for (name, text) in [("hosts", hosts), ("nsswitch.conf", "hosts: files\n"), ("host.conf", "multi on\n")] {
-        sandbox.file(name, text);
-    }
-    let unshare = if rustix::process::geteuid().is_root() { "unshare -m" } else { "unshare -rm" };
-    let script = format!(
-        "exec {unshare} sh -ec 'for file in hosts nsswitch.conf host.conf; do [ -e /etc/$file ] || touch /etc/$file; mount --bind $file /etc/$file; done; exec \"$@\"' sh \"$@\""
-    );
+    let script = sandbox.resolving(hosts);
     let at = |name: &str| asking_by(&sandbox, &script, &format!("http://{name}:{}{PATH}", endpoint.port()));
     // One that lies about localhost is no better.
     for name in ["public.test", "mixed.test", "mixed6.test", "imds.test", "localhost"] {

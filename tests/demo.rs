@@ -5,7 +5,8 @@ mod support;
 
 use std::os::unix::fs::PermissionsExt;
 
-use support::{Run, Sandbox};
+use support::pty::Session;
+use support::{CREDSH, Run, Sandbox};
 
 #[test]
 fn the_played_session_shows_all_of_it() {
@@ -30,6 +31,22 @@ fn the_played_session_shows_all_of_it() {
     assert!(!out.contains("demo-secret"), "{out}");
     assert_eq!(std::fs::read_dir(&tmp).unwrap().count(), 0, "nothing is left behind");
     assert_eq!(sandbox.stored(), [""; 0], "and the user's own store was not touched");
+}
+
+/// What the README has typed.
+#[test]
+fn a_role_is_to_be_had_in_its_shell() {
+    let sandbox = Sandbox::new().with("SHELL", "/bin/bash");
+    sandbox.file(".bashrc", "PS1='$ '\n");
+    let mut session = Session::open("bash", &[CREDSH, "demo"], (24, 160), &sandbox);
+    session.run("credsh refresh --role arn:aws:iam::123456789012:role/deploy");
+    assert!(session.prompt().starts_with("[role:deploy "), "{}", session.text());
+    let first = session.key();
+    assert!(first.starts_with("ASIADEMOROLE"), "{first}");
+    session.until("the role's next key", |session| session.key() != first);
+    assert!(session.key().starts_with("ASIADEMOROLE"), "{}", session.text());
+    session.run("credsh whoami >who; cat who");
+    assert!(session.text().contains("arn:aws:sts::123456789012:assumed-role/demo/credsh"), "{}", session.text());
 }
 
 /// The control: a bash that does not load the hook.

@@ -123,6 +123,15 @@ fn compose_hands_them_to_a_service() {
     let control = plain(&["exec", "-T", "web", "/bin/env"]);
     assert!(!control.contains("AWS_"), "the control: {control}");
     has_credentials(&with(&["exec", "-T", "web", "/bin/env"]), &[("REGION", "eu-west-1")]);
+    // What `up` starts, as the hint has it.
+    let text = docker(&containers.sandbox, &[], &[&compose], &["up", "--detach"]).fails(2, &[]);
+    let hinted = text.split('`').nth(1).unwrap();
+    assert_eq!(hinted, "credsh exec -- docker compose up");
+    let names = "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_CREDENTIAL_EXPIRATION";
+    containers.sandbox.file("project/compose.yaml", &format!("{service}    environment: [{names}]\n"));
+    let line = format!("cd project; {hinted} --detach");
+    Run::of(containers.sandbox.command("sh").args(["-euc", &line]).output().unwrap()).ok();
+    has_credentials(&plain(&["exec", "-T", "web", "/bin/env"]), &[]);
 }
 
 /// Hostile values too: the file has no quoting, so nothing in it may need any.
@@ -243,10 +252,30 @@ fn the_names_stand_where_the_engine_wants_them() {
         assert_eq!((out.status, out.stdout.as_str()), (5, format!("{before} {BY_NAME} {after}\n").as_str()), "{out:?}");
         assert_eq!(out.stderr, "2\n", "secret key and token are in its environment");
     }
-    for line in ["ps", "build .", "compose up", "compose create", "pull run", "-H run", "run.sh"] {
-        docker(&sandbox, &[], &[&strings(&line.split(' ').collect::<Vec<_>>())], &[])
-            .fails(2, &["credsh: --: only run, create, exec, and compose run and exec give a container variables\n"]);
+    for (line, command) in [
+        ("ps", "docker ps"),
+        ("login -p pass", "docker login"),
+        ("build .", "docker build"),
+        ("compose up", "docker compose up"),
+        ("-D compose -f run.yml create", "docker compose create"),
+        ("compose", "docker compose"),
+        ("composer", "docker composer"),
+        ("pull run", "docker pull"),
+        ("-H run", "docker"),
+        ("run.sh", "docker run.sh"),
+    ] {
+        let text = docker(&sandbox, &[], &[&strings(&line.split(' ').collect::<Vec<_>>())], &[]).fails(2, &[]);
+        let what =
+            format!("credsh: {command}: takes no variables; only run, create, exec, compose run and compose exec do");
+        let then = if command.contains("compose") && !command.ends_with('r') {
+            "sets them for compose, which gives a service those that its file names under `environment:`"
+        } else {
+            "runs it with the credentials in its own environment"
+        };
+        assert_eq!(text, format!("{what}\nhint: `credsh exec -- {command}` {then}\n"));
     }
+    let run = docker(&sandbox, &["--engine", "podman"], &[], &["ps"]);
+    run.fails(2, &["credsh: podman ps: takes", "hint: `credsh exec -- podman ps` runs"]);
     assert_eq!(endpoint.count(), 1, "what gives no container variables asks for none");
 }
 

@@ -118,6 +118,14 @@ fn whoami_in_words_and_as_json() {
     sts.refuse(403, "ExpiredToken", "x");
     sandbox.credsh(&["whoami"]).fails(4, &["sts:GetCallerIdentity failed with ExpiredToken", "hint: "]);
     Sandbox::new().credsh(&["whoami"]).fails(3, &["no source of credentials was found"]);
+    // Which a container's request does not have: it is the environment's, as of now.
+    let asked = sts.calls().len();
+    let sandbox = healthy(&endpoint, &sts).with("AWS_REGION", "bad region");
+    let refused = "the region bad region: is no region's name";
+    let hint = "check AWS_REGION, AWS_DEFAULT_REGION and the profile's region";
+    assert_eq!(sandbox.credsh(&["whoami"]).fails(1, &[]), format!("credsh: {refused}\nhint: {hint}\n"));
+    only(&sandbox, refused, hint, "");
+    assert_eq!(sts.calls().len(), asked);
 }
 
 #[test]
@@ -199,6 +207,12 @@ fn variables_that_contradict_each_other() {
     assert_eq!(wrong(&keys).len(), 0, "the control");
     let keys = keys.with("AWS_SECURITY_TOKEN", "t");
     assert_eq!(wrong(&keys).len(), 0, "the same token under its old name");
+    let mut keys = keys;
+    keys.unset("AWS_SESSION_TOKEN");
+    assert_eq!(wrong(&keys).len(), 0, "the only token");
+    keys.set("AWS_ACCESS_KEY_ID", "AKIAENV");
+    only(&keys, "AWS_SECURITY_TOKEN is set", "", "set -e AWS_SECURITY_TOKEN");
+    keys.set("AWS_ACCESS_KEY_ID", "ASIAENV");
     let keys = keys.with("AWS_PROFILE", "dev");
     let what = "AWS_PROFILE is dev while AWS_ACCESS_KEY_ID is set";
     only(&keys, what, "unset the keys instead", "set -e AWS_PROFILE");
@@ -295,6 +309,14 @@ fn what_it_says_of_boto3_is_what_boto3_does() {
     let what = "credsh takes profile:keys, the AWS CLI and boto3 take web-identity";
     only(&sandbox, what, "--source web-identity", "unset AWS_WEB_IDENTITY_TOKEN_FILE");
     mended(&sandbox, what);
+    // A role of the default profile's goes before it with all of them.
+    sandbox.unset("AWS_PROFILE");
+    let pod = "[default]\nrole_arn = arn:aws:iam::123456789012:role/pod\nsource_profile = keys\n";
+    let config = std::fs::read_to_string(sandbox.home().join(".aws/config")).unwrap();
+    sandbox.file(".aws/config", &format!("{config}\n{pod}"));
+    assert_eq!((method(&sandbox).as_str(), wrong(&sandbox).len()), ("assume-role\n", 0));
+    let text = sandbox.credsh(&["doctor"]).stdout;
+    assert!(text.contains("source: credsh, the AWS CLI and boto3 all take profile:default\n"), "{text}");
 }
 
 /// What the shell holds was asked for: that the surroundings offer nothing, or something else, is no fault.
@@ -435,8 +457,64 @@ fn the_lease_the_clock_and_aws() {
         &sandbox,
         "the last renewal failed: the container endpoint (cloudshell) answered with status 403",
         "it will end",
-        "credsh refresh --force",
+        "",
     );
+    // Which may pass, and so may be asked for again.
+    endpoint.answer(503, "");
+    sandbox.credsh(&["refresh", "--force"]).fails(5, &[]);
+    only(&sandbox, "answered with status 503", "it will end", "credsh refresh --force");
+}
+
+#[test]
+fn a_lease_that_has_ended() {
+    let (endpoint, sts) = (Endpoint::start(3), Sts::start());
+    let mut sandbox = healthy(&endpoint, &sts);
+    sandbox.credsh(&["refresh"]).ok();
+    sandbox.set("CREDSH_LEASE", &sandbox.ids()[0]);
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    for (status, fix) in [(401, ""), (503, "credsh refresh --force")] {
+        endpoint.answer(status, "");
+        sandbox.credsh(&["refresh", "--force"]).fails(if status == 401 { 4 } else { 5 }, &[]);
+        let bad = wrong(&sandbox);
+        let (what, said) =
+            (format!("answered with status {status}"), "lease: cloudshell expired; the last renewal failed: ");
+        assert!(bad[0][0].starts_with(said) && bad[0][0].contains(&what), "{bad:?}");
+        assert_eq!(bad[0][1..], ["it has ended", fix], "{bad:?}");
+        assert!(bad.len() == 2 && bad[1][0].contains(&what), "{bad:?}");
+    }
+}
+
+/// The code is for a person to give, however hopeless the hook finds it.
+#[test]
+fn a_lease_that_takes_a_code() {
+    let sts = Sts::start();
+    sts.live(900);
+    let mut sandbox =
+        Sandbox::new().with("AWS_ENDPOINT_URL_STS", &sts.url()).with("CREDSH_HOOK", "bash prompt preexec");
+    let role = "role_arn = arn:aws:iam::123456789012:role/deploy\nmfa_serial = arn:aws:iam::123456789012:mfa/me";
+    let base = "aws_access_key_id = ASIABASE\naws_secret_access_key = s\naws_session_token = t";
+    sandbox.file(".aws/config", &format!("[profile dev]\nsource_profile = base\n{role}\n[profile base]\n{base}\n"));
+    let mut script = sandbox.command("script");
+    script.args(["-qec", "credsh refresh --profile dev", "/dev/null"]).stdin(std::process::Stdio::piped());
+    let mut child = script.stdout(std::process::Stdio::null()).spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"123456\n").unwrap();
+    assert!(child.wait().unwrap().success());
+    sandbox.set("CREDSH_LEASE", &sandbox.ids()[0]);
+    let mut alone = sandbox.command("setsid");
+    Run::of(alone.args(["--wait", CREDSH, "refresh", "--force"]).output().unwrap()).fails(1, &[]);
+    only(&sandbox, "the last renewal failed: cannot ask on /dev/tty", "it will end", "credsh refresh --force");
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let sandbox = healthy(&endpoint, &sts);
+    let file = sandbox.file(".aws/config", "garbage\n[default]\nregion = eu-west-1\n");
+    let bad = wrong(&sandbox);
+    let what = format!("the AWS configuration cannot be read: error parsing {} on line 1", file.display());
+    assert!(bad[0][0].starts_with(&what), "{bad:?}");
+    assert!(bad[0][1].starts_with("the AWS CLI and boto3 end with that; see `aws configure list`"), "{bad:?}");
+    assert!(!bad.iter().flatten().any(|text| text.contains("not to be had")), "{bad:?}");
 }
 
 #[test]

@@ -116,6 +116,20 @@ fn a_regions_name_goes_along() {
     // A profile's own is lost with AWS_PROFILE.
     sandbox.file(".aws/config", "[profile dev]\nregion = sa-east-1\naws_access_key_id = ASIADEV\naws_secret_access_key = s\naws_session_token = t\n");
     assert_eq!(region(&sandbox, &["--profile", "dev"]), ["sa-east-1", "sa-east-1"]);
+    // Also where no more is taken of it: the container's endpoint goes before, and so do keys.
+    sandbox.set("AWS_PROFILE", "dev");
+    assert_eq!(region(&sandbox, &[]), ["sa-east-1", "sa-east-1"]);
+    sandbox.file(
+        ".aws/credentials",
+        "[bare]\naws_access_key_id = ASIABARE\naws_secret_access_key = s\naws_session_token = t\n",
+    );
+    assert_eq!(region(&sandbox, &["--profile", "bare"]), ["", ""], "not another profile's");
+    let keys = [("AWS_ACCESS_KEY_ID", "ASIAENV"), ("AWS_SECRET_ACCESS_KEY", "s"), ("AWS_SESSION_TOKEN", "t")];
+    let with_keys = keys.iter().fold(Sandbox::new(), |sandbox, (name, value)| sandbox.with(name, value));
+    let with_keys = with_keys.with("AWS_DEFAULT_PROFILE", "dev");
+    with_keys.file(".aws/config", "[profile dev]\nregion = sa-east-1\n");
+    assert_eq!(region(&with_keys, &[]), ["sa-east-1", "sa-east-1"]);
+    sandbox.unset("AWS_PROFILE");
     sandbox.set("AWS_DEFAULT_REGION", "eu-north-1");
     assert_eq!(region(&sandbox, &["--profile", "dev"]), ["", "eu-north-1"], "what is there already stays");
 }

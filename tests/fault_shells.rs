@@ -19,9 +19,11 @@ in_every_shell! {
     each_fault_of_sts_is_one_line_and_passes
     each_fault_of_the_store_is_one_line_and_passes
     a_refusal_is_told_again_after_a_success
+    a_token_of_another_session
     fresh_starts_nothing_and_due_waits_for_nothing
     an_endpoint_whose_clock_is_wrong
     a_clock_set_forward
+    new_keys_where_no_end_is_known
     a_program_that_is_replaced_or_back_is_used
     a_runtime_directory_that_is_set_anew
     a_runtime_directory_that_is_gone
@@ -40,7 +42,7 @@ const UNREACHED: &str = "; check that AWS_CONTAINER_CREDENTIALS_FULL_URI is this
 
 const NO_STS: &str = "; check the network, HTTPS_PROXY and AWS_ENDPOINT_URL_STS, and try again";
 const REFUSED: &str =
-    "; the endpoint did not take AWS_CONTAINER_AUTHORIZATION_TOKEN; open a new terminal to get this session's";
+    "; the endpoint did not take AWS_CONTAINER_AUTHORIZATION_TOKEN; open a new CloudShell tab, not a window of tmux";
 
 /// A program that notes how it was started, and becomes credsh.
 fn noting(sandbox: &Sandbox, path: &str) -> PathBuf {
@@ -319,6 +321,17 @@ fn one_fault_of_the_store(shell: Shell, (breaks, mends, message, renewed): (&str
 
 /// Counted by what the hook starts: without `--wait` the program is back before it has asked anybody. (That one is
 /// started with it when a command does wait is seen above.)
+/// Its variables are those of the tmux it is in, which has outlived the session.
+fn a_token_of_another_session(shell: Shell) {
+    let endpoint = Endpoint::start(8);
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("AWS_CONTAINER_AUTHORIZATION_TOKEN", "stale");
+    let mut session = shell.start(&sandbox);
+    let first = session.key();
+    assert!(first.starts_with("ASIATEST"), "{}", session.text());
+    session.until("the next key", |session| session.key() != first);
+    assert!(!session.raw().contains("credsh: "), "{}", session.text());
+}
+
 fn fresh_starts_nothing_and_due_waits_for_nothing(shell: Shell) {
     let endpoint = Endpoint::start(40);
     let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "60");
@@ -375,7 +388,7 @@ fn an_endpoint_whose_clock_is_wrong(shell: Shell) {
 fn with_clock(shell: impl Hooked, endpoint: &Endpoint) -> (Sandbox, Clock, Session, String) {
     let mut sandbox = Sandbox::in_cloudshell(endpoint);
     let clock = Clock::of(&mut sandbox);
-    let mut session = shell.start_with(&by_the_sandboxs_clock(shell), &sandbox);
+    let mut session = shell.start_with(&by_the_sandboxs_clock(shell, ""), &sandbox);
     let first = session.key();
     clock.set(-100_000);
     let told: i64 = session.run(shell.clock()).parse().unwrap();
@@ -389,10 +402,28 @@ fn with_clock(shell: impl Hooked, endpoint: &Endpoint) -> (Sandbox, Clock, Sessi
 
 /// The start-up line. nu has its library within, so nothing can be put before it: there it is the script that looks where the
 /// clock does.
-fn by_the_sandboxs_clock(shell: impl Hooked) -> String {
+fn by_the_sandboxs_clock(shell: impl Hooked, args: &str) -> String {
     let machine = "(date now | into int) // 1_000_000_000";
     let told = format!("| str replace '{machine}' '({machine}) + (open ~/clock.so.offset | into int)' | save");
-    shell.init("").replace("| save", &told)
+    shell.init(args).replace("| save", &told)
+}
+
+/// Nobody's clock shows that they are over; they are looked for again.
+fn new_keys_where_no_end_is_known(shell: Shell) {
+    let mut sandbox = Sandbox::new();
+    let clock = Clock::of(&mut sandbox);
+    let keys = |key: &str| {
+        let keys = format!("aws_access_key_id = {key}\naws_secret_access_key = s\naws_session_token = t\n");
+        sandbox.file(".aws/credentials", &format!("[saml]\n{keys}"));
+    };
+    keys("ASIAONE");
+    let mut session = shell.start_with(&by_the_sandboxs_clock(shell, "--profile saml"), &sandbox);
+    assert_eq!(session.key(), "ASIAONE");
+    keys("ASIATWO");
+    assert_eq!(session.key(), "ASIAONE", "the control");
+    clock.set(310);
+    session.until("the others", |session| session.key() == "ASIATWO");
+    session.wait_for_prompt("[profile:saml] $ ");
 }
 
 fn a_clock_set_back_while_nobody_types(shell: impl Hooked) {
@@ -463,7 +494,7 @@ fn a_clock_set_back_while_nothing_is_held(shell: impl Hooked) {
     endpoint.behave(Behaviour::Close);
     let mut sandbox = Sandbox::in_cloudshell(&endpoint);
     let clock = Clock::of(&mut sandbox);
-    let mut session = shell.start_with(&by_the_sandboxs_clock(shell), &sandbox);
+    let mut session = shell.start_with(&by_the_sandboxs_clock(shell, ""), &sandbox);
     let said = session.run("echo ran");
     assert!(said.starts_with("credsh: cannot reach ") && said.ends_with("\nran"), "the control: {said}");
     clock.set(-1200);

@@ -8,8 +8,7 @@ use std::time::Duration;
 use support::endpoint::{Behaviour, Endpoint, Rotation, TOKEN, now, rfc3339};
 use support::{Sandbox, Silent};
 
-const REFUSED: &str =
-    "hint: the endpoint did not take AWS_CONTAINER_AUTHORIZATION_TOKEN; open a new terminal to get this session's\n";
+const REFUSED: &str = "hint: the endpoint did not take AWS_CONTAINER_AUTHORIZATION_TOKEN; open a new CloudShell tab, not a window of tmux\n";
 const UNREACHED: &str = "hint: check that AWS_CONTAINER_CREDENTIALS_FULL_URI is this environment's, and try again\n";
 
 /// One fault: with nothing in the store, with good credentials in it, and gone again. `message` is stderr but for
@@ -192,6 +191,8 @@ fn what_passes_is_tried_again() {
 fn what_does_not_pass_is_not() {
     let asked = |behaviour: Behaviour| {
         let endpoint = Endpoint::start(600);
+        // Which a refusal of the token would be a reason to ask in.
+        endpoint.without_put();
         endpoint.behave(behaviour);
         assert_ne!(Sandbox::in_cloudshell(&endpoint).credsh(&["export"]).status, 0);
         endpoint.count()
@@ -325,6 +326,22 @@ fn expirations() {
         endpoint.behave(at(&text));
         let out = Sandbox::in_cloudshell(&endpoint).credsh(&["export"]).ok();
         assert!(out.ends_with(&format!("AWS_CREDENTIAL_EXPIRATION='{plain}'\n")), "{text}: {out}");
+    }
+}
+
+/// Neither is what ends in ten minutes held for half a century, nor is what is over taken for good.
+#[test]
+fn a_date_that_cannot_be() {
+    for behind in [now(), 40 * 3600] {
+        let endpoint = Endpoint::start(600);
+        endpoint.clock(-behind);
+        let sandbox = Sandbox::in_cloudshell(&endpoint);
+        endpoint.behave(with("Expiration", &format!("\"{}\"", rfc3339(now() + 600))));
+        sandbox.credsh(&["export"]).ok();
+        let table = sandbox.credsh(&["status"]).ok();
+        assert!(table.contains(" 9m ") || table.contains(" 10m "), "{behind}: {table}");
+        endpoint.behave(with("Expiration", &format!("\"{}\"", rfc3339(now() - 60))));
+        sandbox.credsh(&["export", "--no-store"]).fails(5, &["gave no usable credentials: they ended at "]);
     }
 }
 

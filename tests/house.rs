@@ -200,6 +200,7 @@ fn parsed(version: &str) -> (u32, u32, u32) {
 fn the_rust_it_states_is_no_older_than_its_dependencies_demand() {
     let (stated, demanded) = (parsed(env!("CARGO_PKG_RUST_VERSION")), demanded());
     assert!(demanded <= stated && demanded > (1, 80, 0), "{demanded:?}, {stated:?}");
+    assert!(include_str!("../README.md").contains(concat!("Rust ", env!("CARGO_PKG_RUST_VERSION"), " or later")));
 }
 
 /// The tests that a text names, as in `tests/cli.rs: this_and_that, another`.

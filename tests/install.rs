@@ -9,6 +9,7 @@ use support::pty::{Session, Shell};
 use support::{Run, Sandbox};
 
 in_shells! { an_older_fish_is_told_so: fish Fish }
+in_shells! { the_others_hook_is_told_so: bash Bash, zsh Zsh }
 in_every_shell! {
     what_the_script_to_source_brings_is_adopted_by_a_shell_without_a_lease
     a_function_of_the_users_round_ours_stays
@@ -38,6 +39,22 @@ fn an_older_fish_is_told_so(shell: Shell) {
         assert_eq!(session.run(&line), told);
         assert_eq!(session.run("functions -a | grep -c credsh") == "0", old, "{version}");
     }
+}
+
+/// What a start-up file has by mistake is named, and what it should be; not with errors of the shell's, and not where nobody types.
+fn the_others_hook_is_told_so(shell: Shell) {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let (mine, other) = if shell == Shell::Bash { ("bash", "zsh") } else { ("zsh", "bash") };
+    let line = format!("eval \"$(credsh init {other})\"");
+    let mut session = shell.rc().unhooked().start(&sandbox);
+    assert_eq!(
+        session.run(&line),
+        format!("credsh: not set up: this is for {other}; {mine} wants `eval \"$(credsh init {mine})\"`")
+    );
+    assert_eq!(session.run("typeset -f credsh_off"), "");
+    let run = Run::of(sandbox.command(mine).args(["-c", &line]).output().unwrap());
+    assert_eq!((run.status, run.stdout.as_str(), run.stderr.as_str()), (0, "", ""));
 }
 
 /// Whose hook is mostly a string still, as nothing has called for it.

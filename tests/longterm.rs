@@ -145,6 +145,33 @@ fn a_signal_at_the_question_leaves_the_terminal_as_it_was() {
     session.wait_for("the control, and what cannot be helped", |session| session.text().contains(" -echo "));
 }
 
+/// Not that nothing answers: it is a person who has to, elsewhere.
+#[test]
+fn who_waits_for_what_a_person_is_asked_is_told_so() {
+    let sts = Sts::start();
+    let sandbox = sandbox(&sts).with("CREDSH_WAIT", "1");
+    let process = sandbox.file("process", "printf 'key? ' >/dev/tty\nread key </dev/tty\n");
+    let process = format!("[profile process]\ncredential_process = sh {}\n", process.display());
+    sandbox.file(".aws/config", &format!("{CONFIG}{process}"));
+    let mut session = Shell::Bash.rc().unhooked().start(&sandbox);
+    for (profile, question) in [("user", QUESTION), ("mfa", QUESTION), ("process", "key? ")] {
+        session.type_line(&format!("credsh refresh --profile {profile}"));
+        session.wait_for("the question", |session| session.prompt() == question);
+        let wait = ["hook", "--shell", "bash", "--wait", "--profile", profile];
+        let told = "credsh: another credsh, which may be asking you something in another terminal, did not answer within 1 s\n";
+        assert_eq!(sandbox.credsh(&wait).stderr, told);
+        session.send(b"\x03");
+        session.wait_for("the prompt", Session::at_prompt);
+        // The control: nobody is asked by who has it now, after one that ended without a word.
+        let lock = sandbox.stored().into_iter().find_map(|name| Some(format!("{}.lock", name.strip_suffix(".lock")?)));
+        let lock = sandbox.store().join(lock.unwrap());
+        assert!(std::fs::read_to_string(&lock).unwrap().contains(r#""asks":true"#));
+        sandbox.credsh(&wait);
+        assert!(std::fs::read_to_string(&lock).unwrap().contains(r#""asks":false"#));
+        sandbox.credsh(&["clear", "--all"]).ok();
+    }
+}
+
 #[test]
 fn a_duration_is_passed_on() {
     let sts = Sts::start();
@@ -405,7 +432,7 @@ fn one_code_for_a_role_over_a_process() {
     assert_eq!(calls(&sts), [session, assumed.clone(), assumed]);
     // Of temporary ones there is no session: the code is not dropped in silence.
     sandbox.credsh(&["clear", "--all"]).ok();
-    std::fs::write(file, json.replace('}', r#","SessionToken":"t"}"#)).unwrap();
+    std::fs::write(file, json.replace("AKIA", "ASIA").replace('}', r#","SessionToken":"t"}"#)).unwrap();
     let (_, run) = typed(&sandbox, "123456", "export --profile role");
     run.fails(
         1,

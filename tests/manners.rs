@@ -25,6 +25,10 @@ in_every_shell! {
 }
 in_shells! { a_restricted_shell_has_nothing_of_it: bash Bash, zsh Zsh }
 in_shells! { line_numbers_do_not_move: zsh Zsh }
+in_shells! { an_exported_prompt_command_stays_exported: bash Bash }
+in_shells! { prompts_that_are_not_expanded_hold_nothing_of_ours: bash Bash }
+in_shells! { a_shell_without_comments_has_all_of_it: bash Bash }
+in_shells! { what_a_trap_prints_is_not_taken_for_an_answer: bash Bash }
 in_shells! { a_trap_on_ctrl_c_stays: bash Bash, zsh Zsh }
 in_shells! { a_right_prompt_of_the_users_stays: zsh Zsh, fish Fish }
 // zsh itself puts a trace back when a function ends, however it does.
@@ -486,5 +490,89 @@ fn at_a_fresh_prompt_a_trace_shows_nothing_of_ours(shell: Shell) {
             session.rows()[row..].iter().map(|row| row.trim_end().to_owned()).filter(|row| !row.is_empty()).collect();
         assert!(lines.iter().any(|line| line.starts_with('+') && line.ends_with("true")), "the control: {lines:?}");
         assert!(!lines.iter().any(|line| line.contains("credsh_")), "{side}: {lines:?}");
+    }
+}
+
+/// bash exports no array: nested shells would be without the user's command.
+fn an_exported_prompt_command_stays_exported(shell: Shell) {
+    for flags in ["", "--prompt off"] {
+        let endpoint = Endpoint::start(599);
+        let sandbox = Sandbox::in_cloudshell(&endpoint);
+        let rc = shell.rc().before("export PROMPT_COMMAND='count=$((${count-0} + 1))'").init(flags);
+        let mut session = rc.start(&sandbox);
+        assert_eq!(session.key(), "ASIATEST0001");
+        let shown = if flags.is_empty() { "[cloudshell 9m] $ " } else { "$ " };
+        assert_eq!(session.prompt(), shown);
+        // One without a hook: nothing of ours is looked for there.
+        let nested = "bash --norc -iu";
+        session.type_line(&format!("PS1='nested ' {nested}"));
+        session.wait_for("the shell in it", |session| session.prompt() == "nested ");
+        session.type_line("PS1='$ '");
+        session.wait_for("its prompt", Session::at_prompt);
+        assert_eq!(session.run("echo $((count > 1))"), "1");
+        // One with it: once is enough.
+        session.line(&shell.init(flags));
+        session.enter();
+        assert_eq!(session.prompt(), shown);
+        assert_eq!(session.run("grep -o __credsh_past <<<$PROMPT_COMMAND | wc -l"), "1");
+        session.line("exit");
+        session.line("credsh_off");
+        assert_eq!(session.run("printenv PROMPT_COMMAND"), "count=$((${count-0} + 1))");
+        assert!(!session.text().contains("unbound"), "{}", session.text());
+    }
+}
+
+fn prompts_that_are_not_expanded_hold_nothing_of_ours(shell: Shell) {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    for (before, typed) in [("shopt -u promptvars", ""), ("", "shopt -u promptvars")] {
+        let mut session = shell.rc().before(before).start(&sandbox);
+        session.until("credentials", |session| session.key() == "ASIATEST0001");
+        session.line(typed);
+        // The prompt's next drawing.
+        session.run("credsh refresh");
+        assert_eq!(session.run("echo one"), "one", "{before}");
+        assert_eq!(session.prompt(), "$ ", "{before}");
+        session.line("shopt -s promptvars");
+        session.run("credsh refresh");
+        session.enter();
+        assert_eq!(session.prompt(), "[cloudshell 9m] $ ", "{before}");
+    }
+}
+
+fn a_shell_without_comments_has_all_of_it(shell: Shell) {
+    let sandbox = Sandbox::new();
+    sandbox.file(
+        ".aws/config",
+        r#"[profile dev]
+credential_process = echo '{"Version":1,"AccessKeyId":"ASIATEST0001","SecretAccessKey":"test-secret","SessionToken":"t"}'
+"#,
+    );
+    let mut session = shell.rc().after("shopt -u interactive_comments").start(&sandbox);
+    assert_eq!(session.run("credsh refresh --profile dev"), "credsh: renewed: profile:dev");
+    assert_eq!(session.key(), "ASIATEST0001");
+    // What keeps the rest from being read at all is told of, and is no success.
+    let mut session = shell.rc().after("shopt -s expand_aliases; alias fi=done").start(&sandbox);
+    let seen = session.run("credsh refresh --profile dev || echo failed");
+    assert!(
+        seen.starts_with("credsh: this shell cannot read the rest of the hook") && seen.ends_with("failed"),
+        "{seen}"
+    );
+}
+
+fn what_a_trap_prints_is_not_taken_for_an_answer(shell: Shell) {
+    let endpoint = Endpoint::start(599);
+    endpoint.rotate(Rotation::Always);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    for theirs in [
+        "set -T; trap 'echo heard' DEBUG",
+        "shopt -s extdebug; trap 'echo heard' DEBUG",
+        "set -E; trap 'echo heard' ERR; false",
+    ] {
+        let mut session = shell.rc().before(theirs).start(&sandbox);
+        let key = session.var("TEMPORARY_AWS_ACCESS_KEY_ID");
+        let seen = session.run("credsh refresh --force");
+        assert!(seen.contains("credsh: renewed: cloudshell 9m") && !seen.contains("test-secret"), "{theirs}: {seen}");
+        assert_ne!(session.var("TEMPORARY_AWS_ACCESS_KEY_ID"), key, "{theirs}");
     }
 }

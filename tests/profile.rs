@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown, symlink};
 use std::path::PathBuf;
 
 use support::endpoint::{Endpoint, Rotation};
@@ -103,6 +103,83 @@ fn links_and_modes_are_kept() {
     let sandbox = sandbox.with("AWS_CONFIG_FILE", other.to_str().unwrap());
     sandbox.credsh(&["profile", "add", "ci"]).ok();
     assert!(read(&other).contains("[profile ci]"));
+}
+
+/// Nothing waits for the writer of a pipe, and no device is replaced: `AWS_CONFIG_FILE=/dev/null` is often in force.
+#[test]
+fn what_is_no_file_is_left_alone() {
+    let endpoint = Endpoint::start(600);
+    let mut sandbox = Sandbox::in_cloudshell(&endpoint);
+    let home = sandbox.home();
+    let make = |words: &[&str]| sandbox.command(words[0]).args(&words[1..]).status().unwrap().success();
+    let mut odd = vec!["pipe", "directory"];
+    assert!(make(&["mkfifo", "pipe"]) && make(&["mkdir", "directory"]));
+    // A device of this directory's own, which nobody else looks into.
+    if rustix::process::geteuid().is_root() && make(&["mknod", "null", "c", "1", "3"]) {
+        odd.insert(0, "null");
+    }
+    for name in odd {
+        let link = home.join(format!("link-{name}"));
+        symlink(home.join(name), &link).unwrap();
+        for place in [home.join(name), link] {
+            sandbox.set("AWS_CONFIG_FILE", place.to_str().unwrap());
+            let before = std::fs::metadata(&place).unwrap();
+            for words in [&["add", "ci"][..], &["remove", "ci"], &["list"]] {
+                let mut command = sandbox.command("timeout");
+                let run = Run::of(command.args(["15", CREDSH, "profile"]).args(words).output().unwrap());
+                let hint = "hint: name one with AWS_CONFIG_FILE, or unset that";
+                let what = format!("credsh: the AWS config file {}", place.display());
+                assert_eq!(run.fails(1, &[]), format!("{what}: is not a regular file\n{hint}\n"), "{words:?}");
+            }
+            let after = std::fs::metadata(&place).unwrap();
+            assert_eq!((before.ino(), before.file_type()), (after.ino(), after.file_type()));
+            assert!(name != "null" || after.file_type().is_char_device());
+        }
+    }
+}
+
+/// As where root adds a profile to a user's file.
+#[test]
+fn the_owner_is_kept() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let config = sandbox.file(".aws/config", "[default]\n");
+    std::fs::set_permissions(&config, PermissionsExt::from_mode(0o640)).unwrap();
+    chown(&config, Some(65534), Some(65533)).unwrap();
+    let owner = || {
+        let meta = std::fs::metadata(&config).unwrap();
+        (meta.uid(), meta.gid(), meta.mode() & 0o777)
+    };
+    for words in [["add", "ci"], ["remove", "ci"]] {
+        let before = std::fs::metadata(&config).unwrap().ino();
+        sandbox.credsh(&["profile", words[0], words[1]]).ok();
+        assert_eq!(owner(), (65534, 65533, 0o640));
+        assert_ne!(std::fs::metadata(&config).unwrap().ino(), before, "the control: it is another file");
+    }
+}
+
+#[test]
+fn a_file_that_is_mounted_by_itself_is_not_written_into() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let config = sandbox.file(".aws/config", "[default]\n");
+    sandbox.file("host", "[default]\nregion = x\n");
+    let unshare = if rustix::process::geteuid().is_root() { "unshare -m" } else { "unshare -rm" };
+    let script = format!(
+        "exec {unshare} sh -ec 'mount --bind host .aws/config; \"$0\" profile list; exec \"$0\" profile add ci' \"$0\""
+    );
+    let run = Run::of(sandbox.command("sh").args(["-c", &script, CREDSH]).output().unwrap());
+    let hint = "hint: mount the directory it is in instead, or name another file with AWS_CONFIG_FILE";
+    let reason = "is mounted by itself, and can only be replaced together with its directory";
+    let text = format!("credsh: the AWS config file {}: {reason}\n{hint}\n", config.display());
+    assert_eq!(run.fails(1, &[]), text);
+    assert_eq!(read(&sandbox.home().join("host")), "[default]\nregion = x\n");
+    assert_eq!(read(&config), "[default]\n");
+    let beside: Vec<_> = std::fs::read_dir(sandbox.home().join(".aws")).unwrap().collect();
+    assert_eq!(beside.len(), 1, "no temporary file is left: {beside:?}");
 }
 
 #[test]

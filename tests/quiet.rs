@@ -14,6 +14,7 @@ use support::pty::{Hooked, Rc, Session, Shell};
 
 in_every_shell! {
     fresh_prompts_and_builtins_start_nothing_and_open_nothing
+    nor_where_no_end_is_known
     starting_a_shell_starts_the_program_and_nothing_else
 }
 in_every_other_shell! { nor_do_they_elsewhere }
@@ -43,6 +44,18 @@ fn fresh_prompts_and_builtins_start_nothing_and_open_nothing(shell: Shell) {
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     let due = calls(&sandbox, ["sleep 1", TYPED[1]], |wrapper| shell.rc().start_under(wrapper, &sandbox));
     started_and_read(&due, shell.pick("sh", "fish"));
+}
+
+fn nor_where_no_end_is_known(shell: Shell) {
+    let sandbox = Sandbox::new();
+    let keys = "[p]\naws_access_key_id = ASIA\naws_secret_access_key = s\naws_session_token = t\n";
+    sandbox.file(".aws/credentials", keys);
+    let rc = shell.rc().init("--profile p").before(shell.pick("", "set -g fish_history ''"));
+    // Longer than a hook waits from one question to the next.
+    let hooked = calls(&sandbox, ["sleep 0.6", TYPED[1]], |wrapper| rc.start_under(wrapper, &sandbox));
+    let started: Vec<_> = hooked.iter().filter(|call| call.contains("execve") && call.contains("\"hook\"")).collect();
+    assert_eq!(started, [""; 0]);
+    assert_eq!(sandbox.ids().len(), 1, "the control: a lease is held");
 }
 
 /// What is typed: a command, and what a mark's name stands in.

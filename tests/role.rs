@@ -4,9 +4,9 @@ mod support;
 
 use std::net::TcpListener;
 
-use support::endpoint::Endpoint;
+use support::endpoint::{Behaviour, Endpoint, now, rfc3339};
 use support::sts::{Call, Sts};
-use support::{Run, Sandbox};
+use support::{CREDSH, Run, Sandbox};
 
 const ARN: &str = "arn:aws:iam::123456789012:role/deploy";
 const DENIED: &str =
@@ -127,6 +127,42 @@ fn over_every_base() {
     keys.set("AWS_ACCESS_KEY_ID", "ASIAENV");
     keys.set("AWS_SESSION_TOKEN", "env-token");
     assert_eq!(signed_by(&keys, &[]), ("ASIAENV".into(), Some("env-token".into())));
+}
+
+/// As from a file with the line ends of Windows. No header holds it, and STS is not asked.
+#[test]
+fn a_base_that_could_not_sign() {
+    let (endpoint, sts) = (Endpoint::start(600), Sts::start());
+    let refused = |sandbox: &Sandbox, flags: &[&str], who: &str, what: &str| {
+        let wanted = format!("credsh: {who} gave no usable credentials: {what} holds a control character\n");
+        let text = sandbox.credsh(&[&["export", "--no-store"], flags].concat()).fails(5, &[]);
+        assert!(text.starts_with(&wanted), "{text:?}");
+    };
+    let role: &[&str] = &["--role", ARN];
+    let mut sandbox = user(&sts).with("AWS_ACCESS_KEY_ID", "AKIATESTUSER\r");
+    for flags in [&[], role] {
+        refused(&sandbox, flags, "the environment", "AccessKeyId");
+    }
+    sandbox.set("AWS_SESSION_TOKEN", "t");
+    refused(&sandbox, role, "the environment", "AccessKeyId");
+    sandbox.set("AWS_ACCESS_KEY_ID", "ASIATESTUSER");
+    sandbox.set("AWS_SESSION_TOKEN", "t\n");
+    refused(&sandbox, role, "the environment", "the session token");
+    sandbox.file("json", r#"{"Version":1,"AccessKeyId":"AKIAPROCESS\r","SecretAccessKey":"s"}"#);
+    sandbox.file(".aws/config", "[profile p]\ncredential_process = cat json\n");
+    for flags in [&[], role] {
+        refused(&sandbox, &[&["--profile", "p"], flags].concat(), "profile p", "AccessKeyId");
+    }
+    endpoint.behave(Behaviour::Answer {
+        status: 200,
+        headers: String::new(),
+        body: format!(
+            r#"{{"AccessKeyId":"ASIABOX\r","SecretAccessKey":"s","Token":"t","Expiration":"{}"}}"#,
+            rfc3339(now() + 600)
+        ),
+    });
+    refused(&cloudshell(&endpoint, &sts), role, "the container endpoint (cloudshell)", "AccessKeyId");
+    assert_eq!(sts.calls().len(), 0);
 }
 
 #[test]
@@ -314,16 +350,62 @@ fn an_sts_that_is_not_there_or_not_sts() {
     let sandbox = cloudshell(&endpoint, &sts);
     sts.answer(500, "<html>Internal Server Error</html>");
     sandbox.credsh(&flags).fails(5, &["credsh: AWS STS answered with status 500"]);
-    sts.answer(403, "Forbidden");
-    assert_eq!(
-        sandbox.credsh(&flags).fails(4, &[]),
-        "credsh: AWS STS answered with status 403\n",
-        "no word of the container's token"
-    );
-    sts.answer(200, "<html>hello</html>");
-    sandbox.credsh(&flags).fails(5, &["AWS STS"]);
+    // As a proxy has it that wants to be signed in to, or refuses: no word of the container's token.
+    for (status, body) in
+        [(200, "<html><p>sign in<br></html>"), (200, "{}"), (200, ""), (302, ""), (403, "Forbidden"), (403, "{}")]
+    {
+        sts.answer(status, body);
+        for flags in [&flags[..], &["whoami"]] {
+            assert_eq!(
+                sandbox.credsh(flags).fails(if status == 403 { 4 } else { 5 }, &[]),
+                format!(
+                    "credsh: AWS STS answered with status {status}: the answer is not STS's\nhint: check HTTPS_PROXY and AWS_ENDPOINT_URL_STS, and whether this network wants to be signed in to\n"
+                ),
+                "{body}"
+            );
+        }
+    }
+    // What passes is no refusal, whatever it is called.
+    for (status, code) in [
+        (503, "SlowDown"),
+        (503, "ServiceUnavailableException"),
+        (500, "BadGateway"),
+        (429, "TooManyRequestsException"),
+        (408, "RequestTimeout"),
+    ] {
+        sts.refuse(status, code, "later");
+        sandbox.credsh(&flags).fails(5, &[code, "later"]);
+    }
     sts.answer(200, "<AssumeRoleResponse><AssumeRoleResult></AssumeRoleResult></AssumeRoleResponse>");
     sandbox.credsh(&flags).fails(5, &["credsh: AWS STS gave no usable credentials: the answer holds no credentials\n"]);
+}
+
+#[test]
+fn a_region_that_is_not_there_is_named_by_its_host() {
+    let mut sandbox = Sandbox::new();
+    let keys = "aws_access_key_id = AKIAUSER\naws_secret_access_key = s\n";
+    sandbox.file(".aws/config", &format!("[profile typo]\n{keys}region = us-esat-1\n[profile user]\n{keys}"));
+    let script = sandbox.resolving("127.0.0.1 sts.eu-west-1.amazonaws.com\n");
+    let said = |sandbox: &Sandbox, words: &[&str]| {
+        let mut sh = sandbox.command("sh");
+        sh.args(["-c", &script, "sh", CREDSH, "export", "--role", ARN]).args(words);
+        Run::of(sh.output().unwrap()).fails(5, &["credsh: cannot reach AWS STS: "])
+    };
+    let lost = |host: &str| {
+        format!(
+            "credsh: cannot reach AWS STS: {host} cannot be resolved: name or service not known\nhint: check the region (--region, AWS_REGION, the profile's), then the network, HTTPS_PROXY and AWS_ENDPOINT_URL_STS\n"
+        )
+    };
+    let typed = said(&sandbox, &["--profile", "user", "--region", "ap-norhteast-1"]);
+    assert_eq!(typed, lost("sts.ap-norhteast-1.amazonaws.com"));
+    assert_eq!(said(&sandbox, &["--profile", "typo"]), lost("sts.us-esat-1.amazonaws.com"));
+    let control = said(&sandbox, &["--profile", "user", "--region", "eu-west-1"]);
+    assert!(!control.contains("resolved"), "{control}");
+    sandbox.set("AWS_REGION", "eu-wset-1");
+    assert_eq!(said(&sandbox, &["--profile", "user"]), lost("sts.eu-wset-1.amazonaws.com"));
+    // Then it is the proxy's name that is asked for.
+    sandbox.set("HTTPS_PROXY", "http://proxy.test:3128");
+    assert_eq!(said(&sandbox, &["--profile", "user"]), lost("proxy.test"));
 }
 
 #[test]
@@ -495,6 +577,7 @@ fn the_endpoint_of_a_profile() {
         "[profile key]\n{keys}\nendpoint_url = {0}\n[profile section]\n{keys}\nendpoint_url = {0}\nservices = local
 [profile off]\n{keys}\nendpoint_url = {0}\nignore_configured_endpoint_urls = true
 [profile role]\nrole_arn = {ARN}\nsource_profile = key\nendpoint_url = {1}
+[profile temporary]\naws_access_key_id = ASIADEV\naws_secret_access_key = s\naws_session_token = t\nignore_configured_endpoint_urls = true
 [profile user]\n{keys}\nendpoint_url = http://me:pw@127.0.0.1/\n[services local]\ns3 =\n  endpoint_url = http://127.0.0.1:9\nsts =\n  endpoint_url = {1}\n",
         one.url(),
         two.url()
@@ -517,6 +600,8 @@ fn the_endpoint_of_a_profile() {
     let flags = ["export", "--no-store", "--profile", "section"];
     assert_eq!(host(&sandbox, &ignored, &flags), "sts.us-east-2.amazonaws.com");
     assert_eq!(host(&sandbox, &[], &["export", "--profile", "off"]), "sts.us-east-2.amazonaws.com");
+    let configured = [("AWS_ENDPOINT_URL_STS", &*three.url())];
+    assert_eq!(host(&sandbox, &configured, &["whoami", "--profile", "temporary"]), "sts.us-east-2.amazonaws.com");
     assert_eq!(asked(), [1, 2, 1]);
     let user =
         sandbox.credsh(&["export", "--profile", "user"]).fails(1, &["credsh: the address of AWS STS: names a user"]);

@@ -7,11 +7,12 @@ use std::thread;
 use std::time::Duration;
 
 use support::Sandbox;
-use support::endpoint::Endpoint;
+use support::endpoint::{Endpoint, Rotation};
 use support::pty::{Session, Shell};
 
 in_every_shell! { functions_with_the_names_of_builtins_are_not_called }
 in_shells! { where_builtin_is_a_function_it_says_so_and_is_not_there: bash Bash, zsh Zsh }
+in_every_shell! { readonly_variables_with_everyday_names_are_the_users }
 
 /// The names, but for `eval` and fish's `source`, which the line in the start-up file itself calls, and bash's `declare`,
 /// by which the hook looks for a function `builtin`. Each of the functions leaves a file behind and fails.
@@ -156,4 +157,33 @@ fn where_builtin_is_a_function_it_says_so_and_is_not_there(shell: Shell) {
         session.run(&format!("unset -f builtin; {}", shell.init("")));
         assert_eq!(session.key(), "ASIATEST0001");
     }
+}
+
+/// bash lets no function have a local of that name, and goes on with the user's value.
+fn readonly_variables_with_everyday_names_are_the_users(shell: Shell) {
+    let names = "p code now file left time color tick theirs i status version name last opts outer all first line facts \
+                 locked commands urg inherited was lease text gap end found state";
+    let theirs: Vec<String> = names
+        .split_whitespace()
+        // zsh's and fish's own.
+        .filter(|name| shell == Shell::Bash || !["status", "commands"].contains(name))
+        .map(|name| match shell {
+            Shell::Fish => format!("set -g {name} /theirs"),
+            _ => format!("readonly {name}=/theirs"),
+        })
+        .chain(Some("readonly IFS".to_owned()).filter(|_| shell == Shell::Bash))
+        .collect();
+    let endpoint = Endpoint::start(599);
+    endpoint.rotate(Rotation::Always);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = shell.rc().before(&theirs.join("\n")).start(&sandbox);
+    assert_eq!(session.key(), "ASIATEST0001", "{}", session.text());
+    assert_eq!(session.prompt(), "[cloudshell 9m] $ ", "{}", session.text());
+    assert_eq!(session.run("credsh refresh --force"), "credsh: renewed: cloudshell 9m");
+    assert_eq!(session.key(), "ASIATEST0002", "{}", session.text());
+    assert_eq!(session.run("echo $p"), "/theirs");
+    assert_eq!(session.run("credsh_off"), "", "{}", session.text());
+    assert_eq!(session.key(), "");
+    let text = session.text();
+    assert!(!text.contains("readonly") && !text.contains("test-secret") && !text.contains("__credsh"), "{text}");
 }

@@ -4,6 +4,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use support::clock::Clock;
 use support::endpoint::{Behaviour, Endpoint, now, rfc3339};
 use support::process::running;
 use support::pty::{Session, Shell};
@@ -44,9 +45,10 @@ fn no_source_at_all_lists_where_was_looked() {
   - profile: AWS_PROFILE is not set, and no default profile with credentials is in {0}/.aws/config or {0}/.aws/credentials
   - web identity: AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not both set
   - EC2 metadata service: turned off by AWS_EC2_METADATA_DISABLED
-hint: name one with --profile, --role or --source; in AWS CloudShell the container variables are set by themselves
+hint: name one with --profile, --role or --source; in AWS CloudShell, where sudo and cron leave the container variables out, export AWS_CONTAINER_CREDENTIALS_FULL_URI=http://localhost:1338{1}
 ",
-        home.display()
+        home.display(),
+        support::endpoint::PATH
     );
     assert_eq!(sandbox.credsh(&["refresh"]).fails(3, &[]), wanted);
     assert_eq!(sandbox.credsh(&["export", "--role", ROLE]).fails(3, &[]), wanted);
@@ -67,6 +69,10 @@ fn the_order_of_the_choice() {
     sandbox.set("AWS_WEB_IDENTITY_TOKEN_FILE", sandbox.file("token", "t").to_str().unwrap());
     sandbox.set("AWS_ROLE_ARN", ROLE);
     assert_eq!(choice(&sandbox, &[]), "web-identity");
+    // Before a role in the default profile there is only what names another.
+    let pod = format!("role_arn = {ROLE}\nsource_profile = one\n");
+    sandbox.file(".aws/config", &config.replace(&keys("DEFAULT"), &pod));
+    assert_eq!(choice(&sandbox, &[]), "profile:default");
     sandbox.set("AWS_DEFAULT_PROFILE", "one");
     assert_eq!(choice(&sandbox, &[]), "profile:one");
     sandbox.set("AWS_PROFILE", "two");
@@ -411,6 +417,40 @@ fn a_web_identity_whose_token_has_no_end() {
     assert_eq!(sts.calls().len(), 0);
 }
 
+/// As with a token; the null device is how one says that there is none.
+#[test]
+fn config_files_that_have_no_end() {
+    let sandbox = Sandbox::new();
+    let fifo = sandbox.home().join("fifo").to_str().unwrap().to_owned();
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    for (name, path) in [
+        ("AWS_CONFIG_FILE", &*fifo),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/zero"),
+        ("AWS_SHARED_CREDENTIALS_FILE", &*fifo),
+    ] {
+        for words in
+            [&["export"][..], &["export", "--profile", "p"], &["hook", "--shell", "bash", "--wait", "--profile", "p"]]
+        {
+            let mut run = sandbox.command("timeout");
+            let run = Run::of(run.args(["20", support::CREDSH]).args(words).env(name, path).output().unwrap());
+            let told = format!("cannot read the AWS configuration {path}: it is not a small regular file");
+            assert!(
+                run.stderr.contains(&told) && run.stderr.ends_with(&format!(" check {name}\n")),
+                "{words:?} {run:?}"
+            );
+        }
+        let mut run = sandbox.command("timeout");
+        let run = Run::of(run.args(["20", support::CREDSH, "doctor"]).env(name, path).output().unwrap());
+        assert_eq!(run.status, 1, "{run:?}");
+    }
+    let none = sandbox.with("AWS_CONFIG_FILE", "/dev/null").with("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+    none.credsh(&["export"]).fails(3, &["no default profile with credentials is in /dev/null or /dev/null"]);
+    none.credsh(&["export", "--profile", "p"]).fails(1, &["credsh: profile p: is in neither the AWS config file nor"]);
+    // Nor is it a file whose mode is to be changed.
+    let text = none.credsh(&["doctor"]).stdout;
+    assert!(text.contains("no source of credentials") && !text.contains("chmod"), "{text}");
+}
+
 /// As with the AWS CLI: its stderr is the reason when it fails, but on one line, without what a terminal obeys; and nobody's
 /// business when it does not. Its stdout, where the secrets are, is never shown.
 #[test]
@@ -469,6 +509,136 @@ fn a_source_profiles_keys_go_before_its_role() {
         assert_eq!((calls.len(), calls[0].signer()), (1, "AKIADEFAULT"), "{calls:?}");
         assert!(calls[0].get("RoleArn").ends_with(role), "{calls:?}");
     }
+}
+
+/// As botocore has it: all that makes up a set of keys is of one file. Joined to what an older set has left in the other,
+/// long-term keys would be handed out as temporary ones.
+#[test]
+fn keys_are_of_one_file() {
+    let sts = Sts::start();
+    let keys = |id: &str| format!("aws_access_key_id = {id}\naws_secret_access_key = {id}-secret\n");
+    // No id of AWS's, which would tell by itself.
+    let old = keys("ASIAOLD") + "aws_session_token = old-token\n";
+    let sandbox =
+        configured(&sts, &format!("[profile mix]\n{old}[profile role]\nrole_arn = {ROLE}\nsource_profile = mix\n"));
+    let export = |flags: &[&str]| sandbox.credsh(&[&["export", "--no-store"], flags].concat()).ok();
+    assert!(export(&["--profile", "mix"]).contains("'old-token'"), "the control");
+    sandbox.file(".aws/credentials", &format!("[mix]\n{}", keys("KEYNEW")));
+    for (number, profile) in [(1, "mix"), (2, "role")] {
+        let out = export(&["--profile", profile]);
+        assert!(
+            out.contains(&format!("'ASIASTS000{number}'")) && !out.contains("NEW") && !out.contains("old"),
+            "{out}"
+        );
+    }
+    let calls: Vec<_> = sts.calls().iter().map(|call| (call.signer().to_owned(), call.token.clone())).collect();
+    assert_eq!(calls, [("KEYNEW".into(), None), ("KEYNEW".into(), None)]);
+    assert_eq!(sts.calls()[0].get("Action"), "GetSessionToken");
+    // The other way round.
+    sandbox.file(".aws/credentials", &format!("[mix]\n{old}"));
+    sandbox.file(".aws/config", &format!("[profile mix]\n{}", keys("KEYNEW")));
+    assert!(export(&["--profile", "mix"]).contains("'old-token'"));
+    sandbox.file(".aws/credentials", "[mix]\naws_access_key_id = AKIAHALF\n");
+    sandbox.credsh(&["export", "--profile", "mix"]).fails(
+        1,
+        &["credsh: profile mix gave no credentials: its aws_access_key_id has no aws_secret_access_key beside it in the same file\n"],
+    );
+    assert_eq!(sts.calls().len(), 2);
+}
+
+/// Whatever stands beside them, in one file or in the environment: AWS's temporary ones have other ids.
+#[test]
+fn long_term_keys_beside_a_token() {
+    let sts = Sts::start();
+    let mut sandbox = configured(
+        &sts,
+        "[profile p]\naws_access_key_id = AKIAKEYS\naws_secret_access_key = long-term-secret\naws_session_token = left\n",
+    );
+    let json = r#"{"Version":1,"AccessKeyId":"AKIAKEYS","SecretAccessKey":"long-term-secret","SessionToken":"left"}"#;
+    let process = process(&sandbox, json);
+    let asked = |sandbox: &Sandbox, flags: &[&str]| {
+        let before = sts.calls().len();
+        let out = sandbox.credsh(&[&["export", "--no-store"], flags].concat()).ok();
+        assert!(out.contains("'ASIASTS") && !out.contains("long-term-secret"), "{out}");
+        let calls = sts.calls().split_off(before);
+        assert_eq!((calls.len(), calls[0].signer(), &calls[0].token), (1, "AKIAKEYS", &None), "{calls:?}");
+        calls[0].get("Action").to_owned()
+    };
+    let both = |sandbox: &Sandbox| [&[][..], &["--role", ROLE]].map(|flags| asked(sandbox, flags));
+    sandbox.set("AWS_PROFILE", "p");
+    assert_eq!(both(&sandbox), ["GetSessionToken", "AssumeRole"]);
+    sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = {process}\n"));
+    assert_eq!(both(&sandbox), ["GetSessionToken", "AssumeRole"]);
+    sandbox.set("AWS_ACCESS_KEY_ID", "AKIAKEYS");
+    sandbox.set("AWS_SECRET_ACCESS_KEY", "long-term-secret");
+    sandbox.set("AWS_SESSION_TOKEN", "left");
+    assert_eq!(both(&sandbox), ["GetSessionToken", "AssumeRole"]);
+}
+
+/// As with the AWS CLI: an empty token is none, and one under its old name is one.
+#[test]
+fn tokens_that_are_empty_or_old() {
+    let sts = Sts::start();
+    let keys = "aws_access_key_id = KEY\naws_secret_access_key = s\n";
+    let json = r#"{"Version":1,"AccessKeyId":"KEY","SecretAccessKey":"s","SessionToken":""}"#;
+    let mut sandbox = configured(&sts, "");
+    let process = process(&sandbox, json);
+    let config = [
+        format!("[profile empty]\n{keys}aws_session_token =\n"),
+        format!("[profile old]\n{keys}aws_security_token = old-token\n"),
+        format!("[profile both]\n{keys}aws_security_token = old-token\naws_session_token = new-token\n"),
+        format!("[profile process]\ncredential_process = {process}\n"),
+    ];
+    sandbox.file(".aws/config", &config.concat());
+    let export = |sandbox: &Sandbox, flags: &[&str]| sandbox.credsh(&[&["export", "--no-store"], flags].concat()).ok();
+    for (profile, token) in
+        [("empty", "sts-token-1"), ("process", "sts-token-2"), ("old", "old-token"), ("both", "new-token")]
+    {
+        let out = export(&sandbox, &["--profile", profile]);
+        assert!(out.contains(&format!("AWS_SESSION_TOKEN='{token}'\n")), "{profile}: {out}");
+    }
+    let calls: Vec<_> = sts.calls().iter().map(|call| (call.signer().to_owned(), call.token.clone())).collect();
+    assert_eq!(calls, [("KEY".into(), None), ("KEY".into(), None)]);
+    sandbox.set("AWS_ACCESS_KEY_ID", "KEY");
+    sandbox.set("AWS_SECRET_ACCESS_KEY", "s");
+    sandbox.set("AWS_SECURITY_TOKEN", "old-token");
+    assert!(export(&sandbox, &[]).contains("AWS_SESSION_TOKEN='old-token'\n"));
+    sandbox.set("AWS_SESSION_TOKEN", "new-token");
+    assert!(export(&sandbox, &[]).contains("AWS_SESSION_TOKEN='new-token'\n"));
+}
+
+/// What the AWS CLI takes, and the SDK's parser leaves out without a word.
+#[test]
+fn what_the_parser_does_not_read() {
+    let sts = Sts::start();
+    let json = r#"{"Version":1,"AccessKeyId":"ASIAP","SecretAccessKey":"s","SessionToken":"t"}"#;
+    let sandbox = configured(&sts, "");
+    let cat = format!("cat {}", sandbox.file("json", json).display());
+    let keys = "aws_access_key_id = ASIADEV\naws_secret_access_key = s\naws_session_token = t\n";
+    sandbox.file(".aws/credentials", &format!("[my dev]\n{keys}[größe]\n{keys}"));
+    let config = [
+        format!("[profile over]\nrole_arn = {ROLE}\nsource_profile = my dev\n"),
+        format!("[profile quoted]\ncredential_process = sh -c 'true ; {cat}'\n"),
+        format!("[profile number]\nCredential_Process = sh -c '{cat}; exit 3' \"a #1\"\n"),
+        format!("[profile comment]\ncredential_process = {cat} # as it is\n"),
+        "[profile whole]\ncredential_process = false;exit 3;#\n".into(),
+        format!("[profile \"marks\"]\n{keys}"),
+    ];
+    sandbox.file(".aws/config", &config.concat());
+    let name = "has a name that credsh cannot read in a file\nhint: give it one of letters, digits and _-/.%@:+ only, without quotes, as other AWS SDKs want it too\n";
+    for profile in ["my dev", "größe", "marks"] {
+        let text = sandbox.credsh(&["export", "--profile", profile]).fails(1, &[]);
+        assert_eq!(text, format!("credsh: profile {profile}: {name}"));
+    }
+    let text = sandbox.credsh(&["export", "--profile", "over"]).fails(1, &[]);
+    assert_eq!(text, format!("credsh: profile over: its source_profile my dev {name}"));
+    let cut = "hint: it was run without what follows ` #` or ` ;`, which an AWS SDK takes for a comment, in quotes or not: put the command into a script\n";
+    for profile in ["quoted", "number"] {
+        sandbox.credsh(&["export", "--profile", profile]).fails(1, &["its credential_process ended with status ", cut]);
+    }
+    let text = sandbox.credsh(&["export", "--profile", "whole"]).fails(1, &[]);
+    assert_eq!(text, "credsh: profile whole gave no credentials: its credential_process ended with status 3\n");
+    assert!(sandbox.credsh(&["export", "--profile", "comment"]).ok().contains("'ASIAP'"), "the control");
 }
 
 /// A name under which somebody writes another account gives that one's, and what was asked for before is not renewed with it.
@@ -536,6 +706,36 @@ fn session_keys_in_a_profile_are_read_again() {
     assert!(export("ASIAOLD").contains("'ASIAOLD'"));
     assert!(export("ASIANEW").contains("'ASIANEW'"));
     assert_eq!(sandbox.ids().len(), 1, "and it is the same lease");
+}
+
+/// A process may give others each time and not say when they end; who types `refresh` wants it asked.
+#[test]
+fn credentials_without_an_end_are_asked_for_again() {
+    let mut sandbox = Sandbox::new();
+    let clock = Clock::of(&mut sandbox);
+    let give = |key: &str| {
+        let json = format!(r#"{{"Version":1,"AccessKeyId":"{key}","SecretAccessKey":"s","SessionToken":"t"}}"#);
+        let program = process(&sandbox, &json);
+        sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = {program}\n"));
+    };
+    let export = || sandbox.credsh(&["export", "--profile", "p"]).ok();
+    give("ASIAONE");
+    assert!(export().contains("'ASIAONE'"));
+    give("ASIATWO");
+    assert!(export().contains("'ASIAONE'"), "the control: five minutes have not passed");
+    clock.set(310);
+    assert!(export().contains("'ASIATWO'"));
+    let table = sandbox.credsh(&["status"]).ok();
+    assert!(table.contains("profile:p  unknown  unknown               fresh "), "{table}");
+    process(&sandbox, "none");
+    clock.set(620);
+    let run = sandbox.credsh(&["export", "--profile", "p"]);
+    assert!(run.stdout.contains("'ASIATWO'") && run.stderr.contains("no JSON object"), "nothing is lost: {run:?}");
+    give("ASIATHREE");
+    assert!(export().contains("'ASIATWO'"), "nor asked for without end");
+    let run = sandbox.credsh(&["refresh", "--profile", "p"]);
+    assert!(run.stderr.starts_with("credsh: renewed: profile:p\n"), "{run:?}");
+    assert!(export().contains("'ASIATHREE'"));
 }
 
 /// Who insists gets what the source gives now, though it ends sooner; a hook keeps what lasts longer.
@@ -613,13 +813,112 @@ fn a_process_may_ask() {
     assert!(std::fs::read_to_string(sandbox.home().join("out")).unwrap().contains("'ASIATTY'"), "{}", session.text());
 }
 
-/// Waits until nothing runs that has `word` in its command line.
-fn gone(word: &str) {
+/// Who types at a prompt is not asked, nor is the keyboard taken from them; but Ctrl-C is still for the process too.
+#[test]
+fn a_process_of_a_hook_may_not_ask() {
+    let sandbox = Sandbox::new().with("CREDSH_WAIT", "60");
+    let tty = sandbox.file("tty", "exec 3<>/dev/tty || exit 9\nstty -echo <&3\nprintf 'key? ' >&3\nread key <&3\n");
+    let stdin = sandbox.file("stdin", "read key || exit 8\n");
+    let long = format!("sleep {}.{:06}", 1004, std::process::id());
+    let profile = |name: &str, command: &str| format!("[profile {name}]\ncredential_process = {command}\n");
+    let ask = [("tty", tty), ("stdin", stdin)].map(|(name, file)| profile(name, &format!("sh {}", file.display())));
+    sandbox.file(".aws/config", &(ask.concat() + &profile("long", &long)));
+    let mut session = Shell::Bash.rc().unhooked().start(&sandbox);
+    let before = session.run("stty -a");
+    for profile in ["tty", "stdin"] {
+        let said =
+            session.run(&format!("credsh hook --shell bash --wait --profile {profile} >/dev/null")).replace('\n', "");
+        let failed =
+            format!("credsh: profile {profile} gave no credentials: its credential_process ended with status ");
+        let (failed, hint) = (said.starts_with(&failed), "if it has something to ask, `credsh refresh` lets it");
+        assert!(failed && said.contains(hint) && !said.contains("key?"), "{said}");
+        assert_eq!(session.run("stty -a"), before);
+    }
+    session.type_line("credsh hook --shell bash --wait --profile long");
+    until("it runs", || !running(&long).is_empty());
+    session.send(b"\x03");
+    session.wait_for("the prompt", Session::at_prompt);
+    assert_eq!(session.run("echo $?"), "130");
+    gone(&long);
+    // The control: where a person asks for it.
+    session.type_line("credsh export --profile tty");
+    session.wait_for("the question", |session| session.prompt() == "key? ");
+    session.send(b"\x03");
+    session.wait_for("the prompt", Session::at_prompt);
+}
+
+/// It is killed in the middle of a question that is not shown, where no shell puts the terminal right.
+#[test]
+fn a_process_that_is_killed_leaves_the_terminal_as_it_was() {
+    let sandbox = Sandbox::new();
+    let quiet = "stty -echo </dev/tty\nprintf 'key? ' >/dev/tty\n";
+    let ask = sandbox.file("ask", &format!("{quiet}read key </dev/tty\n"));
+    let much = "trap 'echo >tidied; exit' TERM\nhead -c 70000 /dev/zero\nwhile :; do sleep 0.02; done\n";
+    let much = sandbox.file("much", &format!("{quiet}{much}"));
+    let kill = sandbox.file("kill", &format!("{quiet}kill -KILL $$\n"));
+    let config = [("ask", ask), ("much", much), ("kill", kill)];
+    let config = config.map(|(name, file)| format!("[profile {name}]\ncredential_process = sh {}\n", file.display()));
+    sandbox.file(".aws/config", &config.concat());
+    let mut session = Shell::Bash.rc().unhooked().start(&sandbox);
+    let before = session.run("stty -a");
+    session.type_line("x=$(credsh export --profile ask)");
+    session.wait_for("the question", |session| session.prompt() == "key? ");
+    session.send(b"\x03");
+    session.wait_for("the prompt", Session::at_prompt);
+    assert_eq!(session.run("echo $?"), "130");
+    assert_eq!(session.run("stty -a"), before);
+    for (profile, end) in [("much", "printed more than 64 KiB"), ("kill", "ended with status 137: Killed")] {
+        let said = session.run(&format!("x=$(credsh export --profile {profile})"));
+        assert!(said.ends_with(end), "{said}");
+        assert_eq!(session.run("stty -a"), before);
+    }
+    assert!(sandbox.home().join("tidied").exists(), "it was asked to end before");
+}
+
+/// As it may be waiting for a person. Where none can be asked it is not waited for.
+#[test]
+fn a_process_at_a_terminal_has_the_time_that_a_person_takes() {
+    let mut sandbox = Sandbox::new();
+    let clock = Clock::of_waiting(&mut sandbox);
+    let (asked, go) = (sandbox.home().join("asked"), sandbox.home().join("go"));
+    let wait = "echo >asked\nuntil [ -e go ]; do sleep 0.02; done\necho so >&2\nsleep 0.3\ncat json\n";
+    let process = sandbox.file("process", wait);
+    sandbox.file("json", &json("ASIASLOW", 2 * 3600));
+    sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = sh {}\n", process.display()));
+    let an_hour_later = || {
+        until("the question", || asked.exists());
+        clock.set(3600);
+        std::fs::write(&go, "").unwrap();
+    };
+    let export = ["export", "--no-store", "--profile", "p"];
+    let mut alone = sandbox.command("setsid");
+    let alone = alone.args(["--wait", support::CREDSH]).args(export);
+    let alone = alone.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    an_hour_later();
+    let run = Run::of(alone.wait_with_output().unwrap());
+    run.fails(5, &["credsh: the credential_process of profile p did not answer within 30 s\n"]);
+    clock.set(0);
+    let mut session = Shell::Bash.rc().unhooked().start(&sandbox);
+    for left in [&asked, &go] {
+        std::fs::remove_file(left).unwrap();
+    }
+    session.type_line(&format!("credsh {} >out; echo status $?", export.join(" ")));
+    an_hour_later();
+    session.wait_for("the answer", |session| session.text().contains("status 0"));
+    assert!(std::fs::read_to_string(sandbox.home().join("out")).unwrap().contains("'ASIASLOW'"));
+}
+
+fn until(what: &str, done: impl Fn() -> bool) {
     let end = Instant::now() + Duration::from_secs(10);
-    while !running(word).is_empty() {
-        assert!(Instant::now() < end, "{:?}", running(word));
+    while !done() {
+        assert!(Instant::now() < end, "no sign of {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Waits until nothing runs that has `word` in its command line.
+fn gone(word: &str) {
+    until(&format!("the end of {word}"), || running(word).is_empty());
 }
 
 /// Nor does what it has started stay, but a daemon.
@@ -659,6 +958,46 @@ fn a_profile_with_a_process_and_more() {
     sandbox.credsh(&["export", "--profile", "sso"]).fails(1, &["aws sso login"]);
     assert!(sandbox.credsh(&["export", "--profile", "role"]).ok().contains("'ASIASTS0001'"));
     assert_eq!(sts.call().signer(), "ASIAPROCESS");
+    // Keys in the credentials file go before it, also where they are renewed by hand.
+    let first = |id: &str| {
+        sandbox.file(".aws/credentials", &format!("[keys]\n{}\n", keys.replace("AKIAKEYS", id)));
+        sandbox.credsh(&["export", "--profile", "keys"]).ok()
+    };
+    assert!(first("ASIAFIRST").contains("'ASIAFIRST'"));
+    assert!(first("ASIASECOND").contains("'ASIASECOND'"));
+    sandbox.file(
+        ".aws/config",
+        &format!("[profile keys]\n{process}\n[profile role]\nrole_arn = {ROLE}\nsource_profile = keys\n"),
+    );
+    sandbox.credsh(&["export", "--profile", "role"]).ok();
+    assert_eq!(sts.calls()[1].signer(), "ASIASECOND");
+}
+
+/// It is where a role's base is, and says nothing without one: else what the shell holds would be given, and stored, as the
+/// profile's.
+#[test]
+fn a_credential_source_without_a_role() {
+    let sts = Sts::start();
+    let keys = "aws_access_key_id = ASIAKEYS\naws_secret_access_key = s\naws_session_token = t\n";
+    let source = "credential_source = Environment\n";
+    let config = [
+        format!("[profile alone]\n{source}[profile keys]\n{keys}{source}"),
+        format!("[profile over-alone]\nrole_arn = {ROLE}\nsource_profile = alone\n"),
+        format!("[profile over-keys]\nrole_arn = {ROLE}\nsource_profile = keys\n"),
+        format!("[profile web]\nweb_identity_token_file = t\n{source}"),
+    ];
+    let sandbox = configured(&sts, &config.concat()).with("AWS_ACCESS_KEY_ID", "ASIASHELL");
+    let sandbox = sandbox.with("AWS_SECRET_ACCESS_KEY", "s").with("AWS_SESSION_TOKEN", "t");
+    for (profile, message) in [
+        ("alone", "credsh: profile alone gave no credentials: it has credential_source, but no role_arn\n"),
+        ("over-alone", "credsh: profile alone gave no credentials: it has credential_source, but no role_arn\n"),
+        ("web", "credsh: profile web gave no credentials: it has web_identity_token_file, but no role_arn\n"),
+    ] {
+        assert_eq!(sandbox.credsh(&["export", "--profile", profile]).fails(1, &[]), message);
+    }
+    assert!(sandbox.credsh(&["export", "--profile", "keys"]).ok().contains("'ASIAKEYS'"));
+    sandbox.credsh(&["export", "--profile", "over-keys"]).ok();
+    assert_eq!(sts.call().signer(), "ASIAKEYS");
 }
 
 /// A role's base is asked before STS is, and its keys may be made temporary by STS after.

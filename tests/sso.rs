@@ -165,7 +165,34 @@ fn what_else_the_portal_says() {
     }
 }
 
-/// The SDK assumes it when it is signed in.
+/// As the AWS CLI has it, where the SDK takes it for a mistake, or for a profile of IAM Identity Center.
+#[test]
+fn what_a_profile_says_beside_its_session() {
+    let portal = Portal::start();
+    let sandbox = signed_in(&portal, now() + 3600);
+    let export = |profile: &str| {
+        sandbox.file(".aws/config", &format!("[profile dev]\n{profile}{SESSION}"));
+        sandbox.credsh(&["export", "--no-store", "--profile", "dev"])
+    };
+    let (_, repeated) = SESSION.split_once('\n').unwrap();
+    let dev = format!("sso_session = corp\n{ROLE}");
+    assert!(export(&format!("{dev}{repeated}")).ok().contains("ASIASSO"));
+    assert!(export(&format!("{dev}sso_region = us-east-1\n")).ok().contains("ASIASSO"));
+    export(&format!("{dev}sso_region = eu-west-1\n"))
+        .fails(1, &["credsh: profile dev gave no credentials: its sso_region is not that of its sso-session\nhint: "]);
+    assert_eq!(portal.asked().len(), 2);
+    let keys = "aws_access_key_id = ASIAKEYS\naws_secret_access_key = s\naws_session_token = t\n";
+    let json = r#"{"Version":1,"AccessKeyId":"ASIAPROCESS","SecretAccessKey":"s","SessionToken":"t"}"#;
+    let process = format!("credential_process = cat {}\n", sandbox.file("json", json).display());
+    for rest in ["sso_session = corp\n", "sso_region = us-east-1\n", repeated] {
+        assert!(export(&format!("{rest}{keys}")).ok().contains("'ASIAKEYS'"), "{rest}");
+        assert!(export(&format!("{rest}{process}")).ok().contains("'ASIAPROCESS'"), "{rest}");
+    }
+    assert!(export(&format!("{dev}{keys}{process}")).ok().contains("ASIASSO"), "the control");
+    assert_eq!(portal.asked().len(), 1);
+}
+
+/// By us, once, and not by the SDK.
 #[test]
 fn a_role_in_the_same_profile() {
     let (portal, sts) = (Portal::start(), Sts::start());
@@ -176,6 +203,44 @@ fn a_role_in_the_same_profile() {
     let text =
         sandbox.credsh(&["export", "--profile", "dev"]).fails(4, &["sts:AssumeRole failed with AccessDenied: no"]);
     assert!(!text.contains("sso login"), "{text}");
+    sts.yes();
+    sandbox.credsh(&["export", "--profile", "dev"]).ok();
+    let signers: Vec<String> = sts.calls().iter().map(|call| call.signer().to_owned()).collect();
+    assert_eq!(signers, ["ASIASSO", "ASIASSO"]);
+}
+
+/// Of a profile as it was before there were sessions.
+#[test]
+fn no_sign_in_at_all() {
+    let sandbox = Sandbox::new();
+    let start = "https://example.invalid/start";
+    sandbox.file(".aws/config", &format!("[profile dev]\nsso_region = us-east-1\nsso_start_url = {start}\n{ROLE}"));
+    let cache = sandbox.home().join(".aws/sso/cache/1a456e1a50f672d76dbb7e005eadd369d967380a.json");
+    assert_eq!(
+        sandbox.credsh(&["export", "--profile", "dev"]).fails(1, &[]),
+        format!(
+            "credsh: profile dev gave no credentials: failed to read `{}`: no such file or directory\n{LOGIN}",
+            cache.display()
+        )
+    );
+}
+
+/// Another command than that of IAM Identity Center, and another session.
+#[test]
+fn a_profile_of_aws_login() {
+    let sandbox = Sandbox::new();
+    let session = "login_session = arn:aws:iam::123456789012:user/me\n";
+    let process = "credential_process = false\n";
+    let role = "[profile role]\nsource_profile = dev\nrole_arn = arn:aws:iam::123456789012:role/x\n";
+    for more in ["", process] {
+        sandbox.file(".aws/config", &format!("[profile dev]\n{session}{more}{role}"));
+        for name in ["dev", "role"] {
+            assert_eq!(
+                sandbox.credsh(&["export", "--profile", name]).fails(1, &[]),
+                "credsh: profile dev gave no credentials: profiles of `aws login` are not supported\nhint: let `aws configure export-credentials --profile dev` be the credential_process of another profile, and name that\n"
+            );
+        }
+    }
 }
 
 /// No sign-in puts right what is wrong in a file.

@@ -294,7 +294,7 @@ fn what_cannot_be_kept_is_not_asked_for_at_every_prompt() {
     assert_eq!(endpoint.count(), 3 + 4, "the control");
 
     // The same where something is in the way, whether there is an answer or not.
-    let refused = Behaviour::Answer { status: 403, headers: String::new(), body: String::new() };
+    let refused = Behaviour::Answer { status: 404, headers: String::new(), body: String::new() };
     for behaviour in [Behaviour::Good, refused.clone()] {
         endpoint.behave(Behaviour::Good);
         sandbox.credsh(&["refresh"]).ok();
@@ -317,7 +317,7 @@ fn what_cannot_be_kept_is_not_asked_for_at_every_prompt() {
         sandbox.credsh(&[&BACKGROUND[..], &["--source", "container"]].concat());
     }
     assert_eq!(endpoint.count(), before + 1);
-    sandbox.credsh(&["export"]).fails(4, &["status 403"]);
+    sandbox.credsh(&["export"]).fails(4, &["status 404"]);
     assert_eq!(endpoint.count(), before + 2, "the control");
 }
 

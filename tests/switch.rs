@@ -8,7 +8,7 @@ use support::endpoint::Endpoint;
 use support::moto::{Moto, tool};
 use support::pty::Shell;
 
-in_every_shell! { refresh_to_a_role_and_the_aws_cli_is_that_role }
+in_every_shell! { refresh_to_a_role_and_the_aws_cli_is_that_role the_init_lines_flags_count_where_no_lease_is_held }
 
 fn refresh_to_a_role_and_the_aws_cli_is_that_role(shell: Shell) {
     let endpoint = Endpoint::start(600);
@@ -36,4 +36,28 @@ fn refresh_to_a_role_and_the_aws_cli_is_that_role(shell: Shell) {
     session.run(&format!("credsh refresh --role {arn} --session-name tested"));
     assert_eq!(session.key(), role, "it was still fresh");
     assert_eq!(endpoint.count(), container, "and nobody was asked");
+}
+
+/// As the README has it: what a shell holds is kept, by whatever line it is reloaded, and so is what it was started with.
+fn the_init_lines_flags_count_where_no_lease_is_held(shell: Shell) {
+    let sandbox = Sandbox::new();
+    let profile = |name: &str| {
+        let json = format!(
+            r#"{{"Version":1,"AccessKeyId":"ASIA{name}","SecretAccessKey":"s","SessionToken":"t","Expiration":"2099-01-01T00:00:00Z"}}"#
+        );
+        format!("[profile {name}]\ncredential_process = cat {}\n", sandbox.file(name, &json).display())
+    };
+    sandbox.file(".aws/config", &[profile("ONE"), profile("TWO")].concat());
+    let mut session = shell.rc().init("--profile ONE").start(&sandbox);
+    assert_eq!(session.key(), "ASIAONE", "the control");
+    session.run(&shell.init("--profile TWO"));
+    assert_eq!(session.key(), "ASIAONE");
+    session.run("credsh refresh --profile TWO");
+    assert_eq!(session.key(), "ASIATWO");
+    // The start-up file's line, in a shell that is started from this one.
+    session.line(shell.name());
+    assert_eq!(session.key(), "ASIATWO");
+    session.run("credsh clear");
+    session.run(&shell.init("--profile ONE"));
+    assert_eq!(session.key(), "ASIAONE");
 }

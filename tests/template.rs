@@ -164,7 +164,23 @@ fn managed_policies_alone_will_do() {
         text.contains("ManagedPolicyArns: !If [HasManagedPolicies, !Ref ManagedPolicyArns, !Ref \"AWS::NoValue\"]")
     );
     // Neither would be a role that may do nothing: a rule forbids it, which moto does not know.
-    assert!(text.contains("Assert: !Not [!And [!Equals [!Join [\"\", !Ref AllowedActions], \"\"], !Equals [!Join [\"\", !Ref ManagedPolicyArns], \"\"]]]"));
+    assert!(text.contains("Assert: !Not [!And [!EachMemberEquals [!Ref AllowedActions, \"\"], !EachMemberEquals [!Ref ManagedPolicyArns, \"\"]]]"));
+}
+
+/// CloudFormation refuses a template whose rules use any other, which neither moto nor cfn-lint does.
+#[test]
+fn its_rules_use_only_what_a_rule_may() {
+    let sandbox = sandbox();
+    let program = "import cfnlint.decode.cfn_yaml as y
+may = 'And Contains EachMemberEquals EachMemberIn Equals Not Or RefAll ValueOf ValueOfAll'.split()
+def used(node):
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        if key == 'Condition' or str(key).startswith('Fn::'): yield key.removeprefix('Fn::')
+        yield from used(value)
+t = y.load('role.yaml')
+print(sorted(set(used(t['Rules']))), set(used(t['Rules'])) <= set(may), set(used(t['Conditions'])) <= set(may))";
+    let out = Run::of(sandbox.command(tool("python")).args(["-c", program]).output().unwrap()).ok();
+    assert_eq!(out, "['And', 'EachMemberEquals', 'Not'] True False\n", "the conditions are the control");
 }
 
 #[test]

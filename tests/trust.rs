@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use support::endpoint::{Behaviour, Endpoint, TOKEN};
+use support::endpoint::{Behaviour, Endpoint, TOKEN, now, rfc3339};
 use support::moto::tool;
 use support::pty::Shell;
 use support::{CREDSH, Run, Sandbox, strace};
@@ -157,6 +157,21 @@ fn programs_of_the_working_directory_are_not_run(shell: Shell) {
     session.run("echo waited");
     assert!(endpoint.count() > before);
     session.run("credsh refresh --force; credsh status; credsh prompt; credsh doctor; credsh export; credsh clear");
+    // Nor to run a profile's credential_process, by the hook as by hand.
+    let end = rfc3339(now() + 8);
+    let json = format!(
+        r#"{{"Version":1,"AccessKeyId":"ASIAP","SecretAccessKey":"s","SessionToken":"t","Expiration":"{end}"}}"#
+    );
+    let tool = sandbox.file("tool", &format!("#!/bin/sh\necho >>~/asked\n/bin/cat <<'END'\n{json}\nEND\n"));
+    set_mode(&tool, 0o755);
+    sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = {}\n", tool.display()));
+    let asked = || fs::read_to_string(sandbox.home().join("asked")).unwrap_or_default().len();
+    session.run("credsh refresh --profile p");
+    assert_eq!((asked(), session.key()), (1, "ASIAP".into()), "{}", session.text());
+    session.until("another answer", |session| {
+        session.enter();
+        asked() > 1
+    });
     assert!(!ran.exists(), "{}", session.text());
     session.run("date");
     assert!(ran.exists(), "the control");
@@ -455,4 +470,48 @@ fn a_proxy_sees_only_whom_the_request_is_for() {
     sandbox.set("AWS_CA_BUNDLE", proxy.cert.to_str().unwrap());
     assert_ne!(ask(&sandbox).status, 0);
     wait_for("the request", || sent(&proxy.read()) > 1);
+}
+
+/// botocore's order. Who is named first has to be good, and is named if it is not.
+#[test]
+fn whose_certificates_are_trusted() {
+    let mut sandbox = Sandbox::new().with("AWS_REGION", "eu-central-1");
+    let proxy = Proxy::start(&sandbox);
+    sandbox.set("HTTPS_PROXY", &proxy.url);
+    let good = proxy.cert.to_str().unwrap().to_owned();
+    let bad = sandbox.file("bad.pem", "none").to_str().unwrap().to_owned();
+    let profile = |bundle: &str| {
+        let keys = "aws_access_key_id = AKIATEST\naws_secret_access_key = s";
+        sandbox.file(".aws/config", &format!("[profile p]\n{keys}\n{bundle}\n[default]\n{bundle}\n"));
+    };
+    let keys: &[_] = &[("AWS_ACCESS_KEY_ID", "AKIATEST"), ("AWS_SECRET_ACCESS_KEY", "s")];
+    let ask = |flags: &[&str], variables: &[(&str, &str)]| {
+        let mut credsh = sandbox.command(support::CREDSH);
+        credsh.args(["export", "--no-store"]).args(flags).envs(variables.iter().copied());
+        support::Run::of(credsh.output().unwrap()).stderr
+    };
+    let (aws, requests) = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE");
+    let of_profile = &["--profile", "p"][..];
+    profile("");
+    let unknown = ask(of_profile, &[]);
+    let hint = "let AWS_CA_BUNDLE, or the profile's ca_bundle, name a PEM file with its certificate";
+    assert!(unknown.contains("invalid peer certificate: UnknownIssuer\n") && unknown.contains(hint), "{unknown}");
+    // Nobody answers what the proxy has got to read.
+    let answered = |said: String| {
+        assert!(!said.contains("certificate") && !said.contains("BUNDLE"), "{said}");
+        assert!(!said.contains("ca_bundle"), "{said}");
+    };
+    answered(ask(of_profile, &[(requests, &good)]));
+    assert!(ask(of_profile, &[(requests, &bad)]).starts_with(&format!("credsh: REQUESTS_CA_BUNDLE {bad}: holds no ")));
+    profile(&format!("ca_bundle = {good}"));
+    answered(ask(of_profile, &[(requests, &bad)]));
+    answered(ask(&[], keys));
+    profile(&format!("ca_bundle = {bad}"));
+    let said = ask(of_profile, &[(requests, &good)]);
+    assert!(said.starts_with(&format!("credsh: ca_bundle of profile p {bad}: holds no certificate\n")), "{said}");
+    let said = ask(&[], &[keys, &[(requests, &good)]].concat());
+    assert!(said.starts_with(&format!("credsh: ca_bundle of profile default {bad}: ")), "{said}");
+    answered(ask(of_profile, &[(aws, &good)]));
+    profile(&format!("ca_bundle = {good}"));
+    assert!(ask(of_profile, &[(aws, &bad)]).starts_with(&format!("credsh: AWS_CA_BUNDLE {bad}: ")));
 }

@@ -1,13 +1,14 @@
 //! `credsh completions`: clap's scripts, of what people type; `completions/` holds the committed copies.
 
-use clap::{Command, CommandFactory, ValueHint};
+use clap::{Arg, Command, CommandFactory, ValueHint};
+use clap_complete::Shell;
 
 use crate::cli::Cli;
 use crate::error::Result;
 use crate::ui;
 
 /// Prints one shell's script.
-pub fn run(shell: clap_complete::Shell) -> Result<u8> {
+pub fn run(shell: Shell) -> Result<u8> {
     let mut command = Cli::command();
     // The flags of the commands are made only then.
     command.build();
@@ -15,12 +16,62 @@ pub fn run(shell: clap_complete::Shell) -> Result<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut shown, "credsh", &mut script);
     let mut script = String::from_utf8_lossy(&script).into_owned();
-    if shell == clap_complete::Shell::Fish {
-        script += &positionals(&shown);
+    match shell {
+        Shell::Fish => script.extend([FISH_COMMAND, &positionals(&shown, "")]),
+        Shell::Bash => script = script.replacen(BASH_CASE, &format!("{BASH_COMMAND}{BASH_CASE}"), 1),
+        _ => {}
+    }
+    // Each of the three runs what stands in a list of words in this form when it needs the list; fish would run the other
+    // form when it reads the script.
+    let run = if shell == Shell::Fish { "" } else { "$" };
+    for (mark, flags) in [(ALL_PROFILES, " --all"), (OWN_PROFILES, "")] {
+        script = script.replace(mark, &format!("{run}(credsh profile list{flags} 2>/dev/null)"));
     }
     ui::print(&script)?;
     Ok(0)
 }
+
+/// Stand among the words of a list, for all profiles' names and for those of credsh's own.
+const ALL_PROFILES: &str = "@ALL-PROFILES@";
+/// See [`ALL_PROFILES`].
+const OWN_PROFILES: &str = "@OWN-PROFILES@";
+
+/// What stands in the list of a value's words, if the words are not known here. Clap's dynamic completion would do it too, but
+/// that is unstable, and starts the program at every Tab, also for what stands in the script.
+fn asked(command: &Command, arg: &Arg) -> Option<&'static str> {
+    match (command.get_name(), arg.get_id().as_str()) {
+        (_, "profile") => Some(ALL_PROFILES),
+        ("remove", "name") => Some(OWN_PROFILES),
+        _ => None,
+    }
+}
+
+/// Where bash's script turns to the command it has found.
+const BASH_CASE: &str = "    case \"${cmd}\" in\n";
+
+/// Behind the `--` of `exec` stands a command, of which clap's script for bash knows nothing: bash-completion's own function
+/// completes it with its arguments. Where that is not loaded, the command's name, and file names for the rest.
+const BASH_COMMAND: &str = r#"    for ((i = 2; i < COMP_CWORD; i++)); do
+        [[ "${cmd}" == credsh__subcmd__exec && "${COMP_WORDS[i]}" == -- ]] || continue
+        if declare -F _command_offset >/dev/null; then
+            _command_offset $((i + 1))
+        elif ((i + 1 == COMP_CWORD)); then
+            COMPREPLY=( $(compgen -c -- "${cur}") )
+        fi
+        return 0
+    done
+
+"#;
+
+/// The same for fish. (`__fish_complete_subcommand` would have to be told which words before it are values.)
+const FISH_COMMAND: &str = r#"
+function __fish_credsh_command
+    set -l words (commandline -opc) (commandline -ct)
+    set -l at (contains -i -- -- $words[1..-2])
+    and complete -C "$words[$(math $at + 1)..]"
+end
+
+"#;
 
 /// The command without what is hidden, which the generators offer all the same, and with no file names for values that are
 /// none.
@@ -38,7 +89,11 @@ fn shown(command: &Command) -> Command {
     for arg in command.get_arguments().filter(|arg| !arg.is_hide_set() && !own(arg.get_id().as_str())) {
         let unknown = arg.get_value_hint() == ValueHint::Unknown && arg.get_possible_values().is_empty();
         let text = unknown && arg.get_action().takes_values() && !arg.is_last_set();
-        shown = shown.arg(if text { arg.clone().value_hint(ValueHint::Other) } else { arg.clone() });
+        shown = shown.arg(match asked(command, arg) {
+            Some(words) => arg.clone().value_parser([words]),
+            None if text => arg.clone().value_hint(ValueHint::Other),
+            None => arg.clone(),
+        });
     }
     let there: Vec<_> = shown.get_arguments().map(|arg| arg.get_id().clone()).collect();
     let groups = command.get_groups().filter(|group| group.get_args().all(|id| there.contains(id)));
@@ -50,16 +105,25 @@ fn shown(command: &Command) -> Command {
 
 /// What the generator for fish leaves out: a command's own words, and that where there are none no file is meant. Behind a
 /// `--` anything may be.
-fn positionals(command: &Command) -> String {
+fn positionals(command: &Command, above: &str) -> String {
     let line = |sub: &Command| {
+        let using = match above {
+            "" => format!("__fish_credsh_using_subcommand {}", sub.get_name()),
+            above => format!("{above}; and __fish_seen_subcommand_from {}", sub.get_name()),
+        };
         let positional = sub.get_positionals().next();
-        if positional.is_some_and(clap::Arg::is_last_set) {
-            return String::new();
-        }
-        let values = positional.map(clap::Arg::get_possible_values).unwrap_or_default();
-        let names: Vec<&str> = values.iter().map(clap::builder::PossibleValue::get_name).collect();
-        let words = if names.is_empty() { String::new() } else { format!(" -a \"{}\"", names.join(" ")) };
-        format!("complete -c credsh -n \"__fish_credsh_using_subcommand {}\" -f{words}\n", sub.get_name())
+        let rest = match positional {
+            Some(arg) if arg.get_value_hint() == ValueHint::CommandWithArguments => {
+                " -a \"(__fish_credsh_command)\"".into()
+            }
+            Some(arg) if arg.is_last_set() => return String::new(),
+            _ => {
+                let values = positional.map(Arg::get_possible_values).unwrap_or_default();
+                let names: Vec<&str> = values.iter().map(clap::builder::PossibleValue::get_name).collect();
+                if names.is_empty() { " -f".into() } else { format!(" -f -a \"{}\"", names.join(" ")) }
+            }
+        };
+        format!("complete -c credsh -n \"{using}\"{rest}\n{}", positionals(sub, &using))
     };
     command.get_subcommands().map(line).collect()
 }

@@ -9,6 +9,7 @@ use std::process::Command;
 use crate::cli::Docker;
 use crate::env::{self, Env};
 use crate::error::{Error, Result, lower};
+use crate::ui;
 
 /// Global options of docker and podman, and options of `compose`, whose value is the next word.
 const TAKE_A_VALUE: [&str; 46] = [
@@ -62,9 +63,9 @@ const TAKE_A_VALUE: [&str; 46] = [
 
 /// Runs the engine.
 pub fn run(args: &Docker, env: &Env) -> Result<u8> {
-    let place = place(&args.command).ok_or(Error::Flag {
-        flag: "--",
-        reason: "only run, create, exec, and compose run and exec give a container variables".into(),
+    let place = place(&args.command).map_err(|command| Error::NoVariables {
+        command: ui::clean(&format!("{} {command}", args.engine.as_deref().unwrap_or("docker"))),
+        compose: command.starts_with("compose "),
     })?;
     let engine = engine(args.engine.as_deref())?;
     let lease = super::exec::lease(&args.selectors, &args.life, env)?;
@@ -97,23 +98,26 @@ fn engine(wanted: Option<&str>) -> Result<PathBuf> {
 }
 
 /// Where the `-e` options belong: right behind the word that starts or enters a container.
-fn place(words: &[OsString]) -> Option<usize> {
+///
+/// # Errors
+/// No word does; the command that they are instead, which is not all that was typed: an argument may be a secret.
+fn place(words: &[OsString]) -> std::result::Result<usize, String> {
     let mut at = 0;
-    let mut compose = false;
-    loop {
-        let word = words.get(at)?;
+    let mut compose = "";
+    while let Some(word) = words.get(at) {
         at += 1;
         match &*word.to_string_lossy() {
             // Compose's own create takes no variables: they stand in its file.
-            "create" if compose => return None,
-            "run" | "create" | "exec" => return Some(at),
-            "compose" => compose = true,
+            "create" if !compose.is_empty() => return Err("compose create".into()),
+            "run" | "create" | "exec" => return Ok(at),
+            "compose" => compose = "compose ",
             "container" => {}
             option if TAKE_A_VALUE.contains(&option) => at += 1,
             option if option.starts_with('-') => {}
-            _ => return None,
+            other => return Err(format!("{compose}{other}")),
         }
     }
+    Err(compose.into())
 }
 
 #[cfg(test)]
@@ -134,7 +138,7 @@ mod tests {
             ("-H", None),
             ("pull run", None),
         ] {
-            assert_eq!(place(&words(line)), at, "{line}");
+            assert_eq!(place(&words(line)).ok(), at, "{line}");
         }
     }
 }

@@ -11,12 +11,13 @@ use serde::Serialize;
 use crate::cli::Doctor;
 use crate::config::{self, Files, Profile};
 use crate::env::{self, Env};
-use crate::error::{Error, Result};
-use crate::lease::Lease;
+use crate::error::{Error, OPEN_THE_IDE, Result};
+use crate::lease::{Lease, State};
 use crate::renew::{self, Terms, When};
-use crate::request::Request;
+use crate::request::{self, Request};
 use crate::selectors::{Selectors, SourceKind};
 use crate::shell::{Grammar, Shell};
+use crate::source::cloud9;
 use crate::store::Store;
 use crate::{prompt, source, time, ui};
 
@@ -113,6 +114,7 @@ pub fn run(args: &Doctor, env: &Env) -> Result<u8> {
     findings.extend(sources(own.as_ref(), env, at));
     findings.extend(conflicts(own.as_ref(), env, at));
     findings.extend(modes(env, at));
+    findings.extend(managed(env));
     findings.extend(hook(own.as_ref(), env, at));
     findings.extend(held(own.as_ref(), env));
     match super::meant(&Selectors::default(), store.as_ref().ok(), env) {
@@ -176,8 +178,6 @@ fn sources(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
             at.unset(&[env::ACCESS_KEY_ID]),
         )];
     }
-    let [first, second] = env::PROFILE;
-    let (cli, boto) = (theirs([first, second], &env), theirs([second, first], &env));
     let credsh = match (credsh, own.map(|lease| lease.request.label())) {
         (Err(Error::NoSource { .. }), Some(own)) => {
             return vec![fine(format!("source: this shell's lease is {own}; without it there would be none"))];
@@ -189,6 +189,11 @@ fn sources(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
         (Ok(credsh), _) => credsh,
         (Err(error), None) => return vec![failed(&error, "without flags there is nothing to renew")],
         (Err(error), Some(_)) => return vec![failed(&error, "a shell that starts anew would have nothing to renew")],
+    };
+    let [first, second] = env::PROFILE;
+    let (cli, boto) = match (theirs([first, second], &env), theirs([second, first], &env)) {
+        (Ok(cli), Ok(boto)) => (cli, boto),
+        (Err(error), _) | (_, Err(error)) => return vec![failed(&error, "the AWS CLI and boto3 end with that")],
     };
     let same = |theirs: &Theirs| credsh == theirs.label || (credsh == "cloud9" && theirs.label == "profile:default");
     vec![match (same(&cli), cli.label == boto.label) {
@@ -231,33 +236,39 @@ struct Theirs {
 
 /// botocore's chain. `names` are the profile's two variables in the order in which they are looked at: the AWS CLI v2's, or
 /// boto3's.
-fn theirs(names: [&'static str; 2], env: &Env) -> Theirs {
+///
+/// # Errors
+/// As [`config::profile`].
+fn theirs(names: [&'static str; 2], env: &Env) -> Result<Theirs> {
     let set = |names: &[&'static str]| names.iter().copied().filter(|name| env.get(name).is_some()).collect();
     let keys = [env::ACCESS_KEY_ID, env::SECRET_ACCESS_KEY, env::SESSION_TOKEN, env::EXPIRATION];
     if env.get(env::ACCESS_KEY_ID).is_some() {
-        return Theirs { label: "env".into(), names: set(&keys), flag: Some("--source env".into()) };
+        return Ok(Theirs { label: "env".into(), names: set(&keys), flag: Some("--source env".into()) });
     }
     let wanted = env.first(&names);
     let name = wanted.unwrap_or("default");
     let label = |selectors| Request::resolve(&selectors, env).map(|request| request.label()).ok();
-    let Ok(Some(profile)) = config::profile(&Files::of(env), name).map(|found| match (found, wanted) {
+    let profile = match (config::profile(&Files::of(env), name)?, wanted) {
+        (Some(found), _) => found,
         // Without a name it need not be there.
-        (None, None) => Some(Profile::new()),
-        (found, _) => found,
-    }) else {
-        let label = format!("profile:{}, which is not to be had", ui::clean(name));
-        return Theirs { label, names: set(&names), flag: None };
+        (None, None) => Profile::new(),
+        (None, Some(_)) => {
+            let label = format!("profile:{}, which is not to be had", ui::clean(name));
+            return Ok(Theirs { label, names: set(&names), flag: None });
+        }
     };
     let has = |key: &str| profile.contains_key(key);
-    let assumes = has("role_arn") && !has("web_identity_token_file");
-    if !assumes && env.get(env::WEB_IDENTITY_TOKEN_FILE).is_some() && env.get(env::ROLE_ARN).is_some() {
+    if !request::assumes(&profile)
+        && env.get(env::WEB_IDENTITY_TOKEN_FILE).is_some()
+        && env.get(env::ROLE_ARN).is_some()
+    {
         let (names, flag) = (vec![env::WEB_IDENTITY_TOKEN_FILE], Some("--source web-identity".into()));
-        return Theirs { label: "web-identity".into(), names, flag };
+        return Ok(Theirs { label: "web-identity".into(), names, flag });
     }
     if config::GIVE_CREDENTIALS.into_iter().any(has) {
         let selectors = Selectors { profile: Some(name.into()), ..Selectors::default() };
         let label = label(selectors).unwrap_or_else(|| format!("profile:{}", ui::clean(name)));
-        return Theirs { label, names: set(&names), flag: Some(format!("--profile {}", ui::clean(name))) };
+        return Ok(Theirs { label, names: set(&names), flag: Some(format!("--profile {}", ui::clean(name))) });
     }
     let container = Selectors { source: Some(SourceKind::Container), ..Selectors::default() };
     let off = env.is_true(env::NO_IMDS);
@@ -267,7 +278,7 @@ fn theirs(names: [&'static str; 2], env: &Env) -> Theirs {
         None => ("ec2".into(), Some("--source ec2".into())),
     };
     // A profile without credentials is in the way of credsh, which takes it at its name.
-    Theirs { label, names: set(&names), flag }
+    Ok(Theirs { label, names: set(&names), flag })
 }
 
 fn without_own(own: Option<&Lease>, env: &Env) -> Env {
@@ -281,12 +292,14 @@ fn issued(lease: &Lease, env: &Env) -> bool {
 
 fn conflicts(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let old = env.get("AWS_SECURITY_TOKEN");
-    if old.is_some() && old != env.get(env::SESSION_TOKEN) {
+    let (old, token) = (env.get(env::SECURITY_TOKEN), env.get(env::SESSION_TOKEN));
+    // The only one there is to keys that need one.
+    let needed = token.is_none() && env.keys().is_some_and(|keys| !keys.long_term());
+    if old.is_some() && old != token && !needed {
         findings.push(wrong(
             "AWS_SECURITY_TOKEN is set, and is not AWS_SESSION_TOKEN",
             "boto3 and the AWS CLI read it first, and join it to keys it does not belong to",
-            at.unset(&["AWS_SECURITY_TOKEN"]),
+            at.unset(&[env::SECURITY_TOKEN]),
         ));
     }
     let profile = env::PROFILE.into_iter().find_map(|name| Some((name, env.get(name)?)));
@@ -365,7 +378,7 @@ fn no_proxy(env: &Env, at: Keyboard) -> Option<String> {
 /// Files others should not be able to read, or write.
 fn modes(env: &Env, at: Keyboard) -> Vec<Finding> {
     let Files { config, credentials } = Files::of(env);
-    let loose = |path: &Path, mask: u32| fs::metadata(path).is_ok_and(|meta| meta.mode() & mask != 0);
+    let loose = |path: &Path, mask: u32| fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.mode() & mask != 0);
     let looked = [
         (config, 0o022, "others can change what credentials are used"),
         (credentials, 0o077, "others can read the keys in it"),
@@ -379,6 +392,29 @@ fn modes(env: &Env, at: Keyboard) -> Vec<Finding> {
         wrong(format!("{} is open to other users", path.display()), why, at.with_path("chmod 600", &path))
     })
     .collect()
+}
+
+/// Whether Cloud9 goes on writing its file.
+fn managed(env: &Env) -> Option<Finding> {
+    let file = Files::of(env).credentials.filter(|file| config::is_cloud9(file))?;
+    let alone = Files { config: None, credentials: Some(file.clone()) };
+    let sections = config::sections(&alone.for_sdk()).ok()?;
+    let mut others: Vec<&str> = sections.profiles().filter(|name| *name != "default").collect();
+    others.sort_unstable();
+    let name = file.display();
+    let late = cloud9::late(&file, env.now()).map(|minutes| format!("Cloud9 has not updated {name} for {minutes} min"));
+    if others.is_empty() {
+        return Some(wrong(late?, format!("its credentials end 15 min after they were written; {OPEN_THE_IDE}"), None));
+    }
+    Some(wrong(
+        late.unwrap_or_else(|| format!("{name} is not as Cloud9 wrote it")),
+        format!(
+            "it has more than [default] ({}), and what others have written to turns managed credentials off: move that to \
+             ~/.aws/config, then turn them on again in Preferences > AWS Settings > Credentials",
+            ui::clean(&others.join(", "))
+        ),
+        None,
+    ))
 }
 
 /// What the shell's `credsh` function says of its hook.
@@ -421,15 +457,13 @@ fn hook(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
 fn held(own: Option<&Lease>, env: &Env) -> Option<Finding> {
     let lease = own?;
     let segment = prompt::segment(lease, env.now());
-    Some(match &lease.note {
-        None => fine(format!("lease: {segment}")),
-        Some(note) => wrong(
-            format!("lease: {segment}; the last renewal failed: {note}"),
-            "it will end",
-            // Without the flag one that is still fresh is left as it is.
-            "credsh refresh --force".to_owned(),
-        ),
-    })
+    let Some(note) = &lease.note else { return Some(fine(format!("lease: {segment}"))) };
+    let why = if lease.state(env.now()) == State::Expired { "it has ended" } else { "it will end" };
+    // The same again is no use where the source has said no; but a person can give a code, which no hook asks for.
+    let takes_code = lease.request.source.mfa_serial().is_some() || lease.request.base_with_code().is_some();
+    // Without the flag one that is still fresh is left as it is.
+    let fix = (!lease.hopeless || takes_code).then(|| "credsh refresh --force".to_owned());
+    Some(wrong(format!("lease: {segment}; the last renewal failed: {note}"), why, fix))
 }
 
 fn identity(request: &Request, store: Option<&Store>, env: &Env) -> Finding {

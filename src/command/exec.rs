@@ -5,12 +5,13 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use crate::cli::{Exec, MinLife};
+use crate::config::{self, Files};
 use crate::credentials::Secret;
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
 use crate::lease::Lease;
 use crate::renew::{self, Terms, When};
-use crate::request::Source;
+use crate::request::{Request, Source};
 use crate::selectors::Selectors;
 use crate::store::Store;
 use crate::{format, prompt, ui};
@@ -19,7 +20,7 @@ use crate::{format, prompt, ui};
 pub const CONFLICTS: [&str; 10] = [
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
-    "AWS_SECURITY_TOKEN",
+    env::SECURITY_TOKEN,
     env::SESSION_TOKEN,
     env::EXPIRATION,
     env::CONTAINER_FULL,
@@ -67,12 +68,16 @@ fn renewable_inside(lease: &Lease, env: &Env) -> bool {
     reached && Store::open(env).is_ok_and(stored)
 }
 
-/// The standard variables; the region too, if the request has one and the surroundings have none: a profile's goes with
-/// AWS_PROFILE. Both names, as boto3 reads only the one, and newer SDKs only the other.
+/// The standard variables; the region too, if there is one and the surroundings have none: a profile's goes with AWS_PROFILE,
+/// which says of keys in the environment, or of a container's, no more than that. Both names, as boto3 reads only the one, and
+/// newer SDKs only the other.
 pub fn variables(lease: &Lease, env: &Env) -> Vec<(&'static str, Secret)> {
     let mut variables = format::variables(&lease.credentials);
-    if let (Some(region), None) = (&lease.request.region, env.first(&env::REGION)) {
-        variables.extend(env::REGION.map(|name| (name, Secret::new(&**region))));
+    let Request { region, source, .. } = &lease.request;
+    let named = || env.first(&env::PROFILE).filter(|_| source.profile().is_none());
+    let beside = || config::profile(&Files::of(env), named()?).ok()??.remove("region");
+    if let (Some(region), None) = (region.clone().or_else(beside), env.first(&env::REGION)) {
+        variables.extend(env::REGION.map(|name| (name, Secret::new(&*region))));
     }
     variables
 }

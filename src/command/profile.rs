@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 
 use crate::cli::{Profile, ProfileAdd, ProfileRemove};
@@ -20,12 +20,14 @@ use crate::ui;
 pub fn run(args: &Profile, env: &Env) -> Result<u8> {
     match args {
         Profile::Add(args) => add(args, env),
-        Profile::List => list(env),
+        Profile::List { all } => list(*all, env),
         Profile::Remove(args) => remove(args, env),
     }
 }
 
 fn add(args: &ProfileAdd, env: &Env) -> Result<u8> {
+    // First, as what the selectors mean is looked up in that file too, and to read a pipe is to wait for its writer.
+    let path = path(env)?;
     // Selectors that lead nowhere are told now, and not when a program asks.
     let source = Request::resolve(&args.selectors, env)?.source;
     let selectors = pinned(&args.selectors, &source);
@@ -39,7 +41,6 @@ fn add(args: &ProfileAdd, env: &Env) -> Result<u8> {
     let mut words = vec![exe.to_string_lossy().into_owned(), "export".into(), "--format=process".into()];
     words.extend(selectors.words());
     let words = words.iter().map(|word| bare(word)).collect::<Result<Vec<_>>>()?;
-    let path = path(env)?;
     let text = read(&path)?;
     let files = config::Files { config: None, ..config::Files::of(env) };
     if let (Some(keys), Some(_)) = (&files.credentials, config::keys(&files, &args.name)?) {
@@ -92,9 +93,15 @@ fn pinned(typed: &Selectors, source: &Source) -> Selectors {
     selectors
 }
 
-fn list(env: &Env) -> Result<u8> {
-    let text = read(&path(env)?)?;
-    let names = edit::names(&text).into_iter().filter(|name| ours(&text, name));
+fn list(all: bool, env: &Env) -> Result<u8> {
+    let names = if all {
+        config::names(&config::Files::of(env))?
+    } else {
+        let text = read(&path(env)?)?;
+        edit::names(&text).into_iter().filter(|name| ours(&text, name)).collect()
+    };
+    // No others are a profile's to the SDK or to `remove`; and bash expands the words that it completes once more.
+    let names = names.into_iter().filter(|name| edit::is_name(name));
     ui::print(&names.map(|name| name + "\n").collect::<String>())?;
     Ok(0)
 }
@@ -147,6 +154,15 @@ fn path(env: &Env) -> Result<PathBuf> {
         reason: format!("has no place: neither {} nor HOME is set", env::CONFIG_FILE),
         hint: None,
     })?;
+    // AWS_CONFIG_FILE=/dev/null says that there is none: as root the new file would take the place of the device, for every
+    // process of the machine.
+    if fs::metadata(&path).is_ok_and(|there| !there.is_file()) {
+        return Err(Error::Config {
+            what: format!("the AWS config file {}", path.display()),
+            reason: "is not a regular file".into(),
+            hint: Some(format!("name one with {}, or unset that", env::CONFIG_FILE)),
+        });
+    }
     // Behind a link, as dotfile managers make them, it is the file that is replaced, and not the link; one that is not
     // there yet too.
     let there = fs::canonicalize(&path);
@@ -160,7 +176,12 @@ fn read(path: &Path) -> Result<String> {
     }
 }
 
-/// Whole or not at all, with the mode it had; 0600 if it is new, as the AWS CLI makes it.
+/// Whole or not at all, with the mode and the owner it had; 0600 if it is new, as the AWS CLI makes it.
+///
+/// # Errors
+/// Also where the file itself is mounted, as into some development containers: nothing can take the place of a mount. To
+/// write into it, as `aws configure set` does, is to leave half a file where the disk is full or the process is killed in
+/// between; and it is the host's file, with all its other profiles.
 fn write(path: &Path, text: &str) -> Result<()> {
     let error = || Error::io("write", path);
     let dir = path.parent().unwrap_or(Path::new("/"));
@@ -169,9 +190,20 @@ fn write(path: &Path, text: &str) -> Result<()> {
     }
     let mut file = tempfile::Builder::new().prefix(".credsh-").tempfile_in(dir).map_err(error())?;
     if let Ok(meta) = fs::metadata(path) {
+        // Root's own it would be from now on, where sudo adds a profile for a user. As far as it is permitted, and one by
+        // one: who is not root can still give it a group they are in.
+        let _ = fchown(file.as_file(), Some(meta.uid()), None);
+        let _ = fchown(file.as_file(), None, Some(meta.gid()));
         file.as_file().set_permissions(meta.permissions()).map_err(error())?;
     }
     file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(error())?;
-    file.persist(path).map_err(|failed| error()(failed.error))?;
+    file.persist(path).map_err(|failed| match failed.error.kind() {
+        ErrorKind::ResourceBusy => Error::Config {
+            what: format!("the AWS config file {}", path.display()),
+            reason: "is mounted by itself, and can only be replaced together with its directory".into(),
+            hint: Some(format!("mount the directory it is in instead, or name another file with {}", env::CONFIG_FILE)),
+        },
+        _ => error()(failed.error),
+    })?;
     Ok(())
 }

@@ -52,10 +52,8 @@ pub fn run(args: &Status, env: &Env) -> Result<u8> {
 /// Cloud9 rewrites its file every five minutes, while its owner has the IDE open.
 fn lateness(lease: &Lease, now: i64) -> Option<String> {
     let Source::Cloud9 { file } = &lease.request.source else { return None };
-    let age = now - cloud9::written(file)?;
-    let late =
-        format!("Cloud9 has not updated the credentials for {} min: open the IDE as the environment's owner", age / 60);
-    (age > cloud9::LATE).then_some(late)
+    let minutes = cloud9::late(file, now)?;
+    Some(format!("Cloud9 has not updated the credentials for {minutes} min: open the IDE as the environment's owner"))
 }
 
 fn expiration(lease: &Lease) -> String {

@@ -46,7 +46,7 @@ impl Files {
         for (kind, path) in
             [(EnvConfigFileKind::Config, &self.config), (EnvConfigFileKind::Credentials, &self.credentials)]
         {
-            if let Some(path) = path.as_ref().filter(|path| path.exists()) {
+            if let Some(path) = path.as_ref().filter(|path| is_there(path)) {
                 files = files.with_file(kind, path);
             }
         }
@@ -58,8 +58,10 @@ impl Files {
 /// hexadecimal digits, ` #` (what they hash is not documented). Only read: a file that anybody touches is updated no more.
 pub fn is_cloud9(path: &Path) -> bool {
     let mut head = Vec::new();
-    // Both lines fit in this.
-    File::open(path).is_ok_and(|file| file.take(1024).read_to_end(&mut head).is_ok()) && is_cloud9_head(&head)
+    // Both lines fit in this. See `regular`.
+    path.is_file()
+        && File::open(path).is_ok_and(|file| file.take(1024).read_to_end(&mut head).is_ok())
+        && is_cloud9_head(&head)
 }
 
 /// The same, of how the file begins; where that is cut off need not be the end of a character.
@@ -107,14 +109,14 @@ pub fn profile(files: &Files, name: &str) -> Result<Option<Profile>> {
     }))
 }
 
-/// The keys of a profile that has a role too. The SDK would assume that role with them, and where it is wanted it is ours to
-/// assume.
+/// The names of all profiles.
 ///
 /// # Errors
 /// As [`profile`].
-pub fn keys_beside_role(files: &Files, name: &str) -> Result<Option<Credentials>> {
-    let own = |profile: &Section| profile.get("role_arn").is_some() && profile.get("web_identity_token_file").is_none();
-    Ok(load(files, name)?.filter(own).as_ref().and_then(keys_of))
+pub fn names(files: &Files) -> Result<Vec<String>> {
+    let mut names: Vec<String> = parsed(files)?.profiles().map(str::to_owned).collect();
+    names.sort();
+    Ok(names)
 }
 
 /// The keys written in a profile.
@@ -122,17 +124,72 @@ pub fn keys_beside_role(files: &Files, name: &str) -> Result<Option<Credentials>
 /// # Errors
 /// As [`profile`].
 pub fn keys(files: &Files, name: &str) -> Result<Option<Credentials>> {
-    Ok(load(files, name)?.as_ref().and_then(keys_of))
+    Ok(load(files, name)?.as_ref().and_then(Both::keys))
 }
 
-/// The same, of a section that has been read.
-pub fn keys_of(profile: &Section) -> Option<Credentials> {
+/// A profile as each of the files has it.
+struct Both {
+    credentials: Option<Section>,
+    config: Option<Section>,
+}
+
+impl Both {
+    fn sections(&self) -> impl Iterator<Item = &Section> {
+        self.credentials.iter().chain(&self.config)
+    }
+
+    fn get(&self, key: &str) -> Option<&str> {
+        self.sections().find_map(|section| section.get(key))
+    }
+
+    /// All of one file, as botocore has it. The SDK takes each from the first that has it, and so joins a key to the token
+    /// of another: long-term keys in the one file would pass for temporary ones beside what an older set left in the other.
+    fn keys(&self) -> Option<Credentials> {
+        keys_of(self.sections().find(|section| section.get("aws_access_key_id").is_some())?)
+    }
+}
+
+/// The keys in a section that has been read.
+pub fn keys_of(section: &Section) -> Option<Credentials> {
+    let token = ["aws_session_token", "aws_security_token"]
+        .into_iter()
+        .find_map(|key| section.get(key).filter(|token| !token.is_empty()));
     Some(Credentials {
-        access_key_id: profile.get("aws_access_key_id")?.into(),
-        secret_access_key: Secret::new(profile.get("aws_secret_access_key")?),
-        session_token: profile.get("aws_session_token").map(Secret::new),
+        access_key_id: section.get("aws_access_key_id")?.into(),
+        secret_access_key: Secret::new(section.get("aws_secret_access_key")?),
+        session_token: token.map(Secret::new),
         expiration: None,
     })
+}
+
+/// Whether a section of that name is read. (The SDK leaves out one with another, and says so to nobody.)
+pub fn is_name(name: &str) -> bool {
+    name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-/.%@:+".contains(&b))
+}
+
+/// Whether the config file has a profile's name in quotes: the AWS CLI reads it, and the SDK does not.
+pub fn is_quoted(files: &Files, name: &str) -> bool {
+    let text = files.config.as_ref().and_then(|path| std::fs::read_to_string(path).ok());
+    text.is_some_and(|text| edit::section(&text, name).is_some())
+}
+
+/// Whether the parser has taken the end of a profile's `credential_process` for a comment: all from ` #` or ` ;`, in quotes or
+/// not. The AWS CLI knows no comment behind a value. Found by what it makes of the same line without those two.
+pub fn is_cut(files: &Files, name: &str, command: &str) -> bool {
+    let whole = |line: &str| {
+        let ours = line.to_ascii_lowercase().starts_with("credential_process");
+        if ours { line.replace(['#', ';'], "_") } else { line.to_owned() }
+    };
+    let text = |path: &Option<PathBuf>| {
+        let text = path.as_ref().and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+        text.lines().map(whole).collect::<Vec<_>>().join("\n")
+    };
+    let both = EnvConfigFiles::builder()
+        .with_contents(EnvConfigFileKind::Config, text(&files.config))
+        .with_contents(EnvConfigFileKind::Credentials, text(&files.credentials));
+    let read = sections(&both.build()).ok();
+    let whole = read.as_ref().and_then(|read| read.get_profile(name)?.get("credential_process"));
+    whole.is_some_and(|whole| whole.len() > command.len())
 }
 
 /// The endpoint of STS in a section `[services NAME]`.
@@ -145,16 +202,40 @@ pub fn sts_of_services(files: &Files, name: &str) -> Result<Option<String>> {
     Ok(parsed(files)?.other_sections().get(&key).cloned())
 }
 
-fn load(files: &Files, name: &str) -> Result<Option<Section>> {
-    if files.config.as_ref().is_none_or(|p| !p.exists()) && files.credentials.as_ref().is_none_or(|p| !p.exists()) {
-        return Ok(None);
-    }
-    Ok(parsed(files)?.get_profile(name).cloned())
+/// The region and the start URL in a section `[sso-session NAME]`; `None` if there is none.
+///
+/// # Errors
+/// As [`profile`].
+pub fn sso_session(files: &Files, name: &str) -> Result<Option<Profile>> {
+    let only = Files { credentials: None, ..files.clone() };
+    Ok(parsed(&only)?.sso_session(name).map(|session| {
+        let keys = ["sso_region", "sso_start_url"].into_iter();
+        keys.filter_map(|key| Some((key.to_owned(), session.get(key)?.to_owned()))).collect()
+    }))
+}
+
+fn load(files: &Files, name: &str) -> Result<Option<Both>> {
+    let section = |only: Files| Ok(parsed(&only)?.get_profile(name).cloned());
+    let both = Both {
+        credentials: section(Files { config: None, ..files.clone() })?,
+        config: section(Files { credentials: None, ..files.clone() })?,
+    };
+    let there = both.sections().next().is_some();
+    Ok(there.then_some(both))
 }
 
 /// The SDK takes a file with one byte that is not UTF-8 for an empty one, and says so to nobody; the AWS CLI refuses it.
 fn parsed(files: &Files) -> Result<EnvConfigSections> {
-    for path in [&files.config, &files.credentials].into_iter().flatten() {
+    let both = [(&files.config, env::CONFIG_FILE), (&files.credentials, env::CREDENTIALS_FILE)];
+    let there =
+        both.iter().filter_map(|(path, named_by)| Some((path.as_ref().filter(|path| is_there(path))?, named_by)));
+    let there: Vec<_> = there.collect();
+    // The SDK panics where there are none.
+    if there.is_empty() {
+        return Ok(EnvConfigSections::default());
+    }
+    for (path, named_by) in there {
+        regular("read the AWS configuration", path, LARGEST, named_by)?;
         let bytes = std::fs::read(path).unwrap_or_default();
         if let Err(error) = std::str::from_utf8(&bytes) {
             let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]).matches('\n').count();
@@ -168,6 +249,31 @@ fn parsed(files: &Files) -> Result<EnvConfigSections> {
         }
     }
     sections(&files.for_sdk())
+}
+
+/// Bytes. A profile is some two hundred.
+const LARGEST: u64 = 4 * 1024 * 1024;
+
+/// Refuses all but a regular file of at most `largest` bytes: a FIFO or a device would hold the shell up for ever, past every
+/// deadline. `action` is what is done, as [`Error::io`] has it; `named_by` is what names the file, for the hint.
+///
+/// # Errors
+/// `Config` for another kind of file, `Io` for one that cannot be looked at.
+pub fn regular(action: &'static str, path: &Path, largest: u64, named_by: &str) -> Result<()> {
+    let meta = std::fs::metadata(path).map_err(Error::io(action, path))?;
+    if meta.is_file() && meta.len() <= largest {
+        return Ok(());
+    }
+    Err(Error::Config {
+        what: format!("cannot {action} {}", ui::clean(&path.to_string_lossy())),
+        reason: "it is not a small regular file".into(),
+        hint: Some(format!("check {named_by}")),
+    })
+}
+
+/// Whether there is something to read: the null device is how one says that there shall be nothing.
+fn is_there(path: &Path) -> bool {
+    path.canonicalize().is_ok_and(|path| path != Path::new("/dev/null"))
 }
 
 /// What the SDK's parser makes of files, or of texts in their place.
@@ -188,6 +294,7 @@ pub fn sections(files: &EnvConfigFiles) -> Result<EnvConfigSections> {
 /// What credsh asks of a profile; the SDK reads the rest by itself.
 const KEYS: [&str; 23] = [
     "aws_access_key_id",
+    "ca_bundle",
     "credential_process",
     "credential_source",
     "duration_seconds",
@@ -209,7 +316,6 @@ const KEYS: [&str; 23] = [
     "use_dualstack_endpoint",
     "use_fips_endpoint",
     "web_identity_token_file",
-    "aws_session_token",
 ];
 
 const UNREADABLE: &str = "the AWS configuration cannot be read";

@@ -14,8 +14,8 @@ use sha2::{Digest, Sha256};
 
 use crate::config::{Files, Variant};
 
-pub use profile::{same_profile, static_keys};
-pub use resolve::{nothing_found, sts_of};
+pub use profile::{assumes, ca_bundle, is_sso, same_profile, static_keys};
+pub use resolve::{checked_region, nothing_found, sts_of};
 
 /// Where credentials come from, with every parameter. What is not given stays out of the stored form, so
 /// that a later version's new parameter does not change the ids of older requests.
@@ -125,6 +125,12 @@ impl Request {
         Some(Request { source: base.clone(), ..self.clone() })
     }
 
+    /// Whether to ask for it may take an answer from a person: a code, or what a profile's `credential_process` wants to know.
+    pub fn may_ask(&self) -> bool {
+        let process = matches!(self.source.root(), Source::Profile { sso: false, .. });
+        process || self.source.mfa_serial().is_some() || self.base_with_code().is_some()
+    }
+
     /// The source's name for prompt and table: only `[A-Za-z0-9 ._:/@+=,-]`, whatever the role is called.
     pub fn label(&self) -> String {
         self.source.label()
@@ -170,6 +176,22 @@ impl Source {
         match self {
             Source::Role { base, .. } | Source::Session { base, .. } => Some(base),
             _ => None,
+        }
+    }
+
+    /// Whether it asks AWS STS, or says which one is to be asked. What is of a metadata endpoint or of Cloud9 does not: its
+    /// request's id would change with every `export AWS_REGION`, and with it the lease.
+    pub fn asks_sts(&self) -> bool {
+        !matches!(self, Source::Container { .. } | Source::Ec2 | Source::Cloud9 { .. })
+    }
+
+    /// The profile whose region and endpoints go with it; a role's is its source profile.
+    pub fn profile(&self) -> Option<&str> {
+        match self {
+            Source::Profile { name, .. } | Source::Role { role: Role { profile: Some(name), .. }, .. } => Some(name),
+            // The file names the environment's own region in its default section.
+            Source::Cloud9 { .. } => Some("default"),
+            other => other.base()?.profile(),
         }
     }
 

@@ -1,10 +1,12 @@
 //! What a profile of the AWS config files means as a source.
 
+use std::path::PathBuf;
+
 use super::resolve::{container, of_env, role_over, session_over, without_session};
 use super::{Role, Source, digest};
 use crate::config::{self, Files, Profile};
 use crate::credentials::Credentials;
-use crate::env::Env;
+use crate::env::{self, Env};
 use crate::error::{Error, Result};
 use crate::selectors::SourceKind;
 use crate::ui;
@@ -13,11 +15,21 @@ use crate::ui;
 const DEEPEST: usize = 8;
 
 fn named(name: &str, files: &Files) -> Result<Profile> {
-    config::profile(files, name)?.ok_or_else(|| absent(name, ""))
+    config::profile(files, name)?.ok_or_else(|| absent(name, name, "", files))
 }
 
-/// `what` of profile `name` names a profile that is not there; "" if it is that one.
-fn absent(name: &str, what: &str) -> Error {
+/// `what` of profile `name` names a profile that is not there, `missing`; "" if it is that one.
+fn absent(name: &str, missing: &str, what: &str, files: &Files) -> Error {
+    if !config::is_name(missing) || config::is_quoted(files, missing) {
+        return Error::Config {
+            what: format!("profile {}", ui::clean(name)),
+            reason: format!("{what}has a name that credsh cannot read in a file"),
+            hint: Some(
+                "give it one of letters, digits and _-/.%@:+ only, without quotes, as other AWS SDKs want it too"
+                    .into(),
+            ),
+        };
+    }
     Error::Config {
         what: format!("profile {}", ui::clean(name)),
         reason: format!("{what}is in neither the AWS config file nor the credentials file"),
@@ -34,24 +46,28 @@ pub(super) fn of_profile(name: &str, files: &Files, env: &Env, depth: usize) -> 
     if depth > DEEPEST {
         return Err(broken("its source_profile leads in a circle".into()));
     }
-    let plain = || {
-        let sso = profile.contains_key("sso_account_id") || profile.contains_key("sso_start_url");
-        Source::Profile { name: name.into(), sso, files: files.clone(), whose: whose(&profile) }
+    let keys = config::keys(files, name)?;
+    let plain = || Source::Profile {
+        name: name.into(),
+        sso: is_sso(&profile),
+        files: files.clone(),
+        whose: whose(&profile, keys.as_ref()),
     };
     // As botocore has it: a source_profile's own keys go before the role it could assume.
     if depth > 0 && profile.contains_key("aws_access_key_id") {
         return Ok(plain());
     }
-    let Some(arn) = profile.get("role_arn").filter(|_| !profile.contains_key("web_identity_token_file")) else {
-        let long_term = profile.contains_key("aws_access_key_id") && !profile.contains_key("aws_session_token");
+    let Some(arn) = profile.get("role_arn").filter(|_| assumes(&profile)) else {
+        let long_term = depth == 0 && keys.as_ref().is_some_and(Credentials::long_term);
+        let long_term = long_term && static_keys(name, files)?.is_some();
         let base = plain();
-        return Ok(if long_term && depth == 0 { session_over(profile.get("mfa_serial").cloned(), base) } else { base });
+        return Ok(if long_term { session_over(profile.get("mfa_serial").cloned(), base) } else { base });
     };
     let base = match (profile.get("source_profile"), profile.get("credential_source").map(String::as_str)) {
         (Some(_), Some(_)) => return Err(broken("has both source_profile and credential_source".into())),
         (Some(source), None) if source == name => plain(),
         (Some(source), None) if config::profile(files, source)?.is_none() => {
-            return Err(absent(name, &format!("its source_profile {} ", ui::clean(source))));
+            return Err(absent(name, source, &format!("its source_profile {} ", ui::clean(source)), files));
         }
         (Some(source), None) => of_profile(source, files, env, depth + 1)?,
         (None, Some("Environment")) => without_session(of_env(env)?).0,
@@ -77,8 +93,8 @@ pub(super) fn of_profile(name: &str, files: &Files, env: &Env, depth: usize) -> 
 
 /// A digest of what in a profile says whose credentials it gives; as one, because a `credential_process` may hold a password.
 /// Temporary keys are not part of it: whoever writes them there does so every hour.
-fn whose(profile: &Profile) -> String {
-    let temporary = profile.contains_key("aws_session_token");
+fn whose(profile: &Profile, keys: Option<&Credentials>) -> String {
+    let temporary = keys.is_some_and(|keys| !keys.long_term());
     let keys = WHOSE.into_iter().filter(|key| !(temporary && *key == "aws_access_key_id"));
     let lines: Vec<String> = keys.filter_map(|key| Some(format!("{key}={}", profile.get(key)?))).collect();
     digest(lines.join("\n").as_bytes())
@@ -104,7 +120,7 @@ const WHOSE: [&str; 11] = [
 /// # Errors
 /// `Config`.
 pub fn same_profile(name: &str, files: &Files, meant: &str) -> Result<()> {
-    if whose(&named(name, files)?) == meant {
+    if whose(&named(name, files)?, config::keys(files, name)?.as_ref()) == meant {
         return Ok(());
     }
     Err(Error::Config {
@@ -114,14 +130,32 @@ pub fn same_profile(name: &str, files: &Files, meant: &str) -> Result<()> {
     })
 }
 
-/// The keys that a profile gives if it has no other way: the SDK comes to them last.
+/// The keys that a profile gives where none of its other ways goes before them. As botocore has it: those of the credentials
+/// file go before a `credential_process`, those of the config file after.
 ///
 /// # Errors
 /// As [`config::profile`].
 pub fn static_keys(name: &str, files: &Files) -> Result<Option<Credentials>> {
-    let others = ["credential_process", "login_session", "role_arn", "sso_account_id", "sso_session", "sso_start_url"];
     let profile = named(name, files)?;
-    if others.iter().any(|key| profile.contains_key(*key)) { Ok(None) } else { config::keys(files, name) }
+    let any = |keys: &[&str]| keys.iter().any(|key| profile.contains_key(*key));
+    if any(&["web_identity_token_file"]) || is_sso(&profile) {
+        return Ok(None);
+    }
+    match config::keys(&Files { config: None, ..files.clone() }, name)? {
+        None if any(&["login_session", "credential_process"]) => Ok(None),
+        None => config::keys(files, name),
+        first => Ok(first),
+    }
+}
+
+/// Whether a role of it is assumed by us; with a web identity file the role belongs to the identity.
+pub fn assumes(profile: &Profile) -> bool {
+    profile.contains_key("role_arn") && !profile.contains_key("web_identity_token_file")
+}
+
+/// Whether it is one of IAM Identity Center. A session or a region alone may be there for something else, and be beside keys.
+pub fn is_sso(profile: &Profile) -> bool {
+    profile.contains_key("sso_account_id") || profile.contains_key("sso_role_name")
 }
 
 /// A default profile may hold no more than a region.
@@ -132,10 +166,7 @@ pub(super) fn gives_credentials(profile: &Profile) -> bool {
 pub(super) fn check_kind(kind: SourceKind, name: &str, files: &Files) -> Result<()> {
     let profile = named(name, files)?;
     let (has, key) = match kind {
-        SourceKind::Sso => (
-            profile.contains_key("sso_account_id") || profile.contains_key("sso_start_url"),
-            "sso_session and sso_account_id",
-        ),
+        SourceKind::Sso => (is_sso(&profile), "sso_session and sso_account_id"),
         SourceKind::Process => (profile.contains_key("credential_process"), "credential_process"),
         _ => (true, ""),
     };
@@ -143,14 +174,23 @@ pub(super) fn check_kind(kind: SourceKind, name: &str, files: &Files) -> Result<
     if has { Ok(()) } else { Err(Error::Config { what: format!("profile {}", ui::clean(name)), reason, hint: None }) }
 }
 
-/// The profile whose region and endpoints are STS's; a role's is its source profile. Empty where there is none.
+/// The profile whose region and endpoints are STS's. Empty where there is none.
 pub(super) fn for_sts(source: &Source, files: &Files) -> Result<Profile> {
-    let name = match source {
-        Source::Profile { name, .. } | Source::Role { role: Role { profile: Some(name), .. }, .. } => name,
-        Source::Role { base, .. } | Source::Session { base, .. } => return for_sts(base, files),
-        // The file names the environment's own region in its default section.
-        Source::Cloud9 { .. } => "default",
-        _ => return Ok(Profile::default()),
+    let profile = source.profile().map_or(Ok(None), |name| config::profile(files, name))?;
+    Ok(profile.unwrap_or_default())
+}
+
+/// The file of certificates to trust instead of the system's, after what names it; in botocore's order (its session's
+/// `create_client`, then `_get_verify_value` of its endpoints). A source that has no profile is asked as the session's would
+/// be: the one that is set, or the default. Not of the request: a file that is moved is none of what was asked for.
+pub fn ca_bundle(source: &Source, env: &Env) -> Option<(String, PathBuf)> {
+    let named_by = |variable: &str| Some((variable.to_owned(), env.path(variable)?));
+    let of_profile = || {
+        let name = source.profile().or(env.first(&env::PROFILE)).unwrap_or("default");
+        let files = if let Source::Profile { files, .. } = source.root() { files } else { &Files::of(env) };
+        // Where they cannot be read, and are needed, who needs them says so.
+        let path = config::profile(files, name).ok()??.remove("ca_bundle").filter(|path| !path.is_empty())?;
+        Some((format!("ca_bundle of profile {}", ui::clean(name)), PathBuf::from(path)))
     };
-    Ok(config::profile(files, name)?.unwrap_or_default())
+    named_by(env::CA_BUNDLE).or_else(of_profile).or_else(|| named_by(env::REQUESTS_CA_BUNDLE))
 }

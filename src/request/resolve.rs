@@ -1,7 +1,7 @@
 //! Flags, environment and configuration become a request. No flag says which source: then the container endpoint if
 //! its variables are set, else the order of the SDK's default chain.
 
-use super::profile::{check_kind, for_sts, gives_credentials, of_profile};
+use super::profile::{assumes, check_kind, for_sts, gives_credentials, of_profile, static_keys};
 use super::{ECS, Request, Role, Session, Source};
 use crate::config::{self, Files, Profile, Variant};
 use crate::env::{self, Env};
@@ -56,34 +56,28 @@ impl Request {
         };
         let host = matches!(source.root(), Source::Container { .. } | Source::Ec2).then(env::host);
         let mut region = typed.region.clone();
-        // A container endpoint or a profile's own keys ask nothing of STS: without this their id would
-        // change with every `export AWS_REGION`, and with it the lease.
-        let asks_sts = typed.region.is_some()
-            || matches!(
-                source,
-                Source::Role { .. }
-                    | Source::Session { .. }
-                    | Source::Profile { .. }
-                    | Source::WebIdentity { .. }
-                    | Source::Env { .. }
-            );
+        let asks_sts = typed.region.is_some() || source.asks_sts();
         let (mut endpoint, mut variant) = (None, Variant::default());
         if asks_sts {
             let profile = for_sts(&source, &files)?;
             (endpoint, variant) = sts_of(env, &profile, &files)?;
             region = region.or_else(|| env.first(&env::REGION).map(str::to_owned)).or(profile.get("region").cloned());
         }
-        // It becomes part of a host name, wherever it came from.
-        if let Some(name) = region.as_deref().filter(|name| selectors::region(name).is_err()) {
-            let hint = Some("check AWS_REGION, AWS_DEFAULT_REGION and the profile's region".into());
-            return Err(Error::Config {
-                what: format!("the region {}", ui::clean(name)),
-                reason: "is no region's name".into(),
-                hint,
-            });
-        }
+        region.as_deref().map_or(Ok(()), checked_region)?;
         Ok(Request { source, region, endpoint, variant, host })
     }
+}
+
+/// A region becomes part of a host name, wherever it came from.
+///
+/// # Errors
+/// `Config` for what is none.
+pub fn checked_region(name: &str) -> Result<()> {
+    selectors::region(name).map(drop).map_err(|_| Error::Config {
+        what: format!("the region {}", ui::clean(name)),
+        reason: "is no region's name".into(),
+        hint: Some("check AWS_REGION, AWS_DEFAULT_REGION and the profile's region".into()),
+    })
 }
 
 /// Which STS is asked, the region aside, chosen as the AWS CLI does: a variable goes before the profile, and what is for STS
@@ -149,13 +143,12 @@ fn web_identity(env: &Env) -> Result<Source> {
 }
 
 pub(super) fn of_env(env: &Env) -> Result<Source> {
-    match (env.get(env::ACCESS_KEY_ID), env.get(env::SECRET_ACCESS_KEY), env.get(env::SESSION_TOKEN)) {
-        (Some(id), Some(_), Some(_)) => Ok(Source::Env { access_key_id: id.into() }),
-        (Some(id), Some(_), None) => Ok(session_over(None, Source::Env { access_key_id: id.into() })),
-        _ => Err(Error::NoSource {
-            looked: vec![format!("{} and {} (not both set)", env::ACCESS_KEY_ID, env::SECRET_ACCESS_KEY)],
-        }),
-    }
+    let keys = env.keys().ok_or_else(|| Error::NoSource {
+        looked: vec![format!("{} and {} (not both set)", env::ACCESS_KEY_ID, env::SECRET_ACCESS_KEY)],
+    })?;
+    let long_term = keys.long_term();
+    let source = Source::Env { access_key_id: keys.access_key_id };
+    Ok(if long_term { session_over(None, source) } else { source })
 }
 
 /// The credentials file, if it is one that Cloud9 writes.
@@ -177,8 +170,11 @@ fn choose(env: &Env, files: &Files) -> Result<Source> {
     if let Some(name) = env.first(&env::PROFILE) {
         return of_profile(name, files, env, 0);
     }
-    // Before a default profile, which an image may have brought along, as in most SDKs (botocore, Go, Java).
-    if let Ok(source) = web_identity(env) {
+    // Before a default profile, which an image may have brought along, as in most SDKs (botocore, Go, Java); but not before
+    // one with a role to assume: so a pod on EKS gets into another account, on top of its web identity as a rule.
+    if let Ok(source) = web_identity(env)
+        && !config::profile(files, "default")?.is_some_and(|profile| assumes(&profile))
+    {
         return Ok(source);
     }
     if let Ok(source) = cloud9(files) {
@@ -233,11 +229,11 @@ pub(super) fn role_over(role: Role, base: Source, env: &Env) -> Result<Source> {
 fn is_long_term(source: &Source, env: &Env) -> Result<bool> {
     Ok(match source {
         // Of a credential_process it shows only when it is run. With temporary ones it would have asked for the code itself.
-        Source::Profile { name, files, .. } => match config::keys(files, name)? {
+        Source::Profile { name, files, .. } => match static_keys(name, files)? {
             Some(keys) => keys.long_term(),
             None => config::profile(files, name)?.is_some_and(|profile| profile.contains_key("credential_process")),
         },
-        Source::Env { .. } => env.get(env::SESSION_TOKEN).is_none(),
+        Source::Env { .. } => env.keys().is_some_and(|keys| keys.long_term()),
         _ => false,
     })
 }

@@ -59,7 +59,7 @@ pub fn of_process(printed: &[u8]) -> Result<Credentials, String> {
     Ok(Credentials {
         access_key_id: needed("AccessKeyId")?.into(),
         secret_access_key: Secret::new(needed("SecretAccessKey")?),
-        session_token: text("SessionToken")?.map(Secret::new),
+        session_token: text("SessionToken")?.filter(|token| !token.is_empty()).map(Secret::new),
         expiration: text("Expiration")?.map(end).transpose()?,
     })
 }

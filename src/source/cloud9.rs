@@ -7,22 +7,20 @@ use std::time::UNIX_EPOCH;
 
 use crate::config::{self, Files};
 use crate::credentials::Credentials;
-use crate::error::{Error, Result};
+use crate::error::{Error, OPEN_THE_IDE, Result};
 use crate::time::Epoch;
 
 /// The file holds no Expiration. Cloud9's documentation: they expire after 15 minutes (seconds).
 pub const LIFE: Epoch = 15 * 60;
 /// They are updated every 5 minutes; one more, and the update is late (seconds).
-pub const LATE: Epoch = 6 * 60;
+const LATE: Epoch = 6 * 60;
 
 /// Reads the file; the credentials end 15 min after it was written.
 pub fn read(file: &Path) -> Result<Credentials> {
     let broken = |reason: &str| Error::Config {
         what: format!("Cloud9's managed credentials in {}", file.display()),
         reason: reason.into(),
-        hint: Some(
-            "open the Cloud9 IDE as the environment's owner, and check Preferences > AWS Settings > Credentials".into(),
-        ),
+        hint: Some(OPEN_THE_IDE.into()),
     };
     let written = written(file).ok_or_else(|| broken("cannot be read"))?;
     if !config::is_cloud9(file) {
@@ -31,6 +29,12 @@ pub fn read(file: &Path) -> Result<Credentials> {
     let files = Files { config: None, credentials: Some(PathBuf::from(file)) };
     let keys = config::keys(&files, "default")?.ok_or_else(|| broken("hold no default section with keys"))?;
     Ok(Credentials { expiration: Some(written + LIFE), ..keys })
+}
+
+/// How many minutes ago the file was last written, if the next time is late.
+pub fn late(file: &Path, now: Epoch) -> Option<Epoch> {
+    let age = now - written(file)?;
+    (age > LATE).then_some(age / 60)
 }
 
 /// When the file was last written.

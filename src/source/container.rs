@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Client, Method, Response, StatusCode, Url};
 
 use super::{Asking, answer, token};
 use crate::credentials::{Credentials, Secret};
@@ -25,7 +25,7 @@ const EKS: [IpAddr; 2] =
 /// Asks the endpoint at `uri`.
 pub async fn fetch(uri: &str, asking: &Asking<'_>) -> Result<Credentials> {
     let source = format!("the container endpoint ({})", asking_label(uri));
-    let deadline = DEADLINE.min(asking.until.saturating_duration_since(Instant::now()));
+    let deadline = DEADLINE.min(asking.until.get().saturating_duration_since(Instant::now()));
     let until = Instant::now() + deadline;
     let work = async {
         let endpoint = Endpoint::open(uri, &source, asking).await?;
@@ -44,10 +44,10 @@ fn asking_label(uri: &str) -> String {
 struct Endpoint<'a> {
     url: Url,
     client: Client,
-    token: Option<Secret>,
+    token: Option<Token>,
     /// What else of the request may be one: values of its query, the token without its scheme.
     parts: Vec<Secret>,
-    /// What the other dialect gave instead of a token.
+    /// What the other dialect gave instead of a token, or of one that was refused.
     session: OnceCell<Secret>,
     source: &'a str,
     http: &'a http::Http,
@@ -70,7 +70,7 @@ impl<'a> Endpoint<'a> {
         let client = client.map_err(|none| none.error(source))?;
         let (token, mut parts, session) = (authorization(asking.env)?, in_query(&url), OnceCell::new());
         // A scheme (`Bearer ...`) may be left out where the rest is echoed.
-        parts.extend(token.iter().filter_map(|token| Some(Secret::new(token.expose().split_once(' ')?.1))));
+        parts.extend(token.iter().filter_map(|token| Some(Secret::new(token.value.expose().split_once(' ')?.1))));
         Ok(Endpoint { url, client, token, parts, session, source, http: &asking.http })
     }
 
@@ -81,7 +81,8 @@ impl<'a> Endpoint<'a> {
             let (error, wait) = match self.attempt().await {
                 Ok(body) => return Ok(body),
                 Err(Failure { error, again: false, .. }) => return Err(error),
-                Err(Failure { error, after, .. }) => (error, after.unwrap_or(pause)),
+                // No sooner, whatever the endpoint says.
+                Err(Failure { error, after, .. }) => (error, after.map_or(pause, |after| after.max(pause))),
             };
             // What cannot be tried again in time is told now, with its cause, instead of as a deadline.
             if wait >= until.saturating_duration_since(Instant::now()) || pause > Duration::from_millis(900) {
@@ -92,13 +93,25 @@ impl<'a> Endpoint<'a> {
         }
     }
 
+    /// In CloudShell a variable may hold an older session's token, as in a tmux that outlived that: refused, it is not shown
+    /// again, and the other dialect is spoken. A file's is read anew each time, so there a refusal is meant.
     async fn attempt(&self) -> std::result::Result<Vec<u8>, Failure> {
-        let request = self.client.request(Method::GET, self.url.clone()).header("Accept", "application/json");
-        let request = match &self.token {
-            Some(token) => request.header("Authorization", sensitive(token)),
-            None if self.url.path() == CLOUDSHELL_PATH => self.with_session_token(request).await?,
-            None => request,
-        };
+        if let (Some(token), None) = (&self.token, self.session.get()) {
+            let answered = self.ask(Some(("Authorization", &token.value))).await;
+            let refused = matches!(&answered, Err(Failure { error: Error::Answer { status: 401 | 403, .. }, .. }));
+            if !(refused && token.file.is_none() && matches!(self.session_token().await, Ok(Some(_)))) {
+                return answered;
+            }
+        }
+        let session = self.session_token().await?;
+        self.ask(session.map(|token| ("X-aws-ec2-metadata-token", token))).await
+    }
+
+    async fn ask(&self, header: Option<(&str, &Secret)>) -> std::result::Result<Vec<u8>, Failure> {
+        let mut request = self.client.request(Method::GET, self.url.clone()).header("Accept", "application/json");
+        if let Some((name, token)) = header {
+            request = request.header(name, sensitive(token));
+        }
         let response = request.send().await.map_err(|error| self.unreachable(error))?;
         self.http.saw_date(response.headers().get("date").and_then(|value| value.to_str().ok()));
         let (status, after) = (response.status(), retry_after(&response));
@@ -108,30 +121,55 @@ impl<'a> Endpoint<'a> {
         }
         let again = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
         let message = answer::message(&body, &self.hidden());
+        let hint = matches!(status.as_u16(), 401 | 403).then(|| self.refused());
         Err(Failure {
-            error: Error::Answer { source: self.source.into(), status: status.as_u16(), message },
+            error: Error::Answer { source: self.source.into(), status: status.as_u16(), message, hint },
             again,
             after,
         })
     }
 
+    /// What was refused, by the name under which a person finds it.
+    fn refused(&self) -> String {
+        let (variable, file) = (env::CONTAINER_TOKEN, env::CONTAINER_TOKEN_FILE);
+        match &self.token {
+            Some(Token { file: Some(path), .. }) => {
+                format!(
+                    "the endpoint did not take the token in {}; check {file}, and what renews that file",
+                    ui::clean(path)
+                )
+            }
+            Some(_) if self.is_cloudshell() => {
+                format!("the endpoint did not take {variable}; open a new CloudShell tab, not a window of tmux")
+            }
+            Some(_) => format!("the endpoint did not take {variable}; check that it is this container's"),
+            None if self.session.get().is_some() => {
+                "the endpoint did not take the token that it gave itself; open a new CloudShell tab".into()
+            }
+            None => format!("it was asked without a token, as neither {variable} nor {file} is set"),
+        }
+    }
+
+    fn is_cloudshell(&self) -> bool {
+        self.url.path() == CLOUDSHELL_PATH
+    }
+
     /// CloudShell's other dialect, of the EC2 metadata service: where `sudo` or cron has taken the authorization
-    /// variable away (aws/efs-utils#285).
-    async fn with_session_token(&self, request: RequestBuilder) -> std::result::Result<RequestBuilder, Failure> {
+    /// variable away (aws/efs-utils#285). `None` where it is not spoken.
+    async fn session_token(&self) -> std::result::Result<Option<&Secret>, Failure> {
         // Good for longer than all tries together.
-        if let Some(token) = self.session.get() {
-            return Ok(request.header("X-aws-ec2-metadata-token", sensitive(token)));
+        if self.session.get().is_some() || !self.is_cloudshell() {
+            return Ok(self.session.get());
         }
         let mut url = self.url.clone();
         url.set_path("/latest/api/token");
         let put = self.client.put(url).header("X-aws-ec2-metadata-token-ttl-seconds", "60");
         let response = put.send().await.map_err(|error| self.unreachable(error))?;
         if response.status() != StatusCode::OK {
-            return Ok(request);
+            return Ok(None);
         }
         let body = self.body(response).await?;
-        let token = self.session.get_or_init(|| Secret::new(String::from_utf8_lossy(&body).trim()));
-        Ok(request.header("X-aws-ec2-metadata-token", sensitive(token)))
+        Ok(Some(self.session.get_or_init(|| Secret::new(String::from_utf8_lossy(&body).trim()))))
     }
 
     async fn body(&self, mut response: Response) -> std::result::Result<Vec<u8>, Failure> {
@@ -157,8 +195,9 @@ impl<'a> Endpoint<'a> {
 
     /// An endpoint that echoes the request must not put its tokens on the screen.
     fn hidden(&self) -> Vec<&Secret> {
-        self.token
-            .iter()
+        let token = self.token.as_ref().map(|token| &token.value);
+        token
+            .into_iter()
             .chain(self.session.get())
             .chain(&self.parts)
             .filter(|token| !token.expose().is_empty())
@@ -193,10 +232,17 @@ fn sensitive(token: &Secret) -> reqwest::header::HeaderValue {
     value
 }
 
-/// The authorization token: the file wins, as in the SDKs, and is read anew each time, as EKS rotates it. Unlike in
-/// the SDKs a trailing newline is cut off: editors and `echo` leave one, and it never belongs to the token.
-fn authorization(env: &Env) -> Result<Option<Secret>> {
-    let (name, value) = if let Some(path) = env.get(env::CONTAINER_TOKEN_FILE) {
+/// The authorization token, and the file it is from, if it is from one.
+struct Token {
+    value: Secret,
+    file: Option<String>,
+}
+
+/// The file wins, as in the SDKs, and is read anew each time, as EKS rotates it. Unlike in the SDKs a trailing newline is
+/// cut off: editors and `echo` leave one, and it never belongs to the token.
+fn authorization(env: &Env) -> Result<Option<Token>> {
+    let file = env.get(env::CONTAINER_TOKEN_FILE);
+    let (name, value) = if let Some(path) = file {
         (env::CONTAINER_TOKEN_FILE, Some(token::read("read the token file", path, env::CONTAINER_TOKEN_FILE)?))
     } else {
         (env::CONTAINER_TOKEN, env.get(env::CONTAINER_TOKEN).map(Secret::new))
@@ -207,7 +253,7 @@ fn authorization(env: &Env) -> Result<Option<Secret>> {
         let reason = "is no legal header value: it is empty, or holds a control character".into();
         return Err(Error::Config { what: format!("the token from {name}"), reason, hint: None });
     }
-    Ok(Some(Secret::new(trimmed)))
+    Ok(Some(Token { value: Secret::new(trimmed), file: file.map(str::to_owned) }))
 }
 
 /// Scheme and spelling. What the URL parser would reinterpret is refused: `http://2130706433/` and

@@ -1,6 +1,7 @@
 //! `sts:GetCallerIdentity` with credentials that are at hand.
 
-use std::time::Duration;
+use std::cell::Cell;
+use std::time::{Duration, Instant};
 
 use crate::aws::{self, Place};
 use crate::config::{Files, Profile};
@@ -23,19 +24,22 @@ pub struct Identity {
 
 /// Asks the request's STS, else the environment's; where neither names a region, the one where the role is from: nobody else's knows its keys.
 pub fn identity(lease: &Lease, env: &Env, deadline: Duration) -> Result<Identity> {
-    let http = Http::new(env);
     let request = &lease.request;
+    let http = Http::new(request::ca_bundle(&request.source, env));
     let region = request.region.as_deref().or(env.first(&env::REGION));
-    let (endpoint, variant) = if request.endpoint.is_none() && request.variant.is_plain() {
-        request::sts_of(env, &Profile::default(), &Files::of(env))?
-    } else {
+    region.map_or(Ok(()), request::checked_region)?;
+    // That there is none may be what a profile wants.
+    let (endpoint, variant) = if request.region.is_some() || request.source.asks_sts() {
         (request.endpoint.clone(), request.variant)
+    } else {
+        request::sts_of(env, &Profile::default(), &Files::of(env))?
     };
     let place = Place { region, endpoint: endpoint.as_deref(), variant };
     let client = aws::sts(&http, Some(&lease.credentials), place, role(&request.source));
     let late = Error::Deadline { what: aws::STS.into(), seconds: deadline.as_secs() };
+    let until = Cell::new(Instant::now() + deadline);
     let given =
-        super::block_on(deadline, async { Ok(client.get_caller_identity().send().await) })?.unwrap_or(Err(late))?;
+        super::block_on(&until, async { Ok(client.get_caller_identity().send().await) })?.unwrap_or(Err(late))?;
     let given = given.map_err(|error| {
         aws::sts_error("sts:GetCallerIdentity", &request.label(), &lease.credentials.secrets(), &error)
     })?;

@@ -11,8 +11,9 @@ mod sdk;
 mod session;
 mod token;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 pub use identity::identity;
@@ -23,6 +24,7 @@ use crate::credentials::Credentials;
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
 use crate::http::Http;
+use crate::lease;
 use crate::request::{self, Request, Session, Source};
 use crate::time::Epoch;
 
@@ -42,8 +44,8 @@ struct Asking<'a> {
     request: &'a Request,
     given: Given,
     notices: Vec<String>,
-    /// When `deadline` has passed: a source that tries again gives its cause before.
-    until: Instant,
+    /// When `deadline` has passed: a source that tries again gives its cause before. Moved by what [`Asking::untimed`] takes.
+    until: &'a Cell<Instant>,
     /// Who is asked at the moment, as [`name_of`] has it: a role's base before STS. Known from outside, as what is late is
     /// dropped.
     asked: RefCell<String>,
@@ -58,11 +60,22 @@ impl<'a> Asking<'a> {
     fn turns_to(&self, whom: impl Into<String>) {
         *self.asked.borrow_mut() = whom.into();
     }
+
+    /// Does what a person has a part in, whose time does not count.
+    async fn untimed<T>(&self, work: impl Future<Output = T>) -> T {
+        let left = self.until.get().saturating_duration_since(Instant::now());
+        self.until.set(Instant::now() + Duration::from_secs(u64::from(u32::MAX)));
+        let done = work.await;
+        self.until.set(Instant::now() + left);
+        done
+    }
 }
 
 /// What was found out before the source is asked.
 #[derive(Default)]
 pub struct Given {
+    /// Whether a person is there, whom a program may ask for something.
+    pub person: bool,
     /// The answer to the one question there may be; asked before, so that its time does not count.
     pub mfa_code: Option<String>,
     /// A source that the request stands on and that took a code of its own, and what it gave then.
@@ -74,16 +87,16 @@ pub struct Given {
 /// # Errors
 /// Whatever the source fails with; `Deadline` when `deadline` passes first.
 pub fn ask(request: &Request, env: &Env, given: Given, deadline: Duration) -> Result<Answer> {
-    let until = Instant::now() + deadline;
+    let until = &Cell::new(Instant::now() + deadline);
     let asked = RefCell::new(name_of(&request.source));
-    let mut asking = Asking { env, http: Http::new(env), request, given, notices: Vec::new(), until, asked };
-    let fetched = block_on(deadline, temporary(&request.source, &mut asking))?;
+    let http = Http::new(request::ca_bundle(&request.source, env));
+    let mut asking = Asking { env, http, request, given, notices: Vec::new(), until, asked };
+    let fetched = block_on(until, temporary(&request.source, &mut asking))?;
     let credentials = fetched.unwrap_or_else(|| Err(late(&asking.asked.borrow(), deadline)))?;
     let what = name_of(&request.source);
     let now = env.now();
-    let skew = asking.http.skew(now);
-    let credentials =
-        credentials.checked().map_err(|error| Error::BadAnswer { source: what.clone(), reason: error.to_string() })?;
+    let skew = lease::believed(asking.http.skew(now), credentials.expiration, now);
+    let credentials = usable(&what, credentials)?;
     if credentials.expiration.is_some_and(|expiration| expiration <= now + skew) {
         let reason = format!("they ended at {}", crate::time::format_rfc3339(credentials.expiration.unwrap_or(0)));
         return Err(Error::BadAnswer { source: what, reason });
@@ -96,11 +109,20 @@ fn late(what: &str, deadline: Duration) -> Error {
     Error::Deadline { what: what.into(), seconds: (deadline + Duration::from_millis(500)).as_secs() }
 }
 
-/// Runs `work` on a runtime of its own for at most `deadline`; `None` when that has passed.
-fn block_on<T>(deadline: Duration, work: impl Future<Output = Result<T>>) -> Result<Option<Result<T>>> {
+/// Runs `work` on a runtime of its own until `until`, which it may move; `None` when that has passed.
+fn block_on<T>(until: &Cell<Instant>, work: impl Future<Output = Result<T>>) -> Result<Option<Result<T>>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(Error::io("start", "the runtime"))?;
-    let done = runtime.block_on(async { tokio::time::timeout(deadline, work).await });
+    let done = runtime.block_on(async {
+        let mut work = pin!(work);
+        loop {
+            let end = until.get();
+            let done = tokio::time::timeout_at(end.into(), &mut work).await;
+            if done.is_ok() || until.get() <= end {
+                return done;
+            }
+        }
+    });
     // A name that does not resolve may hold a thread in getaddrinfo long past the deadline.
     runtime.shutdown_background();
     Ok(done.ok())
@@ -139,12 +161,18 @@ async fn temporary(source: &Source, asking: &mut Asking<'_>) -> Result<Credentia
     session::get(&Session::default(), source, credentials, asking).await
 }
 
+fn usable(what: &str, credentials: Credentials) -> Result<Credentials> {
+    credentials.checked().map_err(|error| Error::BadAnswer { source: what.into(), reason: error.to_string() })
+}
+
+/// Checked here too and not only in the end: what is a base signs, and the SDK panics on a key id that no header can hold.
 async fn fetch(source: &Source, asking: &mut Asking<'_>) -> Result<Credentials> {
     if let Some((_, credentials)) = asking.given.base.take_if(|(at, _)| at == source) {
         return Ok(credentials);
     }
-    asking.turns_to(name_of(source));
-    match source {
+    let what = name_of(source);
+    asking.turns_to(&*what);
+    let given = match source {
         Source::Container { uri } => container::fetch(uri, asking).await,
         Source::Profile { name, files, whose, .. } => {
             request::same_profile(name, files, whose)?;
@@ -166,5 +194,6 @@ async fn fetch(source: &Source, asking: &mut Asking<'_>) -> Result<Credentials> 
             let base_credentials = Box::pin(fetch(base, asking)).await?;
             session::get(session, base, base_credentials, asking).await
         }
-    }
+    };
+    usable(&what, given?)
 }

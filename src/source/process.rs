@@ -1,11 +1,11 @@
 //! A profile's `credential_process`, run as the SDK would run it: by `sh`, with stdin and the terminal of this process, as
-//! it may have to ask a person. By us, as the SDK leaves it running when nobody waits for it any more, keeps all that it
+//! it may have to ask a person, where one is there to be asked. By us, as the SDK leaves it running when nobody waits for it any more, keeps all that it
 //! prints, and would start one within another without end where it asks credsh for the same profile.
 
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
@@ -15,7 +15,8 @@ use crate::credentials::{Credentials, Secret};
 use crate::env::{self, Env};
 use crate::error::{Error, Result, lower};
 use crate::request::{Request, Source};
-use crate::{redact, ui};
+use crate::ui::{Lent, Terminal};
+use crate::{detach, redact, ui};
 
 /// Bytes. An answer is under 3 KiB; more is not one.
 const LARGEST: usize = 64 * 1024;
@@ -31,10 +32,11 @@ pub async fn fetch(name: &str, files: &Files, command: &str, asking: &Asking<'_>
     let told = |reason: String| failed(format!("its credential_process {reason}"), None);
     asking.turns_to(format!("the credential_process of profile {}", ui::clean(name)));
     let above = asking.env.get(env::ASKING).unwrap_or_default();
-    let mut running = Running::start(command, &format!("{above} {}", id(name, files)))
+    let mut running = Running::start(command, &format!("{above} {}", id(name, files)), asking.given.person)
         .map_err(|error| told(format!("cannot be run: {}", lower(&error.to_string()))))?;
-    let (printed, said, status) =
-        running.outcome().await.map_err(|error| told(format!("was lost: {}", lower(&error.to_string()))))?;
+    let outcome =
+        if running.lent.is_some() { asking.untimed(running.outcome()).await } else { running.outcome().await };
+    let (printed, said, status) = outcome.map_err(|error| told(format!("was lost: {}", lower(&error.to_string()))))?;
     let Some(printed) = printed else { return Err(told(format!("printed more than {} KiB", LARGEST / 1024))) };
     let given = answer::of_process(&printed);
     if !status.success() {
@@ -43,9 +45,11 @@ pub async fn fetch(name: &str, files: &Files, command: &str, asking: &Asking<'_>
         let (said, hint) = apart(&said);
         let said = line(&redact::without(said, &hidden));
         let colon = if said.is_empty() { "" } else { ": " };
+        // What there is to a failed question is not known: it may be called anything.
+        let unasked = || "if it has something to ask, `credsh refresh` lets it".to_owned();
         return Err(failed(
             format!("its credential_process {}{colon}{said}", how(status)),
-            hint.map(|hint| redact::told(hint, &hidden)),
+            hint.map(|hint| redact::told(hint, &hidden)).or_else(|| (!asking.given.person).then(unasked)),
         ));
     }
     given.map_err(told)
@@ -106,19 +110,39 @@ fn how(status: ExitStatus) -> String {
 /// A process that is killed when nobody waits for it any more, and gone then: `exec` would else leave its remains to the
 /// command. With it goes what it has started itself, where `/proc` tells (Linux), and as long as that has stayed in the
 /// process group, which is ours: a daemon has not, and stays. Elsewhere the children of a tool that has some stay too.
-struct Running(Child);
+struct Running {
+    child: Child,
+    /// The terminal, if it may ask there.
+    lent: Option<Lent>,
+}
 
 impl Running {
-    fn start(command: &str, asking: &str) -> std::io::Result<Running> {
+    /// `person` is whether it may ask for something. In a hook it would have the keyboard until it is killed, in the middle of
+    /// what somebody types.
+    fn start(command: &str, asking: &str, person: bool) -> std::io::Result<Running> {
         // In our process group: in another one it could not read from the terminal.
-        let mut sh = Command::new("sh");
+        // By its place, as the hook names all that it calls: a PATH with a `.` has another in any directory.
+        let mut sh = Command::new("/bin/sh");
         sh.args(["-c", command]).env(env::ASKING, asking.trim_start());
-        Ok(Running(sh.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn()?))
+        // Looked at before it can have changed anything.
+        let mut terminal = Terminal::open().ok();
+        if !person {
+            detach::keep_terminal_back(sh.as_std_mut(), terminal.take().map(Terminal::file));
+        }
+        let child = sh.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn()?;
+        let mut running = Running { child, lent: None };
+        running.lent = terminal.zip(running.pid()).map(|(terminal, pid)| terminal.lend(pid)).transpose()?;
+        Ok(running)
+    }
+
+    /// `None` once it was waited for.
+    fn pid(&self) -> Option<Pid> {
+        Pid::from_raw(i32::try_from(self.child.id()?).ok()?)
     }
 
     /// What was printed, `None` if too much; what was said on stderr, as far as it can be shown; and how it ended.
     async fn outcome(&mut self) -> std::io::Result<(Option<Vec<u8>>, String, ExitStatus)> {
-        let (stdout, stderr) = (self.0.stdout.take(), self.0.stderr.take());
+        let (stdout, stderr) = (self.child.stdout.take(), self.child.stderr.take());
         // At the same time: a process whose stderr is full waits, and prints nothing.
         let said = tokio::spawn(all(stderr));
         let mut printed = Vec::new();
@@ -128,7 +152,11 @@ impl Running {
         if printed.len() > LARGEST {
             return Ok((None, String::new(), ExitStatus::default()));
         }
-        let status = self.0.wait().await?;
+        let status = self.child.wait().await?;
+        // By a signal, which a shell in between tells as 128 and more.
+        if let (true, Some(lent)) = (status.code().is_none_or(|code| code > 128), &self.lent) {
+            lent.restore();
+        }
         let said = said.await.unwrap_or_default();
         Ok((Some(printed), String::from_utf8_lossy(&said).into_owned(), status))
     }
@@ -136,17 +164,24 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // None once it was waited for.
-        let Some(pid) = self.0.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)) else { return };
-        for pid in family(pid) {
-            let _ = rustix::process::kill_process(pid, Signal::KILL);
-        }
-        // A moment, unless the kernel cannot let go of it, as on a dead network disk.
-        for _ in 0..100 {
-            if !matches!(self.0.try_wait(), Ok(None)) {
-                break;
+        let Some(pid) = self.pid() else { return };
+        let family = family(pid);
+        // Who is asked to end can put right what it has changed. A moment each: the second is for the kernel, which may
+        // not be able to let go of it, as on a dead network disk.
+        'gone: for signal in [Signal::TERM, Signal::KILL] {
+            for pid in &family {
+                let _ = kill_process(*pid, signal);
             }
-            std::thread::sleep(Duration::from_millis(2));
+            for _ in 0..100 {
+                let _ = self.child.try_wait();
+                if family.iter().all(|pid| test_kill_process(*pid).is_err()) {
+                    break 'gone;
+                }
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+        if let Some(lent) = &self.lent {
+            lent.restore();
         }
     }
 }

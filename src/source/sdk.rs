@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use aws_config::imds::{self, credentials::ImdsCredentialsProvider};
 use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::sso::SsoCredentialsProvider;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sts::config::Region;
 
 use super::{Asking, process, token};
 use crate::aws;
 use crate::config::{self, Files, Profile};
 use crate::credentials::{Credentials, Secret};
-use crate::env::{self, Env};
+use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::http;
 use crate::request::{self, Request, Source};
@@ -21,7 +23,7 @@ use crate::time;
 
 /// A profile without a role; from the files it was found in, whatever this process's variables say.
 pub async fn profile(name: &str, files: &Files, asking: &Asking<'_>) -> Result<Credentials> {
-    if let Some(keys) = config::keys_beside_role(files, name)? {
+    if let Some(keys) = request::static_keys(name, files)? {
         return Ok(keys);
     }
     let section = config::profile(files, name)?.unwrap_or_default();
@@ -30,15 +32,31 @@ pub async fn profile(name: &str, files: &Files, asking: &Asking<'_>) -> Result<C
             let named_by = format!("web_identity_token_file of profile {}", crate::ui::clean(name));
             web_identity(&identity, &named_by, asking).await
         }
-        Way::Process(command) => process::fetch(name, files, command, asking).await,
-        Way::Sso { missing } if !missing.is_empty() => Err(Error::Config {
+        Way::Process(command) => {
+            let given = process::fetch(name, files, command, asking).await;
+            given.map_err(|error| match error {
+                // It may well be a comment: only of what fails.
+                Error::Config { what, reason, .. } if config::is_cut(files, name, command) => {
+                    Error::Config { what, reason, hint: Some(CUT.into()) }
+                }
+                error => error,
+            })
+        }
+        Way::Sso => sso(name, files, &section, asking).await,
+        Way::Broken(reason) => Err(Error::Config {
             what: format!("profile {} gave no credentials", crate::ui::clean(name)),
-            reason: format!("it has no {}", missing.join(" and ")),
-            hint: Some(aws::configure_sso(name)),
+            reason: reason.into(),
+            hint: None,
         }),
-        Way::Sso { .. } => by_sdk(name, files, asking)
-            .await
-            .map_err(|error| aws::sso_error(name, asking.http.sign_in().as_ref(), &error)),
+        // The SDK could, with a feature that brings a client and cryptography of its own; its words are about that.
+        Way::Login => Err(Error::Config {
+            what: format!("profile {} gave no credentials", crate::ui::clean(name)),
+            reason: "profiles of `aws login` are not supported".into(),
+            hint: Some(format!(
+                "let `aws configure export-credentials --profile {}` be the credential_process of another profile, and name that",
+                crate::ui::clean(name)
+            )),
+        }),
         Way::Sdk => by_sdk(name, files, asking)
             .await
             .map_err(|error| aws::provider_error(&format!("profile {}", crate::ui::clean(name)), Some(name), &error)),
@@ -52,44 +70,84 @@ async fn by_sdk(name: &str, files: &Files, asking: &Asking<'_>) -> std::result::
     provider.build().provide_credentials().await.map(|sdk| aws::from_sdk(&sdk))
 }
 
-/// How a profile gives credentials.
+/// How a profile gives credentials that are not its keys.
 enum Way<'a> {
     WebIdentity(WebIdentity<'a>),
     Process(&'a str),
-    /// IAM Identity Center; `missing` is what a profile of it needs for credentials. With a session alone it would do for a
-    /// token.
-    Sso {
-        missing: Vec<&'static str>,
-    },
-    /// Keys, or what is wrong with it.
+    /// IAM Identity Center.
+    Sso,
+    Broken(&'static str),
+    Login,
+    /// What is wrong with it.
     Sdk,
 }
 
 impl<'a> Way<'a> {
-    /// Where a profile has more than one it is the SDK's order (aws-config, profile/credentials/repr.rs: `base_provider`).
+    /// Where a profile has more than one it is botocore's order (`ProfileProviderBuilder`).
     fn of(profile: &'a Profile) -> Self {
         let get = |key: &str| profile.get(key).map(String::as_str);
         let any = |keys: &[&str]| keys.iter().any(|key| profile.contains_key(*key));
         let web_identity = get("web_identity_token_file").zip(get("role_arn"));
         match (web_identity, get("credential_process")) {
-            _ if any(&["credential_source"]) => Way::Sdk,
             (Some((token_file, role_arn)), _) => {
                 Way::WebIdentity(WebIdentity { token_file, role_arn, session_name: get("role_session_name") })
             }
-            _ if any(&["web_identity_token_file"]) => Way::Sdk,
-            _ if any(&SSO) => {
-                let missing = ["sso_account_id", "sso_role_name"].into_iter().filter(|key| !any(&[key]));
-                Way::Sso { missing: missing.collect() }
-            }
-            _ if any(&["login_session"]) => Way::Sdk,
+            _ if any(&["web_identity_token_file"]) => Way::Broken("it has web_identity_token_file, but no role_arn"),
+            _ if request::is_sso(profile) => Way::Sso,
+            _ if any(&["login_session"]) => Way::Login,
             (None, Some(command)) => Way::Process(command),
-            (None, None) => Way::Sdk,
+            // The SDK would take its credentials from there, which are this process's own; AWS's CLI does not look at it.
+            _ if any(&["credential_source"]) => Way::Broken("it has credential_source, but no role_arn"),
+            // With the secret of the other file, which is another key's.
+            _ if any(&["aws_access_key_id"]) => {
+                Way::Broken("its aws_access_key_id has no aws_secret_access_key beside it in the same file")
+            }
+            _ if any(&["sso_region", "sso_session", "sso_start_url"]) => Way::Sso,
+            _ => Way::Sdk,
         }
     }
 }
 
-/// Any of these, and a profile is one of IAM Identity Center.
-const SSO: [&str; 5] = ["sso_account_id", "sso_region", "sso_role_name", "sso_session", "sso_start_url"];
+/// The sign-in of a profile of IAM Identity Center. With a session alone it would do for a token. Asked of the SDK's provider
+/// of that and not of the profile's, which knows another order of the ways, assumes a role by itself, and takes it for a
+/// mistake where the profile repeats what its session says.
+async fn sso(name: &str, files: &Files, profile: &Profile, asking: &Asking<'_>) -> Result<Credentials> {
+    let lacks = |reason: String| Error::Config {
+        what: format!("profile {} gave no credentials", crate::ui::clean(name)),
+        reason,
+        hint: Some(aws::configure_sso(name)),
+    };
+    let named = profile.get("sso_session");
+    let session = match named {
+        Some(named) => config::sso_session(files, named)?
+            .ok_or_else(|| lacks(format!("there is no sso-session named `{}`", crate::ui::clean(named))))?,
+        None => Profile::new(),
+    };
+    if let Some((key, _)) = session.iter().find(|(key, value)| profile.get(*key).is_some_and(|own| own != *value)) {
+        return Err(lacks(format!("its {key} is not that of its sso-session")));
+    }
+    let get = |key: &str| profile.get(key).or(session.get(key)).cloned();
+    let missing = || {
+        let missing: Vec<_> = SSO.into_iter().filter(|key| get(key).is_none()).collect();
+        lacks(format!("it has no {}", missing.join(" and ")))
+    };
+    let [Some(account), Some(role), Some(region), Some(start_url)] = SSO.map(get) else { return Err(missing()) };
+    let mut provider = SsoCredentialsProvider::builder()
+        .configure(&aws::provider_config(&asking.http, asking.place()))
+        .account_id(account)
+        .role_name(role)
+        .region(Region::new(region))
+        .start_url(start_url);
+    provider.set_session_name(named.cloned());
+    let given = provider.build().provide_credentials().await;
+    given.map(|sdk| aws::from_sdk(&sdk)).map_err(|error| aws::sso_error(name, asking.http.sign_in().as_ref(), &error))
+}
+
+const CUT: &str = "it was run without what follows ` #` or ` ;`, which an AWS SDK takes for a comment, in quotes or not: \
+    put the command into a script";
+
+/// What IAM Identity Center needs to know.
+const SSO: [&str; 4] = ["sso_account_id", "sso_role_name", "sso_region", "sso_start_url"];
 
 /// Who is known to AWS by a token that another has issued.
 pub struct WebIdentity<'a> {
@@ -143,18 +201,11 @@ fn by_default(asking: &Asking<'_>) -> bool {
 
 /// The standard variables, if they still are the ones that were meant.
 pub fn environment(access_key_id: &str, env: &Env) -> Result<Credentials> {
-    let (Some(id), Some(secret)) = (env.get(env::ACCESS_KEY_ID), env.get(env::SECRET_ACCESS_KEY)) else {
-        return Err(changed("are no longer set"));
-    };
-    if id != access_key_id {
-        return Err(changed("hold another key now"));
+    match env.keys() {
+        None => Err(changed("are no longer set")),
+        Some(keys) if keys.access_key_id != access_key_id => Err(changed("hold another key now")),
+        Some(keys) => Ok(keys),
     }
-    Ok(Credentials {
-        access_key_id: id.into(),
-        secret_access_key: Secret::new(secret),
-        session_token: env.get(env::SESSION_TOKEN).map(Secret::new),
-        expiration: env.get(env::EXPIRATION).and_then(time::parse_rfc3339),
-    })
 }
 
 fn changed(reason: &str) -> Error {

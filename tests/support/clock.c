@@ -1,4 +1,4 @@
-/* The wall clock, as many seconds later as the file beside this library says, read anew each time: for LD_PRELOAD. What is
+/* The wall clock, or every clock, as many seconds later as the file beside this library says, read anew each time: for LD_PRELOAD. What is
  * on the market (libfaketime) takes its settings from getenv, and bash has a getenv of its own that knows nothing yet. */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -23,7 +23,7 @@ static long offset(void) {
 
 int clock_gettime(clockid_t clock, struct timespec *now) {
   int failed = syscall(SYS_clock_gettime, clock, now);
-  if (!failed && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += offset();
+  if (!failed && (EVERY || clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) now->tv_sec += offset();
   return failed;
 }
 

@@ -13,11 +13,21 @@ pub struct Clock {
 impl Clock {
     /// Gives the sandbox a clock of its own, which is right at first.
     pub fn of(sandbox: &mut Sandbox) -> Clock {
+        Clock::made(sandbox, false)
+    }
+
+    /// The same with the clock by which waiting is measured too.
+    pub fn of_waiting(sandbox: &mut Sandbox) -> Clock {
+        Clock::made(sandbox, true)
+    }
+
+    fn made(sandbox: &mut Sandbox, every: bool) -> Clock {
         let library = sandbox.home().join("clock.so");
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/clock.c");
         // There is a C compiler where there is Rust, which links with it.
         let mut cc = Command::new("cc");
         cc.args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]).arg(&library).arg(source);
+        cc.arg(format!("-DEVERY={}", i32::from(every)));
         cc.arg(format!("-DOFFSET=\"{}\"", Clock::file(&library).display()));
         assert!(cc.status().unwrap().success());
         sandbox.set("LD_PRELOAD", library.to_str().unwrap());

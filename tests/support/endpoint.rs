@@ -14,6 +14,8 @@ pub const BASE64: &str = "test/F1x+base64=to-ken==";
 /// One with its scheme.
 pub const BEARER: &str = "Bearer abcdefghijklmnop";
 pub const PATH: &str = "/latest/meta-data/container/security-credentials";
+/// Where it is EKS's, with the same tokens.
+pub const EKS: &str = "/v1/credentials";
 
 /// What it does with a request that has the right path and token.
 #[derive(Clone, Debug)]
@@ -71,6 +73,8 @@ struct State {
     clock: i64,
     /// Replaces fields of a good answer: name, JSON text.
     fields: Vec<(String, String)>,
+    /// Whether it gives a token to who asks for one.
+    puts: bool,
     requests: Vec<Request>,
 }
 
@@ -92,6 +96,7 @@ impl Endpoint {
             ends: 0,
             clock: 0,
             fields: Vec::new(),
+            puts: true,
             requests: Vec::new(),
         };
         let state = Arc::new(Mutex::new(state));
@@ -152,6 +157,11 @@ impl Endpoint {
         fields.push((name.into(), json.into()));
     }
 
+    /// Knows nothing of the dialect with PUT from now on.
+    pub fn without_put(&self) {
+        self.lock().puts = false;
+    }
+
     /// The access key id it served last.
     pub fn key(&self) -> String {
         key(self.lock().number)
@@ -208,10 +218,10 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
     let headers = lines
         .filter_map(|line| line.split_once(':').map(|(name, value)| (name.to_lowercase(), value.trim().to_owned())));
     let request = Request { method, path, headers: headers.collect() };
-    let (behaviour, date) = {
+    let (behaviour, puts, date) = {
         let mut state = state.lock().unwrap();
         state.requests.push(request.clone());
-        (state.behaviour.clone(), http_date(now() + state.clock))
+        (state.behaviour.clone(), state.puts, http_date(now() + state.clock))
     };
     let mut answer = |status: u16, headers: &str, body: &str| {
         let head = format!(
@@ -220,10 +230,10 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
         );
         stream.write_all(format!("{head}{body}").as_bytes()).ok()
     };
-    if request.method == "PUT" && request.path == "/latest/api/token" {
+    if puts && request.method == "PUT" && request.path == "/latest/api/token" {
         return answer(200, "", "session-token-of-put");
     }
-    if request.path.split('?').next() != Some(PATH) {
+    if !request.path.split('?').next().is_some_and(|path| [PATH, EKS].contains(&path)) {
         return answer(404, "", r#"{"code":"NotFound","message":"no such path"}"#);
     }
     let allowed = request.header("authorization").is_some_and(|token| [TOKEN, BASE64, BEARER].contains(&token))

@@ -1,7 +1,7 @@
 //! The fake CloudShell endpoint of the demo: one path, one token, credentials that live 20 s and rotate, like
-//! CloudShell's, when they are asked for in the second half of their life.
+//! CloudShell's, when they are asked for in the second half of their life. And as much of STS as is typed there.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -44,16 +44,21 @@ impl Endpoint {
 
 fn serve(stream: &TcpStream, expected: &str, current: &Mutex<Current>, now: Epoch) -> io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    let mut head = BufReader::new(stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
-    let first = head.next().unwrap_or_default();
+    let mut reader = BufReader::new(stream);
+    let lines = reader.by_ref().lines().map_while(Result::ok);
+    let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+    let first = head.first().map_or("", String::as_str);
+    let headers = || head.iter().filter_map(|line| line.split_once(": "));
+    let header = |wanted: &str| headers().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value);
     if first.starts_with("POST / ") {
-        return answer(stream, "200 OK", "text/xml", IDENTITY);
+        let length = header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+        let mut form = String::new();
+        reader.take(length).read_to_string(&mut form)?;
+        let said = if form.contains("Action=AssumeRole&") { assumed(now) } else { IDENTITY.into() };
+        return answer(stream, "200 OK", "text/xml", &said);
     }
     let wanted = first.starts_with(&format!("GET {CLOUDSHELL_PATH} "));
-    let allowed = head.any(|line| {
-        line.split_once(": ")
-            .is_some_and(|(name, value)| name.eq_ignore_ascii_case("authorization") && value == expected)
-    });
+    let allowed = header("authorization") == Some(expected);
     let (status, body) = match (wanted, allowed) {
         (false, _) => ("404 Not Found", json!({ "code": "NotFound", "message": "no such path" })),
         (_, false) => ("403 Forbidden", json!({ "code": "Forbidden", "message": "wrong token" })),
@@ -62,10 +67,21 @@ fn serve(stream: &TcpStream, expected: &str, current: &Mutex<Current>, now: Epoc
     answer(stream, status, "application/json", &body.to_string())
 }
 
-/// What STS says of the demo's keys, whatever it is asked.
+/// What STS says of the demo's keys, whatever else it is asked.
 const IDENTITY: &str = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
     <Arn>arn:aws:sts::123456789012:assumed-role/demo/credsh</Arn><UserId>AROADEMO:credsh</UserId>\
     <Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>";
+
+/// The credentials of any role: new ones each time, as STS's are, and as short-lived as the rest of the demo.
+fn assumed(now: Epoch) -> String {
+    format!(
+        "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult><Credentials>\
+        <AccessKeyId>ASIADEMOROLE{now}</AccessKeyId><SecretAccessKey>demo-secret-role</SecretAccessKey>\
+        <SessionToken>demo-token-role</SessionToken><Expiration>{}</Expiration>\
+        </Credentials></AssumeRoleResult></AssumeRoleResponse>",
+        format_rfc3339(now + LIFE)
+    )
+}
 
 fn answer(mut stream: &TcpStream, status: &str, kind: &str, body: &str) -> io::Result<()> {
     let length = body.len();
