@@ -512,7 +512,7 @@ fn a_fault_that_lasts_is_told_once(shell: impl Hooked) {
     let mut sandbox = Sandbox::in_cloudshell(&endpoint);
     let clock = Clock::of(&mut sandbox);
     endpoint.behave(answer(404, "", "it's $away"));
-    let mut session = shell.start_with(&by_the_sandboxs_clock(shell), &sandbox);
+    let mut session = shell.start_with(&by_the_sandboxs_clock(shell, ""), &sandbox);
     let away = format!("credsh: {NAME} answered with status 404: it's $away\nran");
     assert_eq!(session.run("echo ran"), away);
     // Behind the pause. That the clock was set forward elvish does not see.
