@@ -235,7 +235,7 @@ __credsh_program() {
 __credsh_wait() {
   \builtin local _credsh_code=''
   __credsh_defer "$(($1 + 10))"
-  _credsh_code=$({ \builtin trap - DEBUG RETURN ERR; } >&2; CREDSH_WAIT=${CREDSH_WAIT-} __credsh_program --wait) || \builtin :
+  _credsh_code=$({ \builtin trap - DEBUG RETURN ERR; } >&2; CREDSH_WAIT=${CREDSH_WAIT-} __credsh_program --wait --said="${__credsh_said-}") || \builtin :
   __credsh_obey "$_credsh_code" || \builtin :
 }
 

@@ -143,7 +143,7 @@ fn program {|@words| run hook --shell=elvish --lease=$lease $@words $@args < /de
 fn wait {
   defer (to-string (+ (now) 10))
   if (not (has-external $exe)) { echo 'credsh: cannot run '$exe >&2; return }
-  obey ({ try { program --wait } catch _ { nop } } | slurp)
+  obey ({ try { program --wait --said=$said } catch _ { nop } } | slurp)
 }
 
 # The indicator's text, and until when it holds: $tick. The rule is prompt.rs's.

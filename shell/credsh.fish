@@ -257,7 +257,7 @@ function __credsh_wait
         builtin printf 'credsh: cannot run %s\n' $__credsh_exe >&2
         return 0
     end
-    __credsh_obey (CREDSH_WAIT="$CREDSH_WAIT" __credsh_program --wait | string collect)
+    __credsh_obey (CREDSH_WAIT="$CREDSH_WAIT" __credsh_program --wait --said="$__credsh_said" | string collect)
 end
 
 # Does what an answer of the program's says, whatever comes of it; false if this is none.

@@ -150,7 +150,7 @@ def __credsh_program [...words: string] {
 def --env __credsh_wait [] {
   __credsh_defer $"((__credsh_now) + 10)"
   # A Ctrl-C may end it as an error too, depending on where it comes: that needs no words.
-  let done = try { __credsh_program "--wait" } catch {
+  let done = try { __credsh_program "--wait" $"--said=($env.__credsh.said)" } catch {
     { stdout: "", stderr: (if ($env.__credsh.exe | path exists) { "" } else { $"credsh: cannot run ($env.__credsh.exe)\n" }) }
   }
   print --stderr --no-newline $done.stderr

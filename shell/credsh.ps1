@@ -146,7 +146,7 @@ function Invoke-Hook([string[]]$more = @()) { Invoke-Program (@('hook', '--shell
 function Invoke-Wait([long]$now) {
     Invoke-Defer "$($now + 10)"
     try {
-        $null = Invoke-Answer (@(Invoke-Hook '--wait') -join "`n")
+        $null = Invoke-Answer (@(Invoke-Hook '--wait', "--said=$($script:said)") -join "`n")
     } catch [System.Management.Automation.CommandNotFoundException] {
         [Console]::Error.WriteLine("credsh: cannot run $($script:exe)")
     }

@@ -159,7 +159,7 @@ def __credsh_start(*words):
             beforehand: or each further command would be held up again."""
             self.defer(str(now + 10))
             try:
-                self.obey(self.hook("--wait").stdout)
+                self.obey(self.hook("--wait", f"--said={self.said}").stdout)
             except KeyboardInterrupt:
                 pass
             except OSError:

@@ -175,7 +175,7 @@ __credsh_program() {
 __credsh_wait() {
   local code
   __credsh_defer $(($1 + 10))
-  code=$(CREDSH_WAIT=${CREDSH_WAIT-} __credsh_program --wait)
+  code=$(CREDSH_WAIT=${CREDSH_WAIT-} __credsh_program --wait --said=$__credsh_said)
   __credsh_obey "$code"
 }
 

@@ -465,6 +465,9 @@ pub struct Hook {
     /// Renew now, within CREDSH_WAIT seconds, and print the outcome as code; else in the background
     #[arg(long)]
     pub wait: bool,
+    /// What the shell was told last of what went wrong
+    #[arg(long, default_value = "")]
+    pub said: String,
     /// Already in the background
     #[arg(long)]
     pub detached: bool,

@@ -69,6 +69,8 @@ pub enum Error {
     NeedsPerson { what: String, hint: String },
     /// Time was up before the work was done. Seconds.
     Deadline { what: String, seconds: u64 },
+    /// Another credsh, that process, was renewing the same for all of the wait, and perhaps `asks` a person. Seconds.
+    Held { holder: Option<u32>, asks: bool, seconds: u64 },
     /// The store is not safe to use.
     Store { path: PathBuf, reason: String, hint: String },
     /// A file or a system call.
@@ -105,9 +107,11 @@ impl Error {
         match self {
             Error::Flag { .. } | Error::NoVariables { .. } => Kind::Usage,
             Error::NoSource { .. } => Kind::NoSource,
-            Error::Unreachable { .. } | Error::Unresolved { .. } | Error::BadAnswer { .. } | Error::Deadline { .. } => {
-                Kind::Unreachable
-            }
+            Error::Unreachable { .. }
+            | Error::Unresolved { .. }
+            | Error::BadAnswer { .. }
+            | Error::Deadline { .. }
+            | Error::Held { .. } => Kind::Unreachable,
             Error::Answer { status: 400 | 401 | 403 | 404, .. } => Kind::Denied,
             Error::Answer { .. } => Kind::Unreachable,
             Error::Aws { denied: true, .. } | Error::Shared { denied: true, .. } => Kind::Denied,
@@ -158,6 +162,10 @@ impl Error {
             }
             Error::Aws { advice, .. } => advice.clone(),
             Error::NeedsPerson { hint, .. } | Error::Store { hint, .. } => Some(hint.clone()),
+            Error::Held { holder, asks: false, .. } => {
+                let it = holder.map_or("it".into(), |holder| format!("process {holder}"));
+                Some(format!("a stopped job? `fg`, or end {it}"))
+            }
             Error::NoEngine { .. } => Some("install one, or name it with --engine".into()),
             Error::NoVariables { command, compose: true } => Some(format!(
                 "`credsh exec -- {command}` sets them for compose, which gives a service those that its file names under `environment:`"
@@ -200,7 +208,18 @@ impl fmt::Display for Error {
             Error::Aws { operation, code, message, .. } => write!(f, "{operation} failed with {code}: {message}"),
             Error::Shared { note, .. } => write!(f, "the renewal failed: {note}"),
             Error::NeedsPerson { what, .. } => write!(f, "{what}"),
-            Error::Deadline { what, seconds } => write!(f, "{what} did not answer within {seconds} s"),
+            // What others have left of a wait may be less than half a second.
+            Error::Deadline { what, seconds } => write!(f, "{what} did not answer within {} s", seconds.max(&1)),
+            Error::Held { asks: true, seconds, .. } => {
+                write!(
+                    f,
+                    "another credsh, which may be asking you something in another terminal, did not answer within {seconds} s"
+                )
+            }
+            Error::Held { holder, seconds, .. } => {
+                let process = holder.map(|holder| format!(" (process {holder})")).unwrap_or_default();
+                write!(f, "another credsh{process} that is renewing this lease did not answer within {seconds} s")
+            }
             Error::Store { path, reason, .. } if path.as_os_str().is_empty() => write!(f, "the store {reason}"),
             Error::Store { path, reason, .. } => write!(f, "the store {} {reason}", path.display()),
             Error::Io { action, path, source } => {

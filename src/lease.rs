@@ -14,7 +14,7 @@ const SKEW_NOISE: Epoch = 5;
 /// `DurationSeconds`).
 const LONGEST_SESSION: Epoch = 36 * 3600;
 /// The longest a source is left alone after an answer that was of no use: a minute and its jitter.
-const LONGEST: Epoch = 72;
+pub const LONGEST: Epoch = 72;
 /// After how long a source is asked again whose answer does not say when it ends: a third of the shortest session that AWS
 /// gives (15 min), as these may have been issued a while ago. It cannot be known to be too often, so it is no oftener; a tool
 /// that asks whenever it runs (botocore does) asks more.
@@ -164,7 +164,7 @@ impl Lease {
     /// How long to leave the source alone: max(1 s, min(60 s, R/4)) with 20 % jitter. Once nothing remains
     /// R/4 would be the one second for ever, so then each failure doubles it: up to 8 s, as each second more is one in
     /// which commands run with what is over although the source is back; up to the minute if a person has to act first.
-    fn pause(&self, now: Epoch, random: f64) -> Epoch {
+    pub fn pause(&self, now: Epoch, random: f64) -> Epoch {
         if self.expires == NEVER {
             return UNKNOWN;
         }

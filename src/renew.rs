@@ -5,14 +5,18 @@ use std::time::{Duration, Instant};
 
 use crate::env::Env;
 use crate::error::{Error, Kind, Result};
-use crate::lease::{Lease, State};
+use crate::lease::{LONGEST, Lease, State};
 use crate::request::Request;
-use crate::store::{Lock, Store};
-use crate::time::NEVER;
+use crate::store::{Failure, Lock, Store};
+use crate::time::{Epoch, NEVER};
 use crate::{source, ui};
 
-/// What a source gets of a wait that others have used up: the moment that loopback needs.
+/// What a source gets of a wait that others have used up, the moment that loopback needs; and how much longer than that
+/// source's wait is waited for who asks it.
 const LEAST: Duration = Duration::from_millis(500);
+
+/// How long a source is left alone that gave nothing at all, or nothing that could be kept, seconds.
+pub const PAUSE: Epoch = 10;
 
 /// When the stored lease is not good enough.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -77,12 +81,13 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
     };
     let (id, started) = (request.id(), env.now());
     let until = if terms.queue { Instant::now() + terms.deadline } else { Instant::now() };
-    let before = load(store, &id)?;
+    let (before, known) = (load(store, &id)?, store.left(&id));
     if let Some(lease) = before.clone().filter(|lease| !wanted(lease, terms.when, started)) {
         return Ok(Outcome { lease, renewed: false, unchanged: false, failure: None });
     }
     source::not_in_a_circle(&request.source, env)?;
-    let lock = match store.lock(&id, until) {
+    // Whoever began with us is about to say what came of it.
+    let lock = match store.lock(&id, if terms.queue { until + LEAST } else { until }) {
         // As in `open_store`. In the background nobody would get to see what came of it.
         Err(error) if terms.when != When::Due => {
             unshared(&error);
@@ -101,13 +106,15 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
         let failure = lease.note.clone().map(|note| Error::Shared { note, denied: lease.hopeless });
         return outcome(lease, false, failure, env);
     }
-    let Some(lock) = lock else {
-        let what = if store.holder_may_ask(&id) {
-            "another credsh, which may be asking you something in another terminal,"
-        } else {
-            "another credsh that is renewing this lease"
-        };
-        let late = Error::Deadline { what: what.into(), seconds: terms.deadline.as_secs() };
+    // Nor, where there is no lease, by who finds the same failure that was there when we came: it is of before.
+    let left =
+        store.left(&id).filter(|left| stored.is_none() && known.as_ref() != Some(left) && terms.when != When::Now);
+    if let Some(Failure { note, denied, .. }) = left {
+        return Err(Error::Shared { note, denied });
+    }
+    let Some(mut lock) = lock else {
+        // To the nearest: of a wait that others have had a part of.
+        let late = store.held(&id, (terms.deadline + LEAST).as_secs());
         // Where the source was to be asked in any case, that it was not is a failure.
         return match stored {
             Some(lease) if terms.when == When::Now => outcome(lease, false, Some(late), env),
@@ -122,6 +129,7 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
     let left = if terms.queue { until.saturating_duration_since(Instant::now()) } else { terms.deadline };
     let left = left.max(LEAST);
     let terms = &Terms { deadline: left, ..*terms };
+    let pause = stored.as_ref().map_or(PAUSE, |lease| lease.pause(env.now(), env.random()).clamp(PAUSE, LONGEST));
     match (fresh(request, Some(store), env, terms), stored) {
         (Ok(answer), stored) => {
             let lease = match stored {
@@ -132,20 +140,32 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
                 Some(stored) => stored.renewed(answer, env.random()),
                 None => answer,
             };
-            save(store, &lease, &lock, env);
+            save(store, &lease, &lock, pause, env);
             store.tidy(env, &lease);
             let unchanged = before.is_some_and(|before| before.credentials == lease.credentials);
             Ok(Outcome { lease, renewed: true, unchanged, failure: None })
         }
         (Err(error), Some(stored)) => {
-            let hopeless =
-                matches!(error, Error::NeedsPerson { .. }) || matches!(error.kind(), Kind::Denied | Kind::Failed);
-            let lease = stored.failed(env.now(), env.random(), one_line(&error), hopeless);
-            save(store, &lease, &lock, env);
+            let lease = stored.failed(env.now(), env.random(), one_line(&error), hopeless(&error));
+            save(store, &lease, &lock, pause, env);
             outcome(lease, false, Some(error), env)
         }
-        (Err(error), None) => Err(error),
+        (Err(error), None) => {
+            // Not that a person is wanted: whoever waits may be one, and nobody was asked for it.
+            if !matches!(error, Error::NeedsPerson { .. }) {
+                let (note, denied) = (one_line(&error), hopeless(&error));
+                lock.leave(Failure { note, denied, at: env.now(), by: std::process::id() });
+            }
+            lock.rest(env.now() + pause);
+            Err(error)
+        }
     }
+}
+
+/// Not all that failed here (`Kind::Failed`): a `credential_process` does when a network is away, and is well when that is
+/// back, without a word from anybody.
+fn hopeless(error: &Error) -> bool {
+    matches!(error, Error::NeedsPerson { .. }) || error.kind() == Kind::Denied
 }
 
 /// A message with its hint, for where there is only one line.
@@ -200,10 +220,12 @@ pub fn load(store: &Store, id: &str) -> Result<Option<Lease>> {
     Ok(lease)
 }
 
-/// The credentials are in hand: a disk that does not take them is a pity, not a failure.
-fn save(store: &Store, lease: &Lease, lock: &Lock, env: &Env) {
+/// The credentials are in hand: a disk that does not take them is a pity, not a failure. But what is stored is as due as it
+/// was, and would be renewed at every prompt.
+fn save(store: &Store, lease: &Lease, lock: &Lock, pause: Epoch, env: &Env) {
     if let Err(error) = store.save_locked(lease, lock, env) {
         unshared(&error);
+        lock.rest(env.now() + pause);
     }
 }
 

@@ -2,22 +2,25 @@
 //! (`lease`) or whom to ask (`source`).
 //!
 //! Per lease: `ID.json` for credsh, `ID.sh` and `ID.fish` for the shells to source without a fork, `ID.words` for those that
-//! read it as data, `ID.lock`.
+//! read it as data, `ID.lock`, which also holds who has it, and what came of a renewal where there is no lease to.
 //! All 0600 in a directory 0700. Plain text, like `~/.aws/sso/cache` and `~/.aws/cli/cache`, but in memory
 //! where there is an `XDG_RUNTIME_DIR`, and short-lived.
 
 use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use directories::BaseDirs;
+use rustix::fs::OFlags;
+use serde::{Deserialize, Serialize};
 
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
-use crate::lease::Lease;
+use crate::lease::{LONGEST, Lease};
 use crate::shell::Shell;
+use crate::time::Epoch;
 
 /// The store's directory, checked.
 pub struct Store {
@@ -28,6 +31,36 @@ pub struct Store {
 pub struct Lock {
     file: File,
     path: PathBuf,
+    held: Held,
+}
+
+/// What a renewal came to that had no lease to note it in. It stands in the lock's file: that is there in any case, and
+/// whoever waits for the lock reads it next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    pub note: String,
+    pub denied: bool,
+    pub at: Epoch,
+    /// The process: of two in the same second one may be news.
+    pub by: u32,
+}
+
+/// A lock's file: who has the lock, or had it last, whether a person may be asked by it, and the last failure that was left.
+#[derive(Serialize, Deserialize)]
+struct Held {
+    holder: u32,
+    asks: bool,
+    failure: Option<Failure>,
+}
+
+impl Held {
+    /// Without the lock perhaps not all of it, and then nothing.
+    fn of(path: &Path) -> Option<Held> {
+        let mut text = String::new();
+        open(path, OpenOptions::new().read(true)).ok()??.read_to_string(&mut text).ok()?;
+        let sound = |failure: &Failure| !failure.note.contains(char::is_control);
+        serde_json::from_str(&text).ok().filter(|held: &Held| held.failure.as_ref().is_none_or(sound))
+    }
 }
 
 impl Lock {
@@ -36,10 +69,34 @@ impl Lock {
         same_file(&self.file, &self.path)
     }
 
-    /// Notes for who waits for it whether a person may be asked meanwhile; also that none is, after who was killed at it. Not
-    /// worth a failure: only words depend on it.
-    pub fn may_ask(&self, may: bool) {
-        let _ = self.file.set_len(may.into());
+    /// Has the background leave the source alone until then, also where a disk takes nothing that would say so: a file's time
+    /// needs no room. An end and not a beginning, as that is for who renews to say.
+    pub fn rest(&self, until: Epoch) {
+        let until = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(until).unwrap_or(0));
+        let _ = self.file.set_modified(until);
+    }
+
+    /// Leaves it for those who wait for the lock, or who come next.
+    pub fn leave(&mut self, failure: Failure) {
+        self.held.failure = Some(failure);
+        self.write();
+    }
+
+    /// Notes for who waits for it whether a person may be asked meanwhile.
+    pub fn may_ask(&mut self, may: bool) {
+        self.held.asks = may;
+        self.write();
+    }
+
+    /// Not worth a failure: only words depend on it.
+    fn write(&self) {
+        let Ok(text) = serde_json::to_vec(&self.held) else { return };
+        // Over what is there, and only then no longer than it: that needs no room on a disk that is full.
+        if self.file.write_all_at(&text, 0).and_then(|()| self.file.set_len(text.len() as u64)).is_err() {
+            let _ = self.file.set_len(0);
+        }
+        // Not the file's own time: a file server's clock may be ahead of ours.
+        self.rest(0);
     }
 }
 
@@ -137,45 +194,44 @@ impl Store {
         if fs::metadata(&path).and_then(|meta| meta.modified()).is_ok_and(|time| time == SystemTime::UNIX_EPOCH) {
             return Ok(());
         }
-        let error = |action| Error::io(action, &path);
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(error("create"))?;
-        file.set_times(FileTimes::new().set_modified(SystemTime::UNIX_EPOCH)).map_err(error("set the time of"))
+        let times = FileTimes::new().set_modified(SystemTime::UNIX_EPOCH);
+        create(&path)?.set_times(times).map_err(Error::io("set the time of", path))
     }
 
     fn path(&self, id: &str, ending: &str) -> PathBuf {
         self.dir.join(format!("{id}.{ending}"))
     }
 
-    /// The lease, if there is one. A file that does not parse is set aside as `ID.broken`, and it is as if
-    /// there were none; the second value says so.
+    /// The lease, if there is one. What does not parse, is no file or may not be read is set aside as `ID.broken`, and it is
+    /// as if there were none; the second value says so.
     ///
     /// # Errors
-    /// The file is there and cannot be read.
+    /// The disk does not give it, or it cannot be set aside.
     pub fn load(&self, id: &str) -> Result<(Option<Lease>, Option<String>)> {
         if !is_id(id) {
             return Ok((None, None));
         }
         let path = self.path(id, "json");
-        let mut file = match File::open(&path) {
-            Ok(file) => file,
+        let file = match open(&path, OpenOptions::new().read(true)) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok((None, None)),
-            Err(error) => return Err(Error::io("read", path)(error)),
+            file => file.map_err(Error::io("read", &path))?,
         };
-        if let Some(lease) = read(&mut file, id).map_err(Error::io("read", &path))? {
-            return Ok((Some(lease), None));
-        }
-        // Somebody else may have done so by now, and somebody else again have put a good one in its place.
-        if !same_file(&file, &path) {
-            return self.load(id);
+        if let Some(mut file) = file {
+            if let Some(lease) = read(&mut file, id).map_err(Error::io("read", &path))? {
+                return Ok((Some(lease), None));
+            }
+            // Somebody else may have done so by now, and somebody else again have put a good one in its place.
+            if !same_file(&file, &path) {
+                return self.load(id);
+            }
         }
         let aside = self.path(id, "broken");
-        match fs::rename(&path, &aside) {
+        let mut moved = fs::rename(&path, &aside);
+        // No directory takes a file's place, nor a file a directory's: what was set aside before.
+        if moved.as_ref().is_err_and(|error| error.kind() != ErrorKind::NotFound) && discard(&aside).is_ok() {
+            moved = fs::rename(&path, &aside);
+        }
+        match moved {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok((None, None)),
             moved => moved.map_err(Error::io("set aside", &path))?,
         }
@@ -188,7 +244,8 @@ impl Store {
     /// # Errors
     /// The directory cannot be read.
     pub fn all(&self) -> Result<Vec<Lease>> {
-        let lease = |id: &String| read(&mut File::open(self.path(id, "json")).ok()?, id).ok()?;
+        let file = |id: &str| open(&self.path(id, "json"), OpenOptions::new().read(true)).ok()?;
+        let lease = |id: &String| read(&mut file(id)?, id).ok()?;
         let mut leases: Vec<Lease> = self.ids()?.iter().filter_map(lease).collect();
         leases.sort_by_key(|lease| lease.expires);
         Ok(leases)
@@ -241,17 +298,15 @@ impl Store {
     pub fn lock(&self, id: &str, until: Instant) -> Result<Option<Lock>> {
         let path = self.path(id, "lock");
         loop {
-            let file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o600)
-                .open(&path)
-                .map_err(Error::io("create", &path))?;
+            let file = create(&path)?;
             match file.try_lock() {
                 Ok(()) => {
-                    let lock = Lock { file, path: path.clone() };
+                    let failure = Held::of(&path).and_then(|held| held.failure);
+                    let held = Held { holder: std::process::id(), asks: false, failure };
+                    let lock = Lock { file, path: path.clone(), held };
                     if lock.stands() {
+                        // The kernel tells nobody who has it; nor may who was killed at a question still seem to ask.
+                        lock.write();
                         return Ok(Some(lock));
                     }
                     continue;
@@ -267,9 +322,21 @@ impl Store {
         }
     }
 
-    /// Whether who has the lease's lock may be asking a person: see [`Lock::may_ask`].
-    pub fn holder_may_ask(&self, id: &str) -> bool {
-        fs::metadata(self.path(id, "lock")).is_ok_and(|meta| meta.len() > 0)
+    /// Whether the source is to be left alone; not for longer than anybody would have it, as where the clock was set back.
+    pub fn rests(&self, id: &str, now: Epoch) -> bool {
+        fs::metadata(self.path(id, "lock")).is_ok_and(|meta| (now + 1..=now + LONGEST).contains(&meta.mtime()))
+    }
+
+    /// The last failure that was left, if one was.
+    pub fn left(&self, id: &str) -> Option<Failure> {
+        Held::of(&self.path(id, "lock"))?.failure
+    }
+
+    /// That somebody else has had the lease's lock for as long: who, where a full disk took that.
+    pub fn held(&self, id: &str, seconds: u64) -> Error {
+        let held = Held::of(&self.path(id, "lock"));
+        let asks = held.as_ref().is_some_and(|held| held.asks);
+        Error::Held { holder: held.map(|held| held.holder), asks, seconds }
     }
 
     /// Writes the lease as [`Store::save`] does, unless it was cleared since `lock` was taken: then it stays cleared.
@@ -293,21 +360,18 @@ impl Store {
     /// when it is done, that it was in vain.
     ///
     /// # Errors
-    /// A file is there and cannot be removed.
+    /// A file is there and cannot be removed: the first of them. The others, which hold secrets, are gone.
     pub fn remove(&self, id: &str) -> Result<bool> {
-        let mut found = false;
-        if !is_id(id) {
-            return Ok(found);
-        }
-        for ending in endings() {
+        let (mut found, mut first) = (false, Ok(()));
+        for ending in endings().filter(|_| is_id(id)) {
             let path = self.path(id, ending);
-            match fs::remove_file(&path) {
+            match discard(&path) {
                 Ok(()) => found |= ending == "json",
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(Error::io("remove", path)(error)),
+                Err(error) => first = first.and(Err(Error::io("remove", path)(error))),
             }
         }
-        Ok(found)
+        first.map(|()| found)
     }
 
     /// Removes what is of no more use: leases a week past their end (a shell that comes back sooner can repeat them), and
@@ -342,13 +406,18 @@ impl Store {
     /// # Errors
     /// As [`Store::remove`].
     pub fn clear(&self) -> Result<usize> {
-        self.names()?.iter().try_fold(0, |count, name| {
+        let (mut count, mut first) = (0, Ok(()));
+        for name in self.names()? {
             if name.starts_with(TEMPORARY) {
-                let _ = fs::remove_file(self.dir.join(name));
+                let _ = fs::remove_file(self.dir.join(&name));
             }
             let id = name.split_once('.').filter(|(_, ending)| endings().any(|known| known == *ending));
-            Ok(count + usize::from(id.map_or(Ok(false), |(id, _)| self.remove(id))?))
-        })
+            match id.map_or(Ok(false), |(id, _)| self.remove(id)) {
+                Ok(found) => count += usize::from(found),
+                Err(error) => first = first.and(Err(error)),
+            }
+        }
+        first.map(|()| count)
     }
 }
 
@@ -360,6 +429,39 @@ fn endings() -> impl Iterator<Item = &'static str> {
 /// A request id, before it becomes part of a path: it may come from the environment.
 pub fn is_id(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
+/// Opens what should be a file of the store's; `None` where it is something else, or a file that may not be opened. A FIFO
+/// has nobody at its other end to wait for, and a link could name any file, whose time would become the clock's.
+fn open(path: &Path, options: &mut OpenOptions) -> std::io::Result<Option<File>> {
+    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits();
+    match options.custom_flags(flags.cast_signed()).open(path) {
+        Ok(file) => Ok(file.metadata()?.is_file().then_some(file)),
+        Err(error) => match fs::symlink_metadata(path) {
+            Ok(meta) if !meta.is_file() || error.kind() == ErrorKind::PermissionDenied => Ok(None),
+            _ => Err(error),
+        },
+    }
+}
+
+/// The lock or the clock, made if need be. What stands in its place can be no loss: neither holds anything of worth.
+fn create(path: &Path) -> Result<File> {
+    loop {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        if let Some(file) = open(path, &mut options).map_err(Error::io("create", path))? {
+            return Ok(file);
+        }
+        match discard(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io("remove", path)(error)),
+            _ => {}
+        }
+    }
+}
+
+/// Removes a file, or what stands in its place; but a directory only if it is empty, as nobody here has put anything in it.
+fn discard(path: &Path) -> std::io::Result<()> {
+    fs::remove_file(path).or_else(|error| fs::remove_dir(path).map_err(|_| error))
 }
 
 /// The lease in a file, if that is one.

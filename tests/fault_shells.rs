@@ -35,6 +35,7 @@ in_all_six_shells! {
     a_clock_set_back_between_prompts
     a_clock_set_back_while_the_endpoint_is_away
     a_clock_set_back_while_nothing_is_held
+    a_fault_that_lasts_is_told_once
 }
 
 const NAME: &str = "the container endpoint (cloudshell)";
@@ -527,6 +528,33 @@ fn a_clock_set_back_while_nothing_is_held(shell: impl Hooked) {
         session.enter();
         session.prompt().starts_with("[cloudshell ")
     });
+}
+
+/// However often a command is held up by it; and another one is told.
+fn a_fault_that_lasts_is_told_once(shell: impl Hooked) {
+    let endpoint = Endpoint::start(600);
+    let mut sandbox = Sandbox::in_cloudshell(&endpoint);
+    let clock = Clock::of(&mut sandbox);
+    endpoint.behave(answer(404, "", "it's $away"));
+    let mut session = shell.start_with(&by_the_sandboxs_clock(shell, ""), &sandbox);
+    let away = format!("credsh: {NAME} answered with status 404: it's $away\nran");
+    assert_eq!(session.run("echo ran"), away);
+    // Behind the pause. That the clock was set forward elvish does not see.
+    let mut pauses = 0;
+    let mut pass = || {
+        pauses += 12;
+        if shell.name() == "elvish" { thread::sleep(Duration::from_secs(12)) } else { clock.set(pauses) }
+    };
+    let asked = endpoint.count();
+    pass();
+    assert_eq!(session.run("echo ran"), "ran");
+    assert!(endpoint.count() > asked, "the control");
+    endpoint.behave(answer(404, "", "gone"));
+    pass();
+    assert_eq!(session.run("echo ran"), away.replace("it's $away", "gone"));
+    endpoint.behave(Behaviour::Good);
+    pass();
+    assert_eq!(session.key(), "ASIATEST0001");
 }
 
 fn a_clock_set_forward(shell: Shell) {

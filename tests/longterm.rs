@@ -165,9 +165,9 @@ fn who_waits_for_what_a_person_is_asked_is_told_so() {
         // The control: nobody is asked by who has it now, after one that ended without a word.
         let lock = sandbox.stored().into_iter().find_map(|name| Some(format!("{}.lock", name.strip_suffix(".lock")?)));
         let lock = sandbox.store().join(lock.unwrap());
-        assert_eq!(std::fs::metadata(&lock).unwrap().len(), 1);
+        assert!(std::fs::read_to_string(&lock).unwrap().contains(r#""asks":true"#));
         sandbox.credsh(&wait);
-        assert_eq!(std::fs::metadata(&lock).unwrap().len(), 0);
+        assert!(std::fs::read_to_string(&lock).unwrap().contains(r#""asks":false"#));
         sandbox.credsh(&["clear", "--all"]).ok();
     }
 }
@@ -293,6 +293,22 @@ fn the_hook_never_asks() {
     typed(&sandbox, "123456", "refresh --profile mfa").1.ok();
     let (_, run) = typed(&sandbox, "", "hook --shell bash --wait --profile mfa");
     assert!(run.ok().contains("'ASIASTS0002'"));
+}
+
+/// Whichever of the two locks it is that is not let go of; the session's is waited for with what is left of the wait.
+#[test]
+fn the_wait_for_another_is_told_in_whole_seconds() {
+    let sts = Sts::start();
+    let sandbox = sandbox(&sts).with("CREDSH_WAIT", "1");
+    let hook = || sandbox.credsh(&["hook", "--shell=bash", "--wait", "--profile", "mfa"]).stderr;
+    assert!(hook().contains("needs an MFA code"), "the control");
+    let locks: Vec<String> = sandbox.stored().into_iter().filter(|name| name != "clock").collect();
+    assert_eq!(locks.len(), 2, "{locks:?}");
+    for name in locks {
+        let lock = std::fs::File::open(sandbox.store().join(name)).unwrap();
+        lock.lock().unwrap();
+        assert!(hook().contains(" that is renewing this lease did not answer within 1 s"));
+    }
 }
 
 /// They may show only when they arrive.

@@ -5,11 +5,12 @@ mod support;
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use support::clock::Clock;
-use support::endpoint::{Behaviour, Endpoint, Rotation, now};
+use support::endpoint::{self, Behaviour, Endpoint, Rotation, now, rfc3339};
 use support::process::signal;
 use support::{CREDSH, Run, Sandbox, strace};
 
@@ -138,6 +139,95 @@ fn a_lease_that_cannot_be_read_is_set_aside_and_renewed() {
     assert_eq!(sandbox.stored(), ["clock"], "with what was set aside");
 }
 
+/// A renewal in the background, which is over when this returns.
+const BACKGROUND: [&str; 3] = ["hook", "--detached", "--shell=bash"];
+
+/// Runs credsh, which has half a minute before it is taken to wait for something that never comes.
+fn in_time(sandbox: &Sandbox, args: &[&str]) -> Run {
+    let run = Run::of(sandbox.command("timeout").args(["-s", "KILL", "30", CREDSH]).args(args).output().unwrap());
+    assert_ne!(run.status, -1, "{args:?}");
+    run
+}
+
+/// Neither waited for nor in the way.
+#[test]
+fn what_is_no_file_is_renewed_like_what_cannot_be_read() {
+    let endpoint = Endpoint::start(600);
+    endpoint.rotate(Rotation::Always);
+    let fifo = |path: &Path| rustix::fs::mkfifoat(rustix::fs::CWD, path, 0o600.into()).unwrap();
+    let directory = |path: &Path| fs::create_dir(path).unwrap();
+    let link = |path: &Path| symlink("../../home/precious", path).unwrap();
+    // Root may read it all the same: then it is an empty file.
+    let closed = |path: &Path| {
+        fs::write(path, "").unwrap();
+        set_mode(path, 0);
+    };
+    for (case, make) in
+        [("a FIFO", &fifo as &dyn Fn(&Path)), ("a directory", &directory), ("a link", &link), ("0000", &closed)]
+    {
+        let sandbox = Sandbox::in_cloudshell(&endpoint);
+        sandbox.credsh(&["export"]).ok();
+        let id = id(&sandbox);
+        let place = |name: &str| sandbox.store().join(name);
+        let hook = ["hook", "--shell=bash", &format!("--lease={id}")];
+        for name in [&format!("{id}.lock"), "clock"] {
+            fs::remove_file(place(name)).unwrap();
+            make(&place(name));
+            // What a prompt waits for, with nothing to start; and what it starts, which has nothing to do.
+            in_time(&sandbox, &["hook", "--shell=bash", "--lease="]).ok();
+            in_time(&sandbox, &[&BACKGROUND[..], &[&format!("--lease={id}")]].concat()).ok();
+            end(&sandbox);
+            let run = in_time(&sandbox, &["refresh"]);
+            assert!(run.stderr.starts_with("credsh: renewed: "), "{case} as {name}: {run:?}");
+            assert!(fs::symlink_metadata(place(name)).unwrap().is_file(), "{case} as {name}");
+        }
+        let json = place(&format!("{id}.json"));
+        // The second has what was set aside of the first in its way.
+        for round in 0..2 {
+            let other: &dyn Fn(&Path) = if round == 0 { make } else { &|path| fs::write(path, "garbage").unwrap() };
+            fs::remove_file(&json).unwrap();
+            other(&json);
+            in_time(&sandbox, &hook).ok();
+            in_time(&sandbox, &["status"]).ok();
+            // The hook before the others, as it may be the first to come upon it.
+            let run = in_time(&sandbox, &[&hook[..], &["--wait", "--source", "container"]].concat());
+            assert!(run.stdout.contains(&endpoint.key()), "{case}: {run:?}");
+            assert!(json.is_file() && fs::symlink_metadata(place(&format!("{id}.broken"))).is_ok(), "{case}");
+        }
+        sandbox.credsh(&["clear", "--all"]).ok();
+        assert_eq!(sandbox.stored(), ["clock"], "{case}");
+        assert!(!sandbox.home().join("precious").exists(), "{case}");
+    }
+}
+
+#[test]
+fn clear_goes_on_behind_what_it_cannot_remove() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    sandbox.credsh(&["export"]).ok();
+    let own = id(&sandbox);
+    // One before it, one behind it and one of its own files: in whatever order they are come upon.
+    let obstacles =
+        ["0000000000000000.sh", "ffffffffffffffff.lock", &format!("{own}.lock")].map(|name| sandbox.store().join(name));
+    fs::remove_file(&obstacles[2]).unwrap();
+    for path in &obstacles {
+        fs::create_dir_all(path.join("precious")).unwrap();
+    }
+    fs::write(sandbox.store().join(".new-killed"), "").unwrap();
+    let message = sandbox.credsh(&["clear", "--all"]).fails(1, &["credsh: cannot remove "]);
+    assert!(message.ends_with(": is a directory\n") && message.lines().count() == 1, "{message}");
+    let mut left: Vec<String> =
+        obstacles.iter().map(|path| path.file_name().unwrap().to_str().unwrap().into()).collect();
+    left.push("clock".into());
+    left.sort();
+    assert_eq!(sandbox.stored(), left);
+    for path in &obstacles {
+        fs::remove_dir(path.join("precious")).unwrap();
+    }
+    sandbox.credsh(&["clear", "--all"]).ok();
+    assert_eq!(sandbox.stored(), ["clock"]);
+}
+
 #[test]
 fn a_store_that_cannot_be_made_costs_no_credentials() {
     let endpoint = Endpoint::start(600);
@@ -187,6 +277,48 @@ fn a_full_disk_costs_no_credentials() {
     assert!(run.stdout.contains(".json\n") && run.ok().contains("ASIATEST0001"));
     let run = on_tmpfs(&sandbox, "size=64k", ":");
     assert_eq!((run.status, run.stderr.as_str()), (0, ""), "the control");
+}
+
+/// What is stored stays due, so it would be asked for at every prompt.
+#[test]
+fn what_cannot_be_kept_is_not_asked_for_at_every_prompt() {
+    let endpoint = Endpoint::start(600);
+    endpoint.rotate(Rotation::Always);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let script = r#"cd "$XDG_RUNTIME_DIR"; "$0" export >/dev/null; sed -i 's/"due":[0-9]*/"due":1/' credsh/*.json
+        id=$(basename credsh/*.json .json); background() { "$0" hook --detached --shell=bash --lease="$id"; }
+        cat /dev/zero >ballast 2>/dev/null; background; background; background"#;
+    on_tmpfs(&sandbox, "size=64k", script);
+    assert_eq!(endpoint.count(), 3, "the first, one in the background, and whoever is about to use it");
+    on_tmpfs(&sandbox, "size=64k", &format!("{script}; touch -d @1 credsh/*.lock; background; background"));
+    assert_eq!(endpoint.count(), 3 + 4, "the control");
+
+    // The same where something is in the way, whether there is an answer or not.
+    let refused = Behaviour::Answer { status: 404, headers: String::new(), body: String::new() };
+    for behaviour in [Behaviour::Good, refused.clone()] {
+        endpoint.behave(Behaviour::Good);
+        sandbox.credsh(&["refresh"]).ok();
+        let id = id(&sandbox);
+        edit(&sandbox, |lease| lease["due"] = 1.into());
+        fs::remove_file(sandbox.store().join(format!("{id}.sh"))).unwrap();
+        fs::create_dir(sandbox.store().join(format!("{id}.sh"))).unwrap();
+        endpoint.behave(behaviour);
+        let before = endpoint.count();
+        for _ in 0..3 {
+            sandbox.credsh(&[&BACKGROUND[..], &[&format!("--lease={id}")]].concat());
+        }
+        assert_eq!(endpoint.count(), before + 1);
+        sandbox.credsh(&["clear", "--all"]).ok();
+    }
+    // And where there is nothing yet that could be due.
+    endpoint.behave(refused);
+    let before = endpoint.count();
+    for _ in 0..3 {
+        sandbox.credsh(&[&BACKGROUND[..], &["--source", "container"]].concat());
+    }
+    assert_eq!(endpoint.count(), before + 1);
+    sandbox.credsh(&["export"]).fails(4, &["status 404"]);
+    assert_eq!(endpoint.count(), before + 2, "the control");
 }
 
 #[test]
@@ -411,6 +543,68 @@ fn of_fifty_one_asks() {
     assert!(fifty(&["refresh", "--force"]) > 1, "the control");
 }
 
+/// Where there is no lease yet that could hold it: a failure too is told to those who wait, and to nobody later.
+#[test]
+fn a_failure_is_shared_before_there_is_a_lease() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    // Which is asked for again, so that who begins meanwhile has time to.
+    endpoint.behave(Behaviour::Answer { status: 503, headers: String::new(), body: "busy".into() });
+    let own = "credsh: the container endpoint (cloudshell) answered with status 503: busy\n";
+    assert_eq!(sandbox.credsh(&["export"]).fails(5, &[]), own);
+    let once = endpoint.count();
+    let holder = spawn(&sandbox, &["export"]);
+    while endpoint.count() == once {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let waiting = [&["export"][..], &["refresh"], &["hook", "--shell=bash", "--wait", "--source", "container"]]
+        .map(|args| spawn(&sandbox, args));
+    let run = |child: Child| Run::of(child.wait_with_output().unwrap());
+    assert_eq!(run(holder).fails(5, &[]), own);
+    for (child, begin) in waiting.into_iter().zip(["the renewal failed: ", "the renewal failed: ", ""]) {
+        let run = run(child);
+        assert_eq!((run.status, run.stderr), (5, own.replace("credsh: ", &format!("credsh: {begin}"))));
+    }
+    assert_eq!(endpoint.count(), 2 * once);
+    let [lock] = &sandbox.stored().into_iter().filter(|name| name != "clock").collect::<Vec<_>>()[..] else { panic!() };
+    let lock = sandbox.store().join(lock);
+    let left = fs::read_to_string(&lock).unwrap();
+    assert!(left.contains("busy") && !left.contains(endpoint::TOKEN) && mode(&lock) == 0o600, "{left}");
+    assert_eq!(sandbox.credsh(&["export"]).fails(5, &[]), own);
+    assert_eq!(endpoint.count(), 3 * once, "the control");
+    // Nor is what a file's owner writes there more than a failure.
+    let held = fs::File::open(&lock).unwrap();
+    held.lock().unwrap();
+    let waiter = spawn(&sandbox, &["export"]);
+    std::thread::sleep(Duration::from_millis(300));
+    fs::write(&lock, left.replace("busy", "\\u001b[2J")).unwrap();
+    drop(held);
+    assert_eq!(run(waiter).fails(5, &[]), own);
+}
+
+/// Who waits as long as the other has for its source hears what came of that.
+#[test]
+fn who_waits_for_a_wait_hears_what_came_of_it() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    endpoint.behave(Behaviour::Hang(Duration::from_secs(60)));
+    let hook = |wait: &str| {
+        let mut hook = sandbox.command(CREDSH);
+        hook.args(["hook", "--shell=bash", "--wait", "--source", "container"]).env("CREDSH_WAIT", wait);
+        hook.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let first = hook("2.2");
+    while endpoint.count() == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let second = hook("2");
+    for child in [first, second] {
+        let run = Run::of(child.wait_with_output().unwrap());
+        assert!(run.stderr.contains("the container endpoint (cloudshell) did not answer within 2 s"), "{run:?}");
+    }
+    assert_eq!(endpoint.count(), 1);
+}
+
 /// The lease's three files are each the old one or the new one, whole, and whoever comes next renews.
 #[test]
 fn killed_while_renewing() {
@@ -484,6 +678,40 @@ fn what_is_being_written_is_left_alone() {
     assert!(!file.exists(), "the control");
 }
 
+/// A process that fails is as well again, without a word from anybody, as an endpoint that is away; a refusal is not.
+#[test]
+fn how_long_a_failure_keeps_from_asking() {
+    let endpoint = Endpoint::start(600);
+    let process = Sandbox::new();
+    let file = process.file("keys.json", "");
+    let end = rfc3339(now() + 600);
+    let keys = format!(
+        r#"{{"Version":1,"AccessKeyId":"ASIAP","SecretAccessKey":"s","SessionToken":"t","Expiration":"{end}"}}"#
+    );
+    fs::write(&file, keys).unwrap();
+    process.file(".aws/config", &format!("[default]\ncredential_process = cat {}\n", file.display()));
+    let container = Sandbox::in_cloudshell(&endpoint);
+    for sandbox in [&process, &container] {
+        sandbox.credsh(&["refresh"]).ok();
+        edit(sandbox, |lease| {
+            for name in ["received", "expires", "due", "asked"] {
+                lease[name] = 1_000_000.into();
+            }
+            lease["failures"] = 9.into();
+        });
+    }
+    fs::remove_file(file).unwrap();
+    process.credsh(&["refresh"]).fails(1, &["credential_process ended with status 1"]);
+    endpoint.behave(Behaviour::Answer { status: 403, headers: String::new(), body: String::new() });
+    container.credsh(&["refresh"]).fails(4, &["status 403"]);
+    for (sandbox, pauses) in [(process, 6..=10), (container, 48..=72)] {
+        let text = fs::read_to_string(sandbox.store().join(format!("{}.json", id(&sandbox)))).unwrap();
+        let lease: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let pause = lease["due"].as_i64().unwrap() - lease["asked"].as_i64().unwrap();
+        assert!(pauses.contains(&pause), "{pause}: {text}");
+    }
+}
+
 /// A lease that is over, and who renews it: it has the lock, and waits for the endpoint.
 fn with_a_holder() -> (Endpoint, Sandbox, Child) {
     let endpoint = Endpoint::start(600);
@@ -530,7 +758,13 @@ fn a_lock_whose_holder_is_stopped() {
     let (endpoint, sandbox, mut holder) = with_a_holder();
     signal(holder.id(), "STOP");
     let run = Run::of(hook(&sandbox, 1).output().unwrap());
-    assert_eq!(run.stderr, "credsh: another credsh that is renewing this lease did not answer within 1 s\n");
+    let process = format!("process {}", holder.id());
+    assert_eq!(
+        run.stderr,
+        format!(
+            "credsh: another credsh ({process}) that is renewing this lease did not answer within 1 s; a stopped job? `fg`, or end {process}\n"
+        )
+    );
     let lines: Vec<&str> = run.stdout.lines().collect();
     assert!(
         matches!(lines[..], [heard, defer] if heard.starts_with("__credsh_heard ") && defer.starts_with("__credsh_defer ")),
@@ -605,6 +839,19 @@ fn what_the_lock_has_taken_the_source_does_not_get() {
     assert!(seconds.is_some_and(|seconds| seconds < 4), "{run:?}");
 }
 
+/// What it does get is less than a second, and has a name that says so.
+#[test]
+fn no_wait_is_told_of_as_none() {
+    let (endpoint, sandbox, mut holder) = with_a_holder();
+    let waiter = hook(&sandbox, 1).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(900));
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    let run = Run::of(waiter.wait_with_output().unwrap());
+    assert_eq!(endpoint.count(), 3, "the control: {run:?}");
+    assert!(run.stderr.starts_with("credsh: the container endpoint (cloudshell) did not answer within 1 s"), "{run:?}");
+}
+
 /// Who insists is not told that all is well because somebody else is at it. (Half a minute, as a person has patience.)
 #[test]
 fn a_lock_that_is_not_let_go_of_is_told_of() {
@@ -614,7 +861,7 @@ fn a_lock_that_is_not_let_go_of_is_told_of() {
     let lock = fs::File::create(sandbox.store().join(format!("{}.lock", id(&sandbox)))).unwrap();
     lock.lock().unwrap();
     let run = sandbox.credsh(&["refresh", "--force"]);
-    let wanted = "credsh: another credsh that is renewing this lease did not answer within 30 s\ncredsh: the credentials at hand are kept: cloudshell ";
+    let wanted = "credsh: another credsh that is renewing this lease did not answer within 30 s\nhint: a stopped job? `fg`, or end it\ncredsh: the credentials at hand are kept: cloudshell ";
     assert!(run.status == 5 && run.stderr.starts_with(wanted), "{run:?}");
     assert_eq!(endpoint.count(), 1);
 }

@@ -18,8 +18,6 @@ use crate::ui;
 const BACKGROUND: Duration = Duration::from_secs(30);
 /// `CREDSH_WAIT`'s default, seconds.
 const WAIT: f32 = 3.0;
-/// How long the hook leaves a source alone that gave nothing at all, seconds.
-const PAUSE: i64 = 10;
 
 /// Renews the shell's lease, whose store is at `place`.
 pub fn run(args: &Hook, place: Option<&Path>, env: &Env) -> Result<u8> {
@@ -42,6 +40,9 @@ pub fn run(args: &Hook, place: Option<&Path>, env: &Env) -> Result<u8> {
     detach::leave_session();
     let store = Store::open(env)?;
     let request = request(args, &store, env)?;
+    if store.rests(&request.id(), env.now()) {
+        return Ok(0);
+    }
     renew::lease(
         &request,
         Some(&store),
@@ -121,10 +122,14 @@ fn wait_for(args: &Hook, env: &Env, deadline: Duration) -> Result<u8> {
     }
 }
 
-/// Says it here, as the shell may have nothing to adopt, and lets the shell know: the lease's file has the same to say.
+/// Says it here, as the shell may have nothing to adopt, unless that is what it heard last: a source that is away is asked
+/// again every few seconds, and nobody needs to be told each time. And lets the shell know: the lease's file may have the same
+/// to say, in the same words whoever it was that asked.
 fn tell(args: &Hook, error: &Error) -> Result<()> {
-    ui::say(renew::one_line(error));
     let note = if let Error::Shared { note, .. } = error { note.clone() } else { renew::one_line(error) };
+    if note != args.said {
+        ui::say(&note);
+    }
     ui::print(&args.shell.call("__credsh_heard", &[&note])?)
 }
 
@@ -135,7 +140,7 @@ fn defer(args: &Hook, env: &Env, error: &Error) -> Result<u8> {
 }
 
 fn pause(args: &Hook, env: &Env) -> Result<()> {
-    ui::print(&args.shell.call("__credsh_defer", &[&(env.now() + PAUSE).to_string()])?)
+    ui::print(&args.shell.call("__credsh_defer", &[&(env.now() + renew::PAUSE).to_string()])?)
 }
 
 /// The stored lease's own request, or the one the shell was started for. A lease that is gone was cleared, or its
