@@ -1,5 +1,4 @@
-//! The AWS SDK: its configuration over our HTTP clients, and its errors in our words, with advice. The profile and SSO
-//! chain is the SDK's; nobody should write that by hand.
+//! The AWS SDK: its configuration over our HTTP clients, and its errors in our words, with advice.
 
 use std::time::Duration;
 

@@ -162,9 +162,9 @@ impl Error {
             }
             Error::Aws { advice, .. } => advice.clone(),
             Error::NeedsPerson { hint, .. } | Error::Store { hint, .. } => Some(hint.clone()),
-            Error::Held { holder, asks: false, .. } => {
+            Error::Held { holder, asks, .. } => {
                 let it = holder.map_or("it".into(), |holder| format!("process {holder}"));
-                Some(format!("a stopped job? `fg`, or end {it}"))
+                Some(format!("{}, or end {it}", if *asks { "answer it there" } else { "a stopped job? `fg`" }))
             }
             Error::NoEngine { .. } => Some("install one, or name it with --engine".into()),
             Error::NoVariables { command, compose: true } => Some(format!(
@@ -210,15 +210,14 @@ impl fmt::Display for Error {
             Error::NeedsPerson { what, .. } => write!(f, "{what}"),
             // What others have left of a wait may be less than half a second.
             Error::Deadline { what, seconds } => write!(f, "{what} did not answer within {} s", seconds.max(&1)),
-            Error::Held { asks: true, seconds, .. } => {
-                write!(
-                    f,
-                    "another credsh, which may be asking you something in another terminal, did not answer within {seconds} s"
-                )
-            }
-            Error::Held { holder, seconds, .. } => {
+            Error::Held { holder, asks, seconds } => {
                 let process = holder.map(|holder| format!(" (process {holder})")).unwrap_or_default();
-                write!(f, "another credsh{process} that is renewing this lease did not answer within {seconds} s")
+                let does = if *asks {
+                    ", which may be asking you something in another terminal,"
+                } else {
+                    " that is renewing this lease"
+                };
+                write!(f, "another credsh{process}{does} did not answer within {seconds} s")
             }
             Error::Store { path, reason, .. } if path.as_os_str().is_empty() => write!(f, "the store {reason}"),
             Error::Store { path, reason, .. } => write!(f, "the store {} {reason}", path.display()),

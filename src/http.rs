@@ -90,7 +90,12 @@ impl Http {
     fn build(&self, builder: ClientBuilder) -> Result<Client, NoClient> {
         let Some((named_by, path)) = &self.inner.ca_bundle else { return built(builder) };
         let broken = |reason: String| NoClient { bundle: Some((named_by.clone(), path.clone())), reason };
-        let pem = std::fs::read(path).map_err(|error| broken(error::lower(&error.to_string())))?;
+        let unread = |error: std::io::Error| broken(error::lower(&error.to_string()));
+        // A FIFO would be waited for, past every deadline.
+        if !std::fs::metadata(path).map_err(unread)?.is_file() {
+            return Err(broken("is no regular file".into()));
+        }
+        let pem = std::fs::read(path).map_err(unread)?;
         let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| broken(innermost(&error)))?;
         // Which is how a file that is no PEM at all is read.
         if certificates.is_empty() {

@@ -109,8 +109,9 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
     // Nor, where there is no lease, by who finds the same failure that was there when we came: it is of before.
     let left =
         store.left(&id).filter(|left| stored.is_none() && known.as_ref() != Some(left) && terms.when != When::Now);
-    if let Some(Failure { note, denied, .. }) = left {
-        return Err(Error::Shared { note, denied });
+    // Nor by who would wait for longer than was waited for.
+    if let Some(Failure { note, .. }) = left.filter(|left| terms.deadline.as_secs() <= left.wait) {
+        return Err(Error::Shared { note, denied: false });
     }
     let Some(mut lock) = lock else {
         // To the nearest: of a wait that others have had a part of.
@@ -125,6 +126,7 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
     // Told, and not asked before the lock is taken: a process asks while it is run, and whoever is asked for the same in two
     // places answers one of them in vain.
     lock.may_ask(terms.person && request.may_ask() && ui::Terminal::open().is_ok());
+    let wait = terms.deadline.as_secs();
     // One wait: what the lock has taken of it is not there for the source.
     let left = if terms.queue { until.saturating_duration_since(Instant::now()) } else { terms.deadline };
     let left = left.max(LEAST);
@@ -151,10 +153,9 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
             outcome(lease, false, Some(error), env)
         }
         (Err(error), None) => {
-            // Not that a person is wanted: whoever waits may be one, and nobody was asked for it.
-            if !matches!(error, Error::NeedsPerson { .. }) {
-                let (note, denied) = (one_line(&error), hopeless(&error));
-                lock.leave(Failure { note, denied, at: env.now(), by: std::process::id() });
+            // What is wrong with the source, and not with who asked: another shell may have another token, or a person.
+            if error.kind() == Kind::Unreachable {
+                lock.leave(Failure { note: one_line(&error), at: env.now(), wait, by: std::process::id() });
             }
             lock.rest(env.now() + pause);
             Err(error)

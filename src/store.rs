@@ -39,8 +39,9 @@ pub struct Lock {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     pub note: String,
-    pub denied: bool,
     pub at: Epoch,
+    /// How long the source was given for it, seconds.
+    pub wait: u64,
     /// The process: of two in the same second one may be news.
     pub by: u32,
 }
@@ -49,6 +50,8 @@ pub struct Failure {
 #[derive(Serialize, Deserialize)]
 struct Held {
     holder: u32,
+    /// Where that is a process: see [`here`].
+    place: String,
     asks: bool,
     failure: Option<Failure>,
 }
@@ -61,6 +64,12 @@ impl Held {
         let sound = |failure: &Failure| !failure.note.contains(char::is_control);
         serde_json::from_str(&text).ok().filter(|held: &Held| held.failure.as_ref().is_none_or(sound))
     }
+}
+
+/// Where a process's number means something: this machine, and on it this container (pid_namespaces(7)).
+fn here() -> String {
+    let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    format!("{} {}", env::host(), namespace.display())
 }
 
 impl Lock {
@@ -302,7 +311,7 @@ impl Store {
             match file.try_lock() {
                 Ok(()) => {
                     let failure = Held::of(&path).and_then(|held| held.failure);
-                    let held = Held { holder: std::process::id(), asks: false, failure };
+                    let held = Held { holder: std::process::id(), place: here(), asks: false, failure };
                     let lock = Lock { file, path: path.clone(), held };
                     if lock.stands() {
                         // The kernel tells nobody who has it; nor may who was killed at a question still seem to ask.
@@ -332,11 +341,12 @@ impl Store {
         Held::of(&self.path(id, "lock"))?.failure
     }
 
-    /// That somebody else has had the lease's lock for as long: who, where a full disk took that.
+    /// That somebody else has had the lease's lock for as long: who, where a full disk took that, and where it is a process
+    /// of this machine's and not of a container's that has the same store.
     pub fn held(&self, id: &str, seconds: u64) -> Error {
         let held = Held::of(&self.path(id, "lock"));
         let asks = held.as_ref().is_some_and(|held| held.asks);
-        Error::Held { holder: held.map(|held| held.holder), asks, seconds }
+        Error::Held { holder: held.filter(|held| held.place == here()).map(|held| held.holder), asks, seconds }
     }
 
     /// Writes the lease as [`Store::save`] does, unless it was cleared since `lock` was taken: then it stays cleared.

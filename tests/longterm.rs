@@ -158,13 +158,25 @@ fn who_waits_for_what_a_person_is_asked_is_told_so() {
         session.type_line(&format!("credsh refresh --profile {profile}"));
         session.wait_for("the question", |session| session.prompt() == question);
         let wait = ["hook", "--shell", "bash", "--wait", "--profile", profile];
-        let told = "credsh: another credsh, which may be asking you something in another terminal, did not answer within 1 s\n";
-        assert_eq!(sandbox.credsh(&wait).stderr, told);
+        let lock = sandbox.stored().into_iter().find_map(|name| Some(format!("{}.lock", name.strip_suffix(".lock")?)));
+        let lock = sandbox.store().join(lock.unwrap());
+        let held: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&lock).unwrap()).unwrap();
+        let process = format!("process {}", held["holder"]);
+        let told = |process: &str, it: &str| {
+            format!(
+                "credsh: another credsh{process}, which may be asking you something in another terminal, did not answer within 1 s; answer it there, or end {it}\n"
+            )
+        };
+        assert_eq!(sandbox.credsh(&wait).stderr, told(&format!(" ({process})"), &process));
+        // In a container with the same store the number is another process's.
+        let mut elsewhere = sandbox.command("unshare");
+        if rustix::process::geteuid().is_root() {
+            elsewhere.args(["--fork", "--pid", "--mount-proc", CREDSH]).args(wait);
+            assert_eq!(Run::of(elsewhere.output().unwrap()).stderr, told("", "it"));
+        }
         session.send(b"\x03");
         session.wait_for("the prompt", Session::at_prompt);
         // The control: nobody is asked by who has it now, after one that ended without a word.
-        let lock = sandbox.stored().into_iter().find_map(|name| Some(format!("{}.lock", name.strip_suffix(".lock")?)));
-        let lock = sandbox.store().join(lock.unwrap());
         assert!(std::fs::read_to_string(&lock).unwrap().contains(r#""asks":true"#));
         sandbox.credsh(&wait);
         assert!(std::fs::read_to_string(&lock).unwrap().contains(r#""asks":false"#));

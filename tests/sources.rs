@@ -443,6 +443,13 @@ fn config_files_that_have_no_end() {
         let run = Run::of(run.args(["20", support::CREDSH, "doctor"]).env(name, path).output().unwrap());
         assert_eq!(run.status, 1, "{run:?}");
     }
+    // One that has no name any more is one all the same.
+    let keys = sandbox
+        .file("keys", "[default]\naws_access_key_id = ASIAONE\naws_secret_access_key = s\naws_session_token = t\n");
+    let mut run = sandbox.command("sh");
+    run.args(["-c", "exec 7<~/keys; rm ~/keys; exec \"$0\" export", support::CREDSH]);
+    let run = Run::of(run.env("AWS_SHARED_CREDENTIALS_FILE", "/dev/fd/7").output().unwrap());
+    assert!(run.ok().contains("'ASIAONE'") && !keys.exists());
     let none = sandbox.with("AWS_CONFIG_FILE", "/dev/null").with("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
     none.credsh(&["export"]).fails(3, &["no default profile with credentials is in /dev/null or /dev/null"]);
     none.credsh(&["export", "--profile", "p"]).fails(1, &["credsh: profile p: is in neither the AWS config file nor"]);

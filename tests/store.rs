@@ -582,6 +582,39 @@ fn a_failure_is_shared_before_there_is_a_lease() {
     assert_eq!(run(waiter).fails(5, &[]), own);
 }
 
+/// What the other was refused may be had with a token that it has not; and who gave up soon speaks for nobody who would wait.
+#[test]
+fn a_failure_that_is_not_the_sources_is_not_shared() {
+    let left = |sandbox: &Sandbox| {
+        let lock = sandbox.stored().into_iter().find(|name| name.ends_with(".lock")).unwrap();
+        fs::read_to_string(sandbox.store().join(lock)).unwrap()
+    };
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    endpoint.answer(503, "busy");
+    sandbox.credsh(&["export"]).fails(5, &["busy"]);
+    assert!(left(&sandbox).contains("busy"), "the control");
+    sandbox.credsh(&["clear", "--all"]).ok();
+    endpoint.answer(403, "not this token");
+    sandbox.credsh(&["export"]).fails(4, &["not this token"]);
+    assert!(left(&sandbox).contains(r#""failure":null"#), "{}", left(&sandbox));
+
+    let sandbox = Sandbox::new();
+    let answer = r#"{"Version":1,"AccessKeyId":"ASIASLOW","SecretAccessKey":"s","SessionToken":"t"}"#;
+    let process = sandbox.file("process", &format!("echo >>~/ran\nsleep 3\necho '{answer}'\n"));
+    sandbox.file(".aws/config", &format!("[profile slow]\ncredential_process = sh {}\n", process.display()));
+    let mut hook = sandbox.command(CREDSH);
+    hook.args(["hook", "--shell=bash", "--wait", "--profile=slow"]).env("CREDSH_WAIT", "2");
+    let hook = hook.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while !sandbox.home().join("ran").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let run = |child: Child| Run::of(child.wait_with_output().unwrap());
+    let patient = spawn(&sandbox, &["export", "--profile", "slow"]);
+    assert!(run(hook).stderr.contains("did not answer within 2 s"));
+    assert!(run(patient).ok().contains("ASIASLOW"));
+}
+
 /// Who waits as long as the other has for its source hears what came of that.
 #[test]
 fn who_waits_for_a_wait_hears_what_came_of_it() {

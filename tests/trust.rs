@@ -506,6 +506,9 @@ fn whose_certificates_are_trusted() {
     profile(&format!("ca_bundle = {good}"));
     answered(ask(of_profile, &[(requests, &bad)]));
     answered(ask(&[], keys));
+    let fifo = sandbox.home().join("fifo").to_str().unwrap().to_owned();
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    assert!(ask(of_profile, &[(aws, &fifo)]).starts_with(&format!("credsh: AWS_CA_BUNDLE {fifo}: is no regular file")));
     profile(&format!("ca_bundle = {bad}"));
     let said = ask(of_profile, &[(requests, &good)]);
     assert!(said.starts_with(&format!("credsh: ca_bundle of profile p {bad}: holds no certificate\n")), "{said}");

@@ -273,7 +273,8 @@ pub fn regular(action: &'static str, path: &Path, largest: u64, named_by: &str) 
 
 /// Whether there is something to read: the null device is how one says that there shall be nothing.
 fn is_there(path: &Path) -> bool {
-    path.canonicalize().is_ok_and(|path| path != Path::new("/dev/null"))
+    // A file may have no name any more (`/dev/fd/7`).
+    path.exists() && !path.canonicalize().is_ok_and(|path| path == Path::new("/dev/null"))
 }
 
 /// What the SDK's parser makes of files, or of texts in their place.

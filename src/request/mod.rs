@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::config::{Files, Variant};
+use crate::config::{self, Files, Variant};
 
 pub use profile::{assumes, ca_bundle, is_sso, same_profile, static_keys};
 pub use resolve::{checked_region, nothing_found, sts_of};
@@ -127,7 +127,11 @@ impl Request {
 
     /// Whether to ask for it may take an answer from a person: a code, or what a profile's `credential_process` wants to know.
     pub fn may_ask(&self) -> bool {
-        let process = matches!(self.source.root(), Source::Profile { sso: false, .. });
+        let process = |name, files| {
+            let profile = config::profile(files, name).ok().flatten().unwrap_or_default();
+            profile.contains_key("credential_process") && matches!(static_keys(name, files), Ok(None))
+        };
+        let process = matches!(self.source.root(), Source::Profile { name, files, .. } if process(name, files));
         process || self.source.mfa_serial().is_some() || self.base_with_code().is_some()
     }
 

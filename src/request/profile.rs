@@ -39,7 +39,7 @@ fn absent(name: &str, missing: &str, what: &str, files: &Files) -> Error {
 
 /// A profile with `role_arn` is a role over its source: asked by us and not by the SDK, which ignores
 /// `mfa_serial` and `duration_seconds` (awslabs/aws-sdk-rust#527). With a web identity file the role
-/// belongs to the identity, and the SDK does it.
+/// belongs to the identity, and is asked for with it.
 pub(super) fn of_profile(name: &str, files: &Files, env: &Env, depth: usize) -> Result<Source> {
     let profile = named(name, files)?;
     let broken = |reason: String| Error::Config { what: format!("profile {}", ui::clean(name)), reason, hint: None };

@@ -174,7 +174,7 @@ impl Drop for Running {
             }
             for _ in 0..100 {
                 let _ = self.child.try_wait();
-                if family.iter().all(|pid| test_kill_process(*pid).is_err()) {
+                if family.iter().all(|pid| is_gone(*pid)) {
                     break 'gone;
                 }
                 std::thread::sleep(Duration::from_millis(2));
@@ -212,6 +212,12 @@ fn family(first: Pid) -> Vec<Pid> {
         at += 1;
     }
     family
+}
+
+/// Whether it has ended, though nobody may have asked yet what came of it: who inherits the children of others may take its time.
+fn is_gone(pid: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    test_kill_process(pid).is_err() || stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('Z'))
 }
 
 /// Such a process and its parent (proc(5): `PID (NAME) STATE PARENT GROUP ...`, where a name may hold anything).
