@@ -56,38 +56,29 @@ __credsh_put() {
     if [[ -n $__credsh_shown ]]; then __credsh_last; fi
     __credsh_shown=1
   fi
-  __credsh_first
+  # A later PROMPT_COMMAND=... spares an element of its own, but not a part of a string.
+  if [[ ${__credsh_single-} == 1 && "${PROMPT_COMMAND[*]-} ${__vsc_original_prompt_command[*]-}" != *"$__credsh_check"* ]]; then __credsh_settle; fi
   __credsh_gate_last
   # The length that the check in PROMPT_COMMAND goes by: none where there is nothing to look for.
   __credsh_len=0
   if [[ -n $__credsh_mark && ${PS1-} == *"$__credsh_mark"* ]]; then __credsh_len=${#PS1}; fi
 }
 
-# A prompt tool that came later and sets PS1 anew each time goes first from now on, or nothing of ours would be seen.
-# bash-preexec bears nobody behind it.
+# A prompt tool that came later and sets PS1 anew each time goes first from now on. bash-preexec bears nobody behind it.
 __credsh_last() {
   \builtin local _credsh_i _credsh_last=0
-  for _credsh_i in "${!PROMPT_COMMAND[@]}"; do _credsh_last=$_credsh_i; done
+  if [[ ${__credsh_single-} == 1 ]]; then
+    # Whatever separates it from the others goes on to separate something.
+    if [[ ${PROMPT_COMMAND-} == *"$__credsh_check"?* && -z ${bash_preexec_imported-}${__bp_imported-} ]]; then
+      PROMPT_COMMAND=${PROMPT_COMMAND/"$__credsh_check"/:}
+      __credsh_settle
+    fi
+    \builtin return 0
+  fi
+  for _credsh_i in ${PROMPT_COMMAND[@]+"${!PROMPT_COMMAND[@]}"}; do _credsh_last=$_credsh_i; done
   if ((_credsh_last > __credsh_place)) && [[ ${PROMPT_COMMAND[__credsh_place]-} == "$__credsh_check" && -z ${bash_preexec_imported-}${__bp_imported-} ]]; then
     \builtin unset -v "PROMPT_COMMAND[$__credsh_place]"
-    __credsh_trap=''
     __credsh_settle
-  fi
-}
-
-# Where a DEBUG trap of the user's is, nothing of ours comes behind their own commands: it would be told of the check as of the
-# command that is typed next, and who times commands so would time the idling. Whether there is one a function cannot see; so
-# what is called for the first drawing asks for it beforehand, through a pipe, without a fork (for <<< bash makes one, and
-# /proc opens its other end).
-__credsh_first() {
-  __credsh_call=(__credsh_stale)
-  if [[ -n ${__credsh_trap##trap -- - *} && -z $__credsh_single && $__credsh_place != 0 && ${PROMPT_COMMAND[__credsh_place]-} == "$__credsh_check" ]]; then
-    \builtin unset -v "PROMPT_COMMAND[$__credsh_place]"
-    if [[ ${PROMPT_COMMAND[0]-} != "$__credsh_check" ]]; then
-      if [[ -n ${PROMPT_COMMAND[0]+set} ]]; then __credsh_shifted=1 PROMPT_COMMAND=('' "${PROMPT_COMMAND[@]}"); fi
-      PROMPT_COMMAND[0]=$__credsh_check
-    fi
-    __credsh_place=0
   fi
 }
 
@@ -101,7 +92,7 @@ __credsh_settle() {
   if [[ ${PROMPT_COMMAND[0]-} == __vsc_prompt_cmd* ]]; then
     __vsc_original_prompt_command+=("$__credsh_check")
     PROMPT_COMMAND[0]=__vsc_prompt_cmd_original
-  elif [[ -z $__credsh_single ]]; then
+  elif [[ -z ${__credsh_single-} ]]; then
     for _credsh_i in ${PROMPT_COMMAND[@]+"${!PROMPT_COMMAND[@]}"}; do _credsh_last=$_credsh_i; done
     __credsh_place=$((_credsh_last + 8))
     PROMPT_COMMAND[__credsh_place]=$__credsh_check
@@ -318,7 +309,7 @@ __credsh_report() {
   _credsh_last=${_credsh_last/"$__credsh_check"/__credsh_prompt}
   if [[ "${_credsh_all[*]-} ${precmd_functions[*]-}" == *__credsh_* ]]; then
     \builtin printf ' prompt'
-    if [[ $_credsh_last' ' != *__credsh_prompt' '* && -z ${__credsh_trap##trap -- - *} ]]; then \builtin printf ' not-last'; fi
+    if [[ $_credsh_last' ' != *__credsh_prompt' '* ]]; then \builtin printf ' not-last'; fi
   fi
   if [[ "${PS0-} ${preexec_functions[*]-} $(\builtin trap -p DEBUG)" == *__credsh_* ]]; then \builtin printf ' preexec'; fi
 }
@@ -527,11 +518,9 @@ __credsh_install() {
       # the length of nothing.
       __credsh_past='EPOCHSECONDS>=__credsh_tick||EPOCHSECONDS<__credsh_low'
       # shellcheck disable=SC2016
-      __credsh_check='${PS1+${__credsh_gate[${#PS1}-__credsh_len&&__credsh_len||__credsh_past]:+"${__credsh_call[@]}"}}'
-      # shellcheck disable=SC2016
-      __credsh_call=(builtin eval '{ \builtin exec {__credsh_fd}<<<. && \builtin trap -p DEBUG >|/proc/self/fd/"$__credsh_fd" && \builtin read -r -u "$__credsh_fd" __credsh_trap && \builtin read -r -u "$__credsh_fd" __credsh_trap || \builtin :; \builtin exec {__credsh_fd}<&-; } 2>/dev/null; __credsh_stale')
+      __credsh_check='${PS1+${__credsh_gate[${#PS1}-__credsh_len&&__credsh_len||__credsh_past]:+"__credsh_stale"}}'
       __credsh_shifted=
-      if [[ ${TERM_PROGRAM-} == vscode || $__credsh_commands == exported ]]; then __credsh_single=1; fi
+      if [[ ${VSCODE_INJECTION-} == 1 || ${PROMPT_COMMAND[0]-} == __vsc_prompt_cmd* || $__credsh_commands == exported ]]; then __credsh_single=1; fi
       if [[ $__credsh_side == off || -n $__credsh_single ]]; then
         # Nothing at all where credsh is not, as a tool may take over the text of the first one and go on with it (starship does,
         # and VS Code), and a child what is exported.
@@ -545,7 +534,7 @@ __credsh_install() {
         PROMPT_COMMAND[0]=$__credsh_check
       fi
     else
-      __credsh_single=1
+      __credsh_single=older
       # shellcheck disable=SC2016
       __credsh_check='${__credsh_exe:+"__credsh_prompt"}'
       __credsh_older prompt

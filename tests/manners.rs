@@ -26,6 +26,7 @@ in_every_shell! {
 in_shells! { a_restricted_shell_has_nothing_of_it: bash Bash, zsh Zsh }
 in_shells! { line_numbers_do_not_move: zsh Zsh }
 in_shells! { an_exported_prompt_command_stays_exported: bash Bash }
+in_shells! { an_exported_prompt_command_has_the_check_at_its_end: bash Bash }
 in_shells! { prompts_that_are_not_expanded_hold_nothing_of_ours: bash Bash }
 in_shells! { a_shell_without_comments_has_all_of_it: bash Bash }
 in_shells! { what_a_trap_prints_is_not_taken_for_an_answer: bash Bash }
@@ -514,11 +515,39 @@ fn an_exported_prompt_command_stays_exported(shell: Shell) {
         session.line(&shell.init(flags));
         session.enter();
         assert_eq!(session.prompt(), shown);
-        assert_eq!(session.run("grep -o __credsh_past <<<$PROMPT_COMMAND | wc -l"), "1");
+        assert_eq!(session.run("grep -o __credsh_stale <<<$PROMPT_COMMAND | wc -l"), "1");
         session.line("exit");
         session.line("credsh_off");
         assert_eq!(session.run("printenv PROMPT_COMMAND"), "count=$((${count-0} + 1))");
         assert!(!session.text().contains("unbound"), "{}", session.text());
+    }
+}
+
+/// Nor is the check lost where a tool that comes later has it run by itself, goes behind it, or has thrown it out.
+fn an_exported_prompt_command_has_the_check_at_its_end(shell: Shell) {
+    let star = "star() { eval \"$before\"; PS1='star$ '; }";
+    for (after, typed) in [
+        (format!("{star}; before=$PROMPT_COMMAND; PROMPT_COMMAND=star"), ""),
+        (format!("{star}; before=:; PROMPT_COMMAND=\"$PROMPT_COMMAND; star\""), ""),
+        (String::new(), "PROMPT_COMMAND='count=5'; credsh refresh"),
+    ] {
+        let endpoint = Endpoint::start(599);
+        let sandbox = Sandbox::in_cloudshell(&endpoint);
+        let rc = shell.rc().before("export PROMPT_COMMAND='count=$((${count-0} + 1))'").after(&after);
+        let mut session = rc.start(&sandbox);
+        session.line(typed);
+        assert_eq!(session.key(), "ASIATEST0001", "{after}");
+        session.enter();
+        session.enter();
+        let prompt = if typed.is_empty() { "[cloudshell 9m] star$ " } else { "[cloudshell 9m] $ " };
+        assert_eq!(session.prompt(), prompt, "{after}: {}", session.text());
+        session.line("PS1='new$ '");
+        session.enter();
+        let prompt = if typed.is_empty() { prompt } else { "[cloudshell 9m] new$ " };
+        assert_eq!(session.prompt(), prompt, "{after}: {}", session.text());
+        session.line("credsh_off");
+        assert!(!session.run("printenv PROMPT_COMMAND").contains("__credsh"), "{after}: {}", session.text());
+        assert!(session.run("echo $count").parse::<u32>().unwrap() > 3, "{after}");
     }
 }
 
