@@ -586,7 +586,7 @@ fn a_failure_is_shared_before_there_is_a_lease() {
 #[test]
 fn a_failure_that_is_not_the_sources_is_not_shared() {
     let left = |sandbox: &Sandbox| {
-        let lock = sandbox.stored().into_iter().find(|name| name.ends_with(".lock")).unwrap();
+        let lock = sandbox.stored().into_iter().find(|name| name.strip_suffix(".lock").is_some()).unwrap();
         fs::read_to_string(sandbox.store().join(lock)).unwrap()
     };
     let endpoint = Endpoint::start(600);
