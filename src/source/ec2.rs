@@ -60,6 +60,18 @@ enum Failure {
     Passing(Error),
 }
 
+impl Failure {
+    /// Where there is no such path nobody has anything to give under it; all else is as it was.
+    fn or_nothing(self, reason: &str, named: impl FnOnce(Error) -> Error) -> Self {
+        match self {
+            Failure::Told(error @ Error::Answer { status: 404, .. }) => {
+                Failure::Nothing { reason: reason.into(), named: named(error) }
+            }
+            other => other,
+        }
+    }
+}
+
 /// IMDSv2 and never the first version, as in the SDK: that has no token, and gives its answer to whoever can have an instance
 /// ask for a URL.
 async fn ask(asking: &Asking<'_>) -> std::result::Result<Credentials, Failure> {
@@ -71,13 +83,8 @@ async fn ask(asking: &Asking<'_>) -> std::result::Result<Credentials, Failure> {
     }
     let service = Service::of(asking).map_err(Failure::Told)?;
     let put = service.request(Method::PUT, TOKEN).header("X-aws-ec2-metadata-token-ttl-seconds", "60");
-    // Another cloud has its own metadata at the same address, and knows nothing of EC2's, or would have it elsewhere.
-    let elsewhere = |failure| match failure {
-        Failure::Told(error @ Error::Answer { status: status @ (300..=399 | 404 | 405), .. }) => {
-            Failure::Nothing { reason: format!("answered with status {status}, so it is not EC2's"), named: error }
-        }
-        other => other,
-    };
+    // Another cloud has its own metadata at the same address, and knows nothing of EC2's.
+    let elsewhere = |failure: Failure| failure.or_nothing("answered with status 404, so it is not EC2's", |told| told);
     let token = service.answer(put, &[]).await.map_err(elsewhere)?;
     let token = Secret::new(String::from_utf8_lossy(&token).trim());
     let mut header =
@@ -86,12 +93,7 @@ async fn ask(asking: &Asking<'_>) -> std::result::Result<Credentials, Failure> {
     let get = |path: &str| service.request(Method::GET, path).header("X-aws-ec2-metadata-token", header.clone());
 
     let listed = service.answer(get(ROLES), &[&token]).await;
-    let listed = listed.map_err(|failure| match failure {
-        Failure::Told(Error::Answer { status: 404, .. }) => {
-            Failure::Nothing { reason: NO_ROLE.into(), named: no_role() }
-        }
-        other => other,
-    })?;
+    let listed = listed.map_err(|failure| failure.or_nothing(NO_ROLE, |_| no_role()))?;
     let role = role(&listed, &token)?;
     let body = service.answer(get(&format!("{ROLES}{role}")), &[&token]).await?;
     answer::credentials(&body, &[&token]).map_err(unusable)
