@@ -1,6 +1,7 @@
 //! A profile's `credential_process`, run as the SDK would run it: by `sh`, with stdin and the terminal of this process, as
-//! it may have to ask a person, where one is there to be asked. By us, as the SDK leaves it running when nobody waits for it any more, keeps all that it
-//! prints, and would start one within another without end where it asks credsh for the same profile.
+//! it may have to ask a person, where one is there to be asked. By us, as the SDK leaves it running when nobody waits for it
+//! any more, keeps all that it prints, and would start one within another without end where it asks credsh for the same
+//! profile.
 
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -216,14 +217,19 @@ fn family(first: Pid) -> Vec<Pid> {
 
 /// Whether it has ended, though nobody may have asked yet what came of it: who inherits the children of others may take its time.
 fn is_gone(pid: Pid) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
-    test_kill_process(pid).is_err() || stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('Z'))
+    test_kill_process(pid).is_err() || stat(pid.as_raw_nonzero().get()).is_some_and(|stat| stat.starts_with('Z'))
 }
 
-/// Such a process and its parent (proc(5): `PID (NAME) STATE PARENT GROUP ...`, where a name may hold anything).
-fn in_our_group(pid: i32) -> Option<(Pid, Pid)> {
+/// `STATE PARENT GROUP ...` of a process (proc(5); before them stands `PID (NAME)`, where a name may hold anything).
+fn stat(pid: i32) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let mut numbers = stat.rsplit_once(") ")?.1.split(' ').skip(1).map_while(|number| number.parse().ok());
+    Some(stat.rsplit_once(") ")?.1.to_owned())
+}
+
+/// Such a process and its parent.
+fn in_our_group(pid: i32) -> Option<(Pid, Pid)> {
+    let stat = stat(pid)?;
+    let mut numbers = stat.split(' ').skip(1).map_while(|number| number.parse().ok());
     let (parent, group) = (numbers.next()?, numbers.next()?);
     let ours = Pid::from_raw(group)? == rustix::process::getpgrp();
     ours.then_some((Pid::from_raw(pid)?, Pid::from_raw(parent)?))
