@@ -22,16 +22,33 @@ var text color until = '' '' ''
 var on = $false
 var place = $nil
 
+# In hundredths of a second, as the kernel gives it.
 fn uptime {
   var up = (slurp < /proc/uptime)
-  num $up[..(str:index $up '.')]
+  num (str:replace . '' $up[..(str:index $up ' ')])
 }
 var has-uptime = (path:is-regular /proc/uptime)
 
 # Anew whenever a program is run anyway: the clock may have been set. Until then it is told as it was, so nothing comes late
-# that was due by that one.
-fn sync { if $has-uptime { set base = (- (e:date +%s) (uptime)) } }
-fn now { if $has-uptime { + $base (uptime) } else { num (e:date +%s) } }
+# that was due by that one. $base is in hundredths of a second too: the second changes at another moment in the uptime than
+# on the clock, and whole ones would be up to a second behind it. Two are added for what the three readings cut off, and
+# where `date` has no %N the whole second that it may cut off: ahead does no harm.
+fn sync {
+  if (not $has-uptime) { return }
+  var up = (uptime)
+  var date = ''
+  try { set date = (e:date +%s.%N 2>/dev/null) } catch _ { nop }
+  if (re:match '^[0-9]+\.[0-9]{9}$' $date) {
+    set base = (- (+ (num (str:replace . '' $date[..-7])) 2) $up)
+  } else {
+    set base = (- (+ (* (num (e:date +%s)) 100) 101) $up)
+  }
+}
+fn now {
+  if (not $has-uptime) { num (e:date +%s); return }
+  var time = (+ $base (uptime))
+  / (- $time (% $time 100)) 100
+}
 
 # A variable; none if it is to be empty.
 fn put-env {|name value| if (eq $value '') { unset-env $name } else { set-env $name $value } }
