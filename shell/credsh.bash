@@ -45,13 +45,21 @@ __credsh_gate_last() {
   fi
 }
 
+# PS1 without the segment $1, and without the marks that VS Code puts round a PS1: it does so with any that is not the one it
+# made last, and each change of ours would leave a pair of them within the next.
+__credsh_bare() {
+  if [[ -n ${__vsc_custom_PS1-} && ${PS1-} == "$__vsc_custom_PS1" ]]; then PS1=${__vsc_original_PS1-}; fi
+  if [[ -n $1 && ${PS1-} == *"$1"* ]]; then PS1=${PS1//"$1"/}; fi
+}
+
 # Puts the segment and the gate where they belong. PS1 names the variables instead of holding the text: it may be copied,
 # saved and put back (virtualenv does) without the segment growing stale or growing twice. Whoever assigns PS1 outright is
 # followed at the next prompt.
 __credsh_put() {
   if ! \builtin shopt -q promptvars; then
-    if [[ -n $__credsh_ps1 && ${PS1-} == *"$__credsh_ps1"* ]]; then PS1=${PS1//"$__credsh_ps1"/}; fi
+    if [[ -n $__credsh_ps1 && ${PS1-} == *"$__credsh_ps1"* ]]; then __credsh_bare "$__credsh_ps1"; fi
   elif [[ ${PS1-} != *"$__credsh_mark"* ]]; then
+    __credsh_bare "$__credsh_ps1"
     PS1=$__credsh_ps1${PS1-}
     if [[ -n $__credsh_shown ]]; then __credsh_last; fi
     __credsh_shown=1
@@ -335,7 +343,7 @@ function credsh_off {
   if [[ -n $__credsh_ps1 ]]; then
     # What has been made readonly meanwhile cannot be told but by trying, and that ends all of this.
     # shellcheck disable=SC2030,SC2031 # tried apart, on purpose
-    if [[ -n ${PS1-} ]] && (PS1=) 2>/dev/null; then PS1=${PS1//"$__credsh_ps1"/}; fi
+    if [[ -n ${PS1-} ]] && (PS1=) 2>/dev/null; then __credsh_bare "$__credsh_ps1"; fi
     if [[ -n ${_OLD_VIRTUAL_PS1-} ]]; then _OLD_VIRTUAL_PS1=${_OLD_VIRTUAL_PS1//"$__credsh_ps1"/}; fi
   fi
   if [[ -n $__credsh_ps0 ]]; then
@@ -574,7 +582,7 @@ __credsh_start() {
     right) __credsh_mark='${__credsh_text-}' __credsh_ps1='\[${__credsh_text:+\e7\e[${COLUMNS:-80}C\e[${#__credsh_text}D\e[C}${__credsh_color-}${__credsh_text-}${__credsh_reset-}${__credsh_text:+\e8}\]' ;;
   esac
   # On another side than before.
-  if [[ -n $_credsh_was && $_credsh_was != "$__credsh_ps1" && -n ${PS1-} ]]; then PS1=${PS1//"$_credsh_was"/}; fi
+  if [[ -n $_credsh_was && $_credsh_was != "$__credsh_ps1" && -n ${PS1-} ]]; then __credsh_bare "$_credsh_was"; fi
   if [[ -n $__credsh_label ]]; then \builtin return 0; fi
   # A nested shell goes on with its parent's lease, if it is in this user's store (after su or sudo it is not).
   if [[ ${#_credsh_inherited} == 16 && $_credsh_inherited != *[!0-9a-f]* ]]; then

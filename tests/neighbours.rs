@@ -296,7 +296,9 @@ fn a_trap_of_the_users_on_our_signal_stays(shell: Shell) {
 const EDITOR: &str = r#"
 __vsc_busy=1
 __vsc_begin() { [[ $__vsc_busy == 1 ]] || printf '<begin>'; __vsc_busy=1; }
-__vsc_end() { [[ $PS1 == "${__vsc_custom_PS1-}" ]] || __vsc_custom_PS1=\[\]$PS1 PS1=$__vsc_custom_PS1; __vsc_busy=0; }
+__vsc_mark() { [[ $PS1 == "${__vsc_custom_PS1-}" ]] || { __vsc_original_PS1=$PS1 __vsc_custom_PS1='\[\]'$PS1; PS1=$__vsc_custom_PS1; }; }
+__vsc_end() { __vsc_mark; __vsc_busy=0; }
+__vsc_mark
 __vsc_prompt_cmd() { __vsc_end; }
 __vsc_prompt_cmd_original() { local each; for each in "${__vsc_original_prompt_command[@]}"; do eval "$each"; done; __vsc_end; }
 trap '__vsc_begin' DEBUG
@@ -332,6 +334,10 @@ fn an_editors_terminal_is_told_when_a_command_begins(shell: Shell) {
         thread::sleep(Duration::from_secs(5));
         assert!(session.run("echo $TEMPORARY_AWS_ACCESS_KEY_ID") > first, "{case}");
         assert_eq!(session.prompt().matches("[cloudshell ").count(), usize::from(flags.is_empty()), "{case}");
+        // Where a prompt begins is told once.
+        let marks =
+            |session: &mut Session| session.run(r#"marks=${PS1//'\[\]'/}; echo $(((${#PS1} - ${#marks}) / 4))"#);
+        assert_eq!(marks(&mut session), "<begin>1", "{case}");
         // A start-up file is read once more.
         session.line(&shell.init(flags));
         assert_eq!(session.run("echo one"), "<begin>one", "{case}, again");
@@ -339,6 +345,7 @@ fn an_editors_terminal_is_told_when_a_command_begins(shell: Shell) {
         assert_eq!(doctor, "<begin>ok    hook: bash prompt preexec", "{case}");
         session.line("credsh_off");
         assert_eq!(session.run("echo one"), "<begin>one", "{case}, off");
+        assert_eq!(marks(&mut session), "<begin>1", "{case}, off");
         assert!(!session.run("declare -p PROMPT_COMMAND __vsc_original_prompt_command").contains("__credsh"), "{case}");
     }
 }
