@@ -1,16 +1,16 @@
 # credsh: keeps temporary AWS credentials fresh in this shell. elvish (0.19).
 #
-# All policy is the program's; this only compares a clock with numbers the program computed. elvish has no clock: what the
-# kernel says of its uptime is read instead (Linux), at the prompt and before a command, and added to what `date` said at
-# the start; elsewhere `date` itself is run. While nothing is due there is nothing else: no process, no other file.
-# The program's answers, and the lease's file, are JSON: the name of a function and its arguments, read as data.
-# `eval` has a namespace of its own for this, which only these functions see.
+# All policy lives in the program; this only compares a clock with numbers it computed. elvish has no clock: on Linux
+# /proc/uptime is read, at the prompt and before a command, and added to the boot time worked out from `date`; elsewhere
+# `date` itself is run. While nothing is due, that is all: no process, no other file.
+# The program's answers and the lease's file are JSON: the name of a function and its arguments, read as data.
+# `eval` gives this script a namespace of its own, which only these functions see.
 
 use path
 use re
 use str
 
-# A time that does not come: eleven nines (time.rs, NEVER).
+# Eleven nines: a time that never comes (NEVER in time.rs).
 var never = (num 99999999999)
 var exe prefix side when store = '' '' '' '' ''
 var args = []
@@ -29,10 +29,10 @@ fn uptime {
 }
 var has-uptime = (path:is-regular /proc/uptime)
 
-# Anew whenever a program is run anyway: the clock may have been set. Until then it is told as it was, so nothing comes late
-# that was due by that one. $base is in hundredths of a second too: the second changes at another moment in the uptime than
-# on the clock, and whole ones would be up to a second behind it. Two are added for what the three readings cut off, and
-# where `date` has no %N the whole second that it may cut off: ahead does no harm.
+# Repeated whenever a program is run anyway, as the clock may have been set. Until then time goes on by the old setting, so
+# nothing due by that is late. $base is in hundredths of a second like the uptime: the two clocks change their second at
+# different moments, so in whole seconds the sum would be up to one behind. 2 is added for what the readings truncate, and
+# where `date` has no %N another 99: being ahead does no harm.
 fn sync {
   if (not $has-uptime) { return }
   var up = (uptime)
@@ -50,22 +50,21 @@ fn now {
   / (- $time (% $time 100)) 100
 }
 
-# A variable; none if it is to be empty.
 fn put-env {|name value| if (eq $value '') { unset-env $name } else { set-env $name $value } }
 
 # The program's answer: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE
 # UNTIL ZONE EARLIEST.
-# Times are epoch seconds, and only ever digits.
+# Times are epoch seconds; anything but digits is refused.
 fn adopt {|id new-label new-key secret token expiration @rest|
   var times = [(all $rest[..4]) (if (> (count $rest) 7) { put $rest[7] } else { put 0 })]
   if (not (re:match '^([0-9]{1,11} ){5}$' (str:join ' ' $times)' ')) { return }
-  # With new credentials what went wrong before is over, and is told of again.
+  # New credentials end the failure last reported: if it recurs, it is reported again.
   if (not-eq $key $new-key) { set said = '' }
   set lease label key = $id $new-label $new-key
-  # What has been read before is no answer to what was asked since.
+  # The same DUE is the same lease read again: the renewal asked for is still under way.
   if (not (== $due $rest[3])) { set asked = (num 0) }
   set exp window must due low = (each $num~ $times)
-  # UNTIL is EXPIRES's time of day where TZ is ZONE's.
+  # UNTIL is EXPIRES as a time of day in ZONE: of no use under another TZ.
   var zone = ''
   if (has-env TZ) { set zone = '='$E:TZ }
   set until = ''
@@ -78,7 +77,7 @@ fn adopt {|id new-label new-key secret token expiration @rest|
   put-env $prefix'AWS_SESSION_TOKEN' $token
   put-env $prefix'AWS_CREDENTIAL_EXPIRATION' $expiration
   if (eq $prefix '') {
-    # The standard names: botocore reads AWS_SECURITY_TOKEN before AWS_SESSION_TOKEN, other SDKs AWS_PROFILE before keys.
+    # Standard names: botocore prefers AWS_SECURITY_TOKEN to AWS_SESSION_TOKEN, other SDKs AWS_PROFILE to keys.
     unset-env AWS_SECURITY_TOKEN
     for name [AWS_PROFILE AWS_DEFAULT_PROFILE] {
       if (has-env $name) { set aside[$name] = (get-env $name); unset-env $name }
@@ -90,16 +89,16 @@ fn adopt {|id new-label new-key secret token expiration @rest|
   }
 }
 
-# Nothing came; ask again at $until, which is ten seconds from now: below that, and five for noise, the clock was set back.
+# No answer: ask again at $until, ten seconds from now. A clock more than 15 s before that (5 s are slack) was set back.
 fn defer {|until|
   set tick = (num 0)
   if (re:match '^[0-9]{1,11}$' $until) { set due low = (num $until) (- $until 15) }
 }
 
-# The profile that the standard names have set aside, unless there is another by now.
+# The profile set aside for the standard names comes back, unless another was set since.
 fn restore { for name [(keys $aside)] { if (not (has-env $name)) { set-env $name $aside[$name] } } }
 
-# Holds no lease any more: `credsh clear`, or the store has lost it.
+# No lease any more: after `credsh clear`, or because the store lost it.
 fn drop-lease {
   for name [ACCESS_KEY_ID SECRET_ACCESS_KEY SESSION_TOKEN CREDENTIAL_EXPIRATION] { unset-env $prefix'AWS_'$name }
   for name [SOURCE LEASE PROMPT] { unset-env CREDSH_$name }
@@ -109,7 +108,7 @@ fn drop-lease {
   set tick low = (num 0) (num 0)
 }
 
-# Does what the lines of an answer say, if it is one.
+# Carries out the lines of an answer, if this is one.
 fn is-answer {|text| str:has-prefix $text '["__credsh_' }
 fn obey {|answer|
   if (not (is-answer $answer)) { return }
@@ -120,13 +119,13 @@ fn obey {|answer|
     } elif (eq $name __credsh_defer) {
       defer $words[1]
     } elif (eq $name __credsh_heard) {
-      # What was said already, by the program.
+      # The program has printed this message itself; the lease's file may repeat it.
       set said = $words[1]
     } elif (eq $name __credsh_move) {
-      # The store's directory is gone, and this is where it is now.
+      # The old store is gone or refused; this is the one to use now.
       set store = $words[1]
     } elif (eq $name __credsh_repeat) {
-      # What is not stored is asked for again in the same words.
+      # With --no-store only the shell remembers what to ask for again.
       set args = $words[1..]
     } elif (eq $name __credsh_drop) {
       drop-lease
@@ -134,16 +133,15 @@ fn obey {|answer|
   }
 }
 
-# Takes over what a renewal, this shell's or another's, left in the store: no process. elvish cannot tell whose a file is;
-# a link is not followed, and what is in it is data.
+# Adopts what a renewal by this shell or another left in the store, without a process. elvish cannot tell a file's owner, but
+# follows no symlink here, and the contents are only data.
 fn load {
   var file = $store/$lease.words
   if (and (not-eq $lease '') (path:is-regular $file)) { obey (slurp < $file) }
 }
 
-# The program, for the store that this shell looks into. With the standard names it sees the surroundings as they were
-# before the lease: this shell's own output would else be a source like any other once the store has lost the lease,
-# and a role's base not the profile it was.
+# Runs the program on this shell's store. Under the standard names it sees the environment from before the lease: otherwise
+# the keys exported here would pass for a source once the store has lost the lease, and a role would lose its base profile.
 fn run {|@words|
   if (or (not-eq $prefix '') (eq $label '') (not (has-env AWS_ACCESS_KEY_ID)) (not-eq (get-env AWS_ACCESS_KEY_ID) $key)) {
     (external $exe) --store=$store $@words
@@ -155,15 +153,15 @@ fn run {|@words|
 
 fn program {|@words| run hook --shell=elvish --lease=$lease $@words $@args < /dev/null }
 
-# Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C. Hence the pause is set beforehand: or each
-# further command would be held up again.
+# Renews, waiting for at most CREDSH_WAIT seconds (3) or until Ctrl-C. The pause is set first, or each later command would be
+# held up again.
 fn wait {
   defer (to-string (+ (now) 10))
   if (not (has-external $exe)) { echo 'credsh: cannot run '$exe >&2; return }
   obey ({ try { program --wait --said=$said } catch _ { nop } } | slurp)
 }
 
-# The indicator's text, and until when it holds: $tick. The rule is prompt.rs's.
+# Sets the segment's text, and $tick to when that next changes. The rule is prompt.rs's.
 fn draw {
   if (eq $label '') { set text tick = '' $due; return }
   var now = (now)
@@ -194,10 +192,10 @@ fn draw {
   set text = '['$label$time']'
 }
 
-# Whether it is $time; or the clock was set back behind $low, and what is due is not known.
+# Whether $time has come; also if the clock was set back below $low, which leaves open what is due.
 fn over {|time| var now = (now); or (>= $now $time) (< $now $low) }
 
-# Something is due, or the indicator's text has changed. $at: prompt or exec.
+# Something is due, or the segment's text is out of date. $at: prompt or exec.
 fn cold {|at|
   try {
     if (over $due) {
@@ -210,7 +208,7 @@ fn cold {|at|
         } elif (and (eq $at exec) (over $must)) {
           wait
         } elif (or (>= $now (+ $asked 5)) (< $now $asked)) {
-          # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes.
+          # The program detaches itself, so no job is reported. Not run again for five seconds; a slower one holds a lock.
           set asked = $now
           obey ({ try { program 2>/dev/null } catch _ { nop } } | slurp)
         }
@@ -222,16 +220,16 @@ fn cold {|at|
 
 fn paint { if (eq $text '') { return } elif (and (eq $E:NO_COLOR '') (not (has-value ['' dumb] $E:TERM))) { styled $text $color } else { put $text } }
 
-# The two checks. Nothing but the comparison while nothing is due. Told `off`, the first takes all of it out again: that is
-# how another evaluation of this, perhaps of another version, reaches into this one.
+# The two checks: while nothing is due, only the comparison. Called with &__credsh=off, the first takes all of it out again:
+# that is how another evaluation of this, perhaps of another version, reaches into this namespace.
 var off~ = $nop~
 fn prompt-check {|&__credsh=''| if (eq $__credsh off) { off } elif (and $on (over $tick)) { cold prompt } }
 fn exec-check {|_ &__credsh=''| if (and $on (over $due)) { cold exec } }
 
-# A hook of credsh's, of this evaluation or another.
+# Whether a hook is credsh's, of this evaluation or another.
 fn ours {|hook| try { has-value $hook[opt-names] __credsh } catch _ { put $false } }
 
-# The program, but a refresh or clear changes this shell.
+# The program for refresh and clear, whose answers change this shell.
 fn command {|@words|
   var failed = $nil
   var out = ({ try { run --hooked=elvish $@words } catch e { set failed = $e } } | slurp)
@@ -266,7 +264,7 @@ fn credsh_off {
   set on text = $false ''
   set edit:before-readline = [(for hook $edit:before-readline { if (not (ours $hook)) { put $hook } })]
   set edit:after-readline = [(for hook $edit:after-readline { if (not (ours $hook)) { put $hook } })]
-  # One that somebody has put round ours stays, and shows nothing of it.
+  # A prompt that somebody has wrapped round ours stays, and shows nothing of ours.
   if (eq $edit:prompt $left-prompt~) { set edit:prompt = $inner }
   if (eq $edit:rprompt $right-prompt~) { set edit:rprompt = $inner }
   edit:del-var credsh~
@@ -277,7 +275,7 @@ set off~ = $credsh_off~
 # EXE PREFIX SIDE TIME STORE LEASE [SELECTOR...]: from `credsh init`.
 fn start {|new-exe new-prefix new-side new-when new-store wanted @selectors|
   var inherited = $E:CREDSH_LEASE
-  # What was there before makes room; its lease is gone on with.
+  # A hook already there is removed first; its lease is kept.
   for hook $edit:before-readline { if (ours $hook) { $hook &__credsh=off } }
   set exe prefix side when store on = $new-exe $new-prefix $new-side $new-when $new-store $true
   sync
@@ -287,16 +285,16 @@ fn start {|new-exe new-prefix new-side new-when new-store wanted @selectors|
   if (eq $side right) { set inner = $edit:rprompt; set edit:rprompt = $right-prompt~ }
   edit:add-var credsh~ $credsh~
   edit:add-var credsh_off~ $credsh_off~
-  # A nested shell goes on with its parent's lease, if it is in this user's store (after su or sudo it is not).
+  # A nested shell continues its parent's lease if that is in this user's store (after su or sudo it is not).
   if (re:match '^[0-9a-f]{16}$' $inherited) {
     set lease = $inherited
     try { load } catch _ { nop }
   }
   if (not-eq $label '') { return }
-  # What nobody here can renew is no lease of this shell's.
+  # A lease that is not in the store cannot be renewed here, so this shell does not claim it.
   unset-env CREDSH_LEASE
   set lease args = $wanted $selectors
-  # Nothing held and something wanted: due at once, and before the first command mandatory.
+  # A lease is wanted and none held: due at once, and mandatory before the first command.
   if (not-eq $lease '') { set due must = (num 0) (num 0) }
 }
 

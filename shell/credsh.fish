@@ -1,16 +1,16 @@
 # credsh: keeps temporary AWS credentials fresh in this shell. fish 3.6 and later.
 #
-# All policy is the program's; this only compares a clock with numbers the program computed. fish has no clock
-# builtin: `path mtime -R` prints a file's age, and the file `clock` in the store has the time 0, so its age is now.
-# While nothing is due that is one stat, at the prompt and before a command: no fork, no file opened.
-# `builtin` throughout, but for what fish lets nobody define (test, string, set): functions of the user's may have the names.
-# Does nothing, and says nothing, where nobody types.
+# All policy lives in the program; this only compares a clock with numbers it computed. fish has no clock builtin, but
+# `path mtime -R` prints a file's age, and the store's file `clock` has mtime 0, so its age is the time now. While nothing is
+# due, that is one stat at the prompt and one before a command: no fork, no file opened.
+# `builtin` throughout, as the user's functions may shadow builtins other than those that fish reserves (test, string, set).
+# Does nothing, silently, in a shell that is not interactive.
 if status is-interactive
 
-# No child inherits functions, but the variables of a parent that exported them: those are not in place here.
+# Children inherit exported variables but no functions: an inherited __credsh_installed does not mean installed here.
 builtin functions -q credsh_off; or set -e __credsh_installed
 
-# Another version of this goes first, in its own words; the lease is gone on with.
+# A hook of another version is removed by its own credsh_off, which knows what it put where; its lease is kept.
 function __credsh_replace
     set -l lease $CREDSH_LEASE
     credsh_off
@@ -19,25 +19,25 @@ end
 set -q __credsh_installed; and test "$__credsh_version" != @VERSION@; and __credsh_replace
 set -g __credsh_version @VERSION@
 
-# Eleven nines: a time that does not come (time.rs, NEVER).
+# Eleven nines: a time that never comes (NEVER in time.rs).
 set -g __credsh_never 99999999999
 
-# Runs $argv untraced: fish_trace would show the secrets. Exported, as only such a local is seen by what it calls.
+# Runs $argv untraced, as fish_trace would show the secrets. Exported, as functions called from here see no other local.
 function __credsh_untraced
     set -lx fish_trace
     $argv
 end
 
-# Puts the segment round the prompt function there is now. The new function knows the old one by a name of its own
-# (-V keeps it), so that a copy of it, which virtualenv makes and calls from its own fish_prompt, calls the right one.
+# Wraps the current prompt function. Each wrapper calls what it wraps by a name of its own, kept by -V, so that a copy of the
+# wrapper, which virtualenv makes and calls from its own fish_prompt, calls the right one.
 function __credsh_wrap
     set -g __credsh_shown 1
     set -l name fish_prompt
     test $__credsh_side = right; and set name fish_right_prompt
-    # One of ours that has not been drawn: the event may be sent by anybody, and Ctrl-C ends a prompt that takes long.
+    # It is ours already and just was not drawn: anybody may emit the event, and Ctrl-C ends a prompt that takes long.
     builtin functions $name 2>/dev/null | string match -q '*set -l __credsh_inner *'; and return
     set -g __credsh_wraps (builtin math $__credsh_wraps + 1)
-    # The shell's own number, as one that somebody saves to a file is read by others.
+    # With this shell's pid, as other shells read a wrapper that somebody saves to a file.
     set -l __credsh_inner __credsh_inner_{$fish_pid}_$__credsh_wraps
     if builtin functions -q $name
         builtin functions -c $name $__credsh_inner
@@ -46,8 +46,7 @@ function __credsh_wrap
         function $__credsh_inner
         end
     end
-    # The inner one first, in a substitution: nothing may run before it (to set a variable is not to run), as it shows
-    # $status and $pipestatus.
+    # Nothing may run before the inner prompt, which may show $status and $pipestatus; `set` leaves both alone.
     if test $__credsh_side = right
         function fish_right_prompt -V __credsh_inner
             set -g __credsh_shown 1
@@ -68,13 +67,13 @@ function __credsh_wrap
     end
 end
 
-# Unwraps the functions as far as they are ours: the one that each holds by name is the one that was there before.
+# Unwraps these functions, layer by layer, while they are ours: each names the one that was there before.
 function __credsh_unwrap
     for name in $argv
         builtin functions -q $name; or continue
         while set -l inner (builtin functions $name | string match -rg "set -l __credsh_inner '?(__credsh_inner_[0-9_]+)")
             builtin functions -e $name
-            # Or it stood for nothing.
+            # It wrapped no function.
             builtin contains -- $inner[1] $__credsh_bare; and break
             builtin functions -c $inner[1] $name
         end
@@ -83,8 +82,8 @@ function __credsh_unwrap
     return 0
 end
 
-# More than the comparison is wanted, at $argv[2] by the clock. $argv[1]: prompt or exec. While nothing is held and nothing
-# due, nothing is shown.
+# The slow path, when a check has found more to do. $argv: prompt or exec, and the time. With no lease and nothing due,
+# nothing is shown.
 function __credsh_cold
     if test -n "$__credsh_label" -o $argv[2] -ge $__credsh_due -o $argv[2] -lt $__credsh_low
         __credsh_look $argv[1]
@@ -94,8 +93,8 @@ function __credsh_cold
     end
 end
 
-# The two checks. Nothing but the comparison while nothing is due. Whoever has defined fish_prompt anew has kept
-# ours from running, and so from setting __credsh_shown.
+# The two checks: while nothing is due, only the comparison. If fish_prompt was redefined, our wrapper did not run, and so
+# did not set __credsh_shown.
 function __credsh_on_prompt --on-event fish_prompt
     set -l now (builtin path mtime -R -- $__credsh_clock; or builtin echo $__credsh_never)
     test $now -lt $__credsh_tick -a $now -ge $__credsh_low; or __credsh_untraced __credsh_cold prompt $now
@@ -105,35 +104,35 @@ end
 function __credsh_on_preexec --on-event fish_preexec
     set -l now (builtin path mtime -R -- $__credsh_clock; or builtin echo $__credsh_never)
     test $now -lt $__credsh_due -a $now -ge $__credsh_low; or __credsh_untraced __credsh_cold exec $now
-    # Who saves, edits or lists the prompt shall find their own: ours is put round it again at the next one.
+    # Whoever saves, edits or lists the prompt is to find their own; the next prompt is wrapped again.
     switch "$argv"
         case '*fish_prompt*' '*fish_right_prompt*' '*fish_config*' '*funcsave*' '*funced*'
             __credsh_unwrap fish_prompt fish_right_prompt
     end
 end
 
-# The store's directory is gone, and this is where it is now.
+# The old store is gone or refused; this is the one to use now.
 function __credsh_move
     set -g __credsh_store $argv[1]
     set -g __credsh_clock $argv[1]/clock
 end
 
-# The program, but a refresh or clear changes this shell. In front of the rest, as people put functions of their own round it,
-# and what is defined later would take their place.
+# The program, except that refresh and clear also change this shell. Not in the rest, which is evaluated late and would
+# overwrite a user's function wrapped round this one.
 function credsh
     __credsh_typed $argv
 end
 
 # rest: __credsh_look __credsh_load __credsh_adopt __credsh_drop __credsh_without __credsh_typed credsh_off
-# What a shell that holds no lease seldom calls, up to the end of this part: `init` hands it to such a shell as one
-# string, which is evaluated when one of the functions named above is first called (src/shell.rs).
+# Up to the end marker: what a shell without a lease seldom calls. `init` hands it to such a shell as one string, which is
+# evaluated when one of the functions named above is first called (src/shell.rs).
 
 # The program's answer, as code: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE UNTIL ZONE
 # EARLIEST.
-# Times are epoch seconds, and only ever digits.
+# Times are epoch seconds; anything but digits is refused.
 function __credsh_adopt
     string match -qr '^[0-9]{1,11}( [0-9]{1,11}){3} [0-9]{0,11}$' -- "$argv[7..10] $argv[14]"; or return 0
-    # With new credentials what went wrong before is over, and is told of again.
+    # New credentials end the failure last reported: if it recurs, it is reported again.
     test "$argv[3]" = "$__credsh_key"; or set -g __credsh_said ''
     set -g __credsh_lease $argv[1]
     set -g __credsh_label $argv[2]
@@ -141,7 +140,7 @@ function __credsh_adopt
     set -g __credsh_exp $argv[7]
     set -g __credsh_window $argv[8]
     set -g __credsh_must $argv[9]
-    # What is adopted again while a renewal is under way is no reason to start another.
+    # The same DUE is the same lease read again: the renewal asked for is still under way.
     test $argv[10] = $__credsh_due; or set -g __credsh_asked 0
     set -g __credsh_due $argv[10]
     set -g __credsh_until $argv[12]
@@ -163,8 +162,8 @@ function __credsh_adopt
         set -e -g {$__credsh_prefix}AWS_CREDENTIAL_EXPIRATION
     end
     if test -z "$__credsh_prefix"
-        # The standard names: botocore reads AWS_SECURITY_TOKEN before AWS_SESSION_TOKEN, other SDKs AWS_PROFILE before keys.
-        # A universal one stays: to erase it would erase it in every shell, for good, and nothing else hides it.
+        # Standard names: botocore prefers AWS_SECURITY_TOKEN to AWS_SESSION_TOKEN, other SDKs AWS_PROFILE to keys.
+        # A universal variable stays: erasing it would erase it in every shell, for good, and nothing else hides it.
         set -q -g AWS_PROFILE; and set -g __credsh_profile $AWS_PROFILE
         set -q -g AWS_DEFAULT_PROFILE; and set -g __credsh_default $AWS_DEFAULT_PROFILE
         set -e -g AWS_SECURITY_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE
@@ -176,7 +175,7 @@ function __credsh_adopt
     return 0
 end
 
-# Nothing came; ask again at $argv[1], which is ten seconds from now: below that, and five for noise, the clock was set back.
+# No answer: ask again at $argv[1], ten seconds from now. A clock more than 15 s before that (5 s are slack) was set back.
 function __credsh_defer
     set -g __credsh_tick 0
     string match -qr '^[0-9]{1,11}$' -- "$argv[1]"; or return 0
@@ -184,17 +183,17 @@ function __credsh_defer
     set -g __credsh_low (builtin math $argv[1] - 15)
 end
 
-# What was said already, by the program.
+# The program has printed this message itself; the lease's file may repeat it.
 function __credsh_heard
     set -g __credsh_said $argv[1]
 end
 
-# What is not stored is asked for again in the same words.
+# With --no-store only the shell remembers what to ask for again.
 function __credsh_repeat
     set -g __credsh_args $argv
 end
 
-# Holds no lease any more: `credsh clear`, or the store has lost it.
+# No lease any more: after `credsh clear`, or because the store lost it.
 function __credsh_drop
     for name in ACCESS_KEY_ID SECRET_ACCESS_KEY SESSION_TOKEN CREDENTIAL_EXPIRATION
         set -e -g {$__credsh_prefix}AWS_$name
@@ -202,7 +201,7 @@ function __credsh_drop
     set -e -g CREDSH_SOURCE
     set -e -g CREDSH_LEASE
     set -e -g CREDSH_PROMPT
-    # The profile that the standard names have set aside, unless there is another by now.
+    # The profile set aside for the standard names comes back, unless another was set since.
     test -n "$__credsh_profile"; and not set -q AWS_PROFILE; and set -gx AWS_PROFILE $__credsh_profile
     test -n "$__credsh_default"; and not set -q AWS_DEFAULT_PROFILE; and set -gx AWS_DEFAULT_PROFILE $__credsh_default
     for name in lease label profile default said
@@ -215,17 +214,15 @@ function __credsh_drop
     set -g __credsh_low 1
 end
 
-# Takes over what a renewal, this shell's or another's, left in the store: no fork. The file's owner is looked
-# at here too, as the store may have been made by somebody else since `init` looked; and a link of theirs could name
-# any file of ours.
+# Adopts what a renewal by this shell or another left in the store, without a fork. The owner is checked again, as somebody
+# else may have created the store since `init` checked, and a symlink of theirs could name any file of the user's.
 function __credsh_load
     set -l file $__credsh_store/$__credsh_lease.fish
     test -n "$__credsh_lease" -a -f $file -a -O $file -a ! -L $file; and builtin source $file
 end
 
-# The program, for the store that this shell looks into. With the standard names it sees the surroundings as they were
-# before the lease: this shell's own output would else be a source like any other once the store has lost the lease,
-# and a role's base not the profile it was.
+# Runs the program on this shell's store. Under the standard names it sees the environment from before the lease: otherwise
+# the keys exported here would pass for a source once the store has lost the lease, and a role would lose its base profile.
 function __credsh_run
     set -l without (__credsh_without)
     if set -q without[1]
@@ -235,7 +232,7 @@ function __credsh_run
     end
 end
 
-# What `env` makes those surroundings with, a word to a line; nothing where they are the surroundings at hand.
+# The arguments with which `env` restores that environment, one to a line; none where it is the current one.
 function __credsh_without
     test -n "$__credsh_prefix" -o -z "$__credsh_label" -o "$AWS_ACCESS_KEY_ID" != "$__credsh_key"; and return 0
     builtin string join \n -- -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u AWS_SESSION_TOKEN -u AWS_CREDENTIAL_EXPIRATION
@@ -248,11 +245,11 @@ function __credsh_program
     __credsh_run hook --shell=fish --lease=$__credsh_lease $argv $__credsh_args </dev/null
 end
 
-# Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C. That ends this function too, hence the
-# pause is set beforehand: or each further command would be held up again.
+# Renews, waiting for at most CREDSH_WAIT seconds (3). Ctrl-C ends the wait and this function with it, so the pause is set
+# first, or each later command would be held up again.
 function __credsh_wait
     __credsh_defer (builtin math $argv[1] + 10)
-    # fish would tell of a program that is gone with all the functions that wanted it.
+    # For a missing program fish would print a backtrace of all the functions that led to it.
     if not test -x $__credsh_exe
         builtin printf 'credsh: cannot run %s\n' $__credsh_exe >&2
         return 0
@@ -260,19 +257,19 @@ function __credsh_wait
     __credsh_obey (CREDSH_WAIT="$CREDSH_WAIT" __credsh_program --wait --said="$__credsh_said" | string collect)
 end
 
-# Does what an answer of the program's says, whatever comes of it; false if this is none.
+# Evaluates an answer of the program's, whatever that returns; false if this is not one.
 function __credsh_obey
     string match -q '__credsh_*' -- "$argv[1]"; or return 1
     builtin eval $argv[1]
     return 0
 end
 
-# Now, for the cold path: never empty.
+# The time now, for the slow path: never empty.
 function __credsh_now
     builtin path mtime -R -- $__credsh_clock; and return
-    # No clock: somebody has emptied the store, or its directory is gone. The program makes it anew, or says where it is now.
+    # No clock file: the store was emptied, or is gone. The program recreates it, or names another store.
     set -l now (command date +%s)
-    # Without that either it is the last time that was known.
+    # If there is no `date` either, the last time known.
     test -n "$now"; or set now $__credsh_missed
     if test $now -ge (builtin math $__credsh_missed + 5) -o $now -lt $__credsh_missed
         set -g __credsh_missed $now
@@ -281,8 +278,8 @@ function __credsh_now
     builtin echo $now
 end
 
-# Something is due, or the indicator's text has changed; or the clock was set back behind __credsh_low, and what is due is
-# not known. $argv[1]: prompt or exec.
+# Something is due, the segment's text is out of date, or the clock was set back below __credsh_low, which leaves open what
+# is due. $argv[1]: prompt or exec.
 function __credsh_look
     set -l now (__credsh_now)
     if test $now -ge $__credsh_due -o $now -lt $__credsh_low
@@ -293,7 +290,7 @@ function __credsh_look
             __credsh_wait $now
             set now (__credsh_now)
         else if test $now -ge (builtin math $__credsh_asked + 5) -o $now -lt $__credsh_asked
-            # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes.
+            # The program detaches itself, so no job is reported. Not run again for five seconds; a slower one holds a lock.
             set -g __credsh_asked $now
             __credsh_obey (__credsh_program 2>/dev/null | string collect)
         end
@@ -301,7 +298,7 @@ function __credsh_look
     __credsh_draw $now
 end
 
-# The indicator's text at $argv[1], and until when it holds: __credsh_tick. The rule is prompt.rs's.
+# Sets the segment's text as of $argv[1], and __credsh_tick to when that next changes. The rule is prompt.rs's.
 function __credsh_draw
     set -l now $argv[1]
     set -l left (builtin math $__credsh_exp - $now)
@@ -319,7 +316,7 @@ function __credsh_draw
         set time ' expired'
         set color red
     else
-        # UNTIL is EXPIRES's time of day where TZ is ZONE's.
+        # UNTIL is EXPIRES as a time of day in ZONE: of no use under another TZ.
         set -l zone
         set -q TZ; and set zone =$TZ
         if test $__credsh_time = until -a -n "$__credsh_until" -a "$__credsh_zone" = "$zone" -a $left -lt 64800
@@ -368,7 +365,7 @@ function __credsh_typed
     end
 end
 function __credsh_command
-    # Not in a substitution: what that says on stderr goes past the redirection of whoever calls this.
+    # Not in a command substitution: its stderr would bypass a redirection made by the caller.
     __credsh_run --hooked=fish $argv | read -lz code
     set -l result $pipestatus[1]
     if __credsh_obey "$code"
@@ -383,8 +380,8 @@ end
 function credsh_off
     set -q __credsh_installed; or return 0
     __credsh_drop
-    # A prompt of somebody else's may call a copy that it has made of ours, as virtualenv's does.
-    # Or a function that it calls may; only those that are there, so as to load none for this.
+    # Somebody else's prompt may call a copy of ours, as virtualenv's does, or a function that does. Only functions already
+    # loaded are followed, so as to autoload none.
     set -l names fish_prompt fish_right_prompt
     set -l known (builtin functions -a)
     set -l i 1
@@ -408,13 +405,13 @@ end
 # EXE PREFIX SIDE TIME STORE LEASE [SELECTOR...]: from `credsh init`.
 function __credsh_start
     if set -q __credsh_installed
-        # Under other names from now on.
+        # The prefix has changed: the variables under the old one go.
         if test -n "$__credsh_label" -a "$__credsh_prefix" != "$argv[2]"
             set -l lease $__credsh_lease
             __credsh_drop
             set -gx CREDSH_LEASE $lease
         end
-        # On another side, perhaps.
+        # The side may have changed.
         __credsh_unwrap fish_prompt fish_right_prompt
     end
     set -g __credsh_exe $argv[1]
@@ -424,7 +421,7 @@ function __credsh_start
     test $__credsh_side = right -a "$TERM" = dumb; and set -g __credsh_side left
     set -g __credsh_time $argv[4]
     set -g __credsh_tick 0
-    # What is held stays where it is.
+    # A lease already held stays in the store it came from.
     set -q __credsh_installed; and test -n "$__credsh_label"; or __credsh_move $argv[5]
     if not set -q __credsh_installed
         set -g __credsh_installed 1
@@ -441,20 +438,20 @@ function __credsh_start
         set -g __credsh_text
     end
     test -z "$__credsh_label"; or return 0
-    # A nested shell goes on with its parent's lease, if it is in this user's store (after su or sudo it is not).
+    # A nested shell continues its parent's lease if that is in this user's store (after su or sudo it is not).
     if string match -qr '^[0-9a-f]{16}$' -- "$CREDSH_LEASE"
         set -g __credsh_lease $CREDSH_LEASE
-        # What it has to say is said at the first prompt: a start-up file is no place for it.
+        # Its message waits for the first prompt: a start-up file should print nothing.
         __credsh_untraced __credsh_load 2>/dev/null
         set -g __credsh_said ''
     end
-    # What nobody here can renew is no lease of this shell's.
+    # A lease that is not in the store cannot be renewed here, so this shell does not claim it.
     if test -z "$__credsh_label"
         set -g __credsh_lease $argv[6]
         set -e -g CREDSH_LEASE
     end
     set -g __credsh_args $argv[7..]
-    # Nothing held and something wanted: due at once, and before the first command mandatory.
+    # A lease is wanted and none held: due at once, and mandatory before the first command.
     if test -z "$__credsh_label" -a -n "$__credsh_lease"
         set -g __credsh_due 0
         set -g __credsh_must 0

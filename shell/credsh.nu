@@ -1,50 +1,48 @@
 # credsh: keeps temporary AWS credentials fresh in this shell. nushell (0.115).
 #
-# All policy is the program's; this only compares nu's clock with numbers the program computed. While nothing is due that
-# is one comparison at the prompt and one before a command: no process, no file.
-# nu can evaluate no code at run time, and sources no file whose name it learns then. So the program's answers, and the
-# lease's file, are JSON: the name of one of the functions here and its arguments, read as data.
-# The state is a record in $env.__credsh: only strings are handed to children. Without it, in a shell where nobody types
-# or after credsh_off, all of this does nothing.
+# All policy lives in the program; this only compares nu's clock with numbers it computed. While nothing is due, that is one
+# comparison at the prompt and one before a command: no process, no file.
+# nu cannot evaluate code at run time, nor source a file whose name is only known then. So the program's answers and the
+# lease's file are JSON: the name of one of the functions here and its arguments, read as data.
+# The state is a record in $env.__credsh, as children inherit only strings. Without it, in a shell that is not interactive or
+# after credsh_off, all of this does nothing.
 
-# A time that does not come: eleven nines (time.rs, NEVER).
+# Eleven nines: a time that never comes (NEVER in time.rs).
 const __credsh_never = 99999999999
 const __credsh_nothing = {
   lease: "", label: "", key: "", profile: "", default: "", said: "", text: "", until: ""
   exp: $__credsh_never, window: $__credsh_never, must: $__credsh_never, due: $__credsh_never, tick: 0, asked: 0, low: 0
 }
 
-# Of the state, these fields.
 def --env __credsh_keep [fields: record] { $env.__credsh = ($env.__credsh | merge $fields) }
 
-# A variable; none if it is to be empty.
 def --env __credsh_put [name: string, value: string] {
   if $value == "" { hide-env --ignore-errors $name } else { load-env { $name: $value } }
 }
 
 # The program's answer: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE
 # UNTIL ZONE EARLIEST.
-# Times are epoch seconds, and only ever digits.
+# Times are epoch seconds; anything but digits is refused.
 def --env __credsh_adopt [words: list<string>] {
   let low = $words | get --optional 13 | default "0"
   if not ($words | slice 6..9 | append $low | all {|time| $time =~ '^[0-9]{1,11}$' }) { return }
   let p = $env.__credsh.prefix
   let due = $words.9 | into int
-  # What has been read before is no answer to what was asked since.
+  # The same DUE is the same lease read again: the renewal asked for is still under way.
   let asked = if $due == $env.__credsh.due { $env.__credsh.asked } else { 0 }
-  # With new credentials what went wrong before is over, and is told of again.
+  # New credentials end the failure last reported: if it recurs, it is reported again.
   if $words.2 != $env.__credsh.key { __credsh_keep { said: "" } }
   __credsh_keep {
     lease: $words.0, label: $words.1, key: $words.2, exp: ($words.6 | into int), window: ($words.7 | into int)
     must: ($words.8 | into int), due: $due, asked: $asked, low: ($low | into int), tick: 0
-    # UNTIL is EXPIRES's time of day where TZ is ZONE's.
+    # UNTIL is EXPIRES as a time of day in ZONE: of no use under another TZ.
     until: (if (if "TZ" in $env { $"=($env.TZ)" } else { "" }) == $words.12 { $words.11 } else { "" })
   }
   load-env { $"($p)AWS_ACCESS_KEY_ID": $words.2, $"($p)AWS_SECRET_ACCESS_KEY": $words.3, CREDSH_SOURCE: $words.1, CREDSH_LEASE: $words.0 }
   __credsh_put $"($p)AWS_SESSION_TOKEN" $words.4
   __credsh_put $"($p)AWS_CREDENTIAL_EXPIRATION" $words.5
   if $p == "" {
-    # The standard names: botocore reads AWS_SECURITY_TOKEN before AWS_SESSION_TOKEN, other SDKs AWS_PROFILE before keys.
+    # Standard names: botocore prefers AWS_SECURITY_TOKEN to AWS_SESSION_TOKEN, other SDKs AWS_PROFILE to keys.
     __credsh_keep { profile: ($env.AWS_PROFILE? | default $env.__credsh.profile), default: ($env.AWS_DEFAULT_PROFILE? | default $env.__credsh.default) }
     hide-env --ignore-errors AWS_SECURITY_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE
   }
@@ -54,12 +52,12 @@ def --env __credsh_adopt [words: list<string>] {
   }
 }
 
-# Nothing came; ask again at $until, which is ten seconds from now: below that, and five for noise, the clock was set back.
+# No answer: ask again at $until, ten seconds from now. A clock more than 15 s before that (5 s are slack) was set back.
 def --env __credsh_defer [until: string] {
   if $until =~ '^[0-9]{1,11}$' { __credsh_keep { tick: 0, due: ($until | into int), low: (($until | into int) - 15) } }
 }
 
-# The profile that the standard names have set aside, unless there is another by now.
+# The profile set aside for the standard names comes back, unless another was set since.
 def --env __credsh_restore [] {
   if $env.__credsh.profile != "" and "AWS_PROFILE" not-in $env { $env.AWS_PROFILE = $env.__credsh.profile }
   if $env.__credsh.default != "" and "AWS_DEFAULT_PROFILE" not-in $env { $env.AWS_DEFAULT_PROFILE = $env.__credsh.default }
@@ -70,7 +68,7 @@ def --env __credsh_forget [] {
   for name in [ACCESS_KEY_ID SECRET_ACCESS_KEY SESSION_TOKEN CREDENTIAL_EXPIRATION] { __credsh_put $"($p)AWS_($name)" "" }
 }
 
-# Holds no lease any more: `credsh clear`, or the store has lost it.
+# No lease any more: after `credsh clear`, or because the store lost it.
 def --env __credsh_drop [] {
   __credsh_forget
   hide-env --ignore-errors CREDSH_SOURCE CREDSH_LEASE CREDSH_PROMPT
@@ -78,18 +76,18 @@ def --env __credsh_drop [] {
   __credsh_keep $__credsh_nothing
 }
 
-# Does what lines of an answer say; whether they are one.
+# Carries out the lines of an answer; false if it is not one.
 def --env __credsh_obey [answer: string] {
   if $answer !~ '^\["__credsh_' { return false }
   for words in ($answer | lines | each { from json }) {
     match $words.0 {
       "__credsh_adopt" => { __credsh_adopt ($words | skip 1) }
       "__credsh_defer" => { __credsh_defer $words.1 }
-      # What was said already, by the program.
+      # The program has printed this message itself; the lease's file may repeat it.
       "__credsh_heard" => { __credsh_keep { said: $words.1 } }
-      # The store's directory is gone, and this is where it is now.
+      # The old store is gone or refused; this is the one to use now.
       "__credsh_move" => { __credsh_keep { store: $words.1 } }
-      # What is not stored is asked for again in the same words.
+      # With --no-store only the shell remembers what to ask for again.
       "__credsh_repeat" => { __credsh_keep { args: ($words | skip 1) } }
       "__credsh_drop" => { __credsh_drop }
     }
@@ -97,21 +95,21 @@ def --env __credsh_obey [answer: string] {
   true
 }
 
-# Takes over what a renewal, this shell's or another's, left in the store: no process. The file's owner is looked at here
-# too, as the store may have been made by somebody else since `init` looked; and a link of theirs could name any file.
+# Adopts what a renewal by this shell or another left in the store, without a process. The owner is checked again, as
+# somebody else may have created the store since `init` checked, and a symlink of theirs could name any file.
 def --env __credsh_load [] {
   let file = $env.__credsh.store | path join $"($env.__credsh.lease).words"
   if $env.__credsh.lease == "" or ($file | path type) != "file" { return }
   try {
     let about = ls --long $file | first
-    # One whom the system does not know by name has a number.
+    # For a user without a name, `ls` shows the number.
     if $about.user == (try { whoami } catch { ^id -u | str trim }) and $about.mode == "rw-------" { __credsh_obey (open --raw $file) }
   }
   null
 }
 
-# The surroundings as the program shall see them: with the standard names as they were before the lease, or this shell's
-# own output would be a source like any other once the store has lost the lease, and a role's base not the profile it was.
+# The environment that the program sees: under the standard names, that from before the lease. Otherwise the keys exported
+# here would pass for a source once the store has lost the lease, and a role would lose its base profile.
 def --env __credsh_before [] {
   if $env.__credsh.prefix == "" and $env.__credsh.label != "" and $env.AWS_ACCESS_KEY_ID? == $env.__credsh.key {
     __credsh_forget
@@ -119,8 +117,8 @@ def --env __credsh_before [] {
   }
 }
 
-# For the store that this shell looks into, in those surroundings. What is piped to it goes to the program as it is only in a
-# function's first command: as $in it would be collected, to the end of a stream that has none, and lose its last newline.
+# Runs the program on this shell's store in that environment, by way of `env`: only a function's first command gets piped
+# input as a stream. Through $in it would be collected, which an endless one never is, and lose its last newline.
 def --wrapped __credsh_run [...words] {
   if $env.__credsh.prefix == "" and $env.__credsh.label != "" and $env.AWS_ACCESS_KEY_ID? == $env.__credsh.key {
     ^env ...(__credsh_without) $env.__credsh.exe $"--store=($env.__credsh.store)" ...$words
@@ -129,7 +127,7 @@ def --wrapped __credsh_run [...words] {
   }
 }
 
-# What __credsh_before changes, as words for env.
+# What __credsh_before changes, as arguments for `env`.
 def __credsh_without [] {
   let gone = [ACCESS_KEY_ID SECRET_ACCESS_KEY SESSION_TOKEN CREDENTIAL_EXPIRATION] | each {|name| ["-u" $"AWS_($name)"] } | flatten
   let back = [[profile AWS_PROFILE] [default AWS_DEFAULT_PROFILE]] | each {|pair|
@@ -145,11 +143,11 @@ def __credsh_program [...words: string] {
   "" | ^$env.__credsh.exe $"--store=($env.__credsh.store)" hook --shell=nu ...$words | complete
 }
 
-# Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C. That ends this function too, hence the
-# pause is set beforehand: or each further command would be held up again.
+# Renews, waiting for at most CREDSH_WAIT seconds (3). Ctrl-C ends the wait and this function with it, so the pause is set
+# first, or each later command would be held up again.
 def --env __credsh_wait [] {
   __credsh_defer $"((__credsh_now) + 10)"
-  # A Ctrl-C may end it as an error too, depending on where it comes: that needs no words.
+  # Depending on when it comes, Ctrl-C is an error here too: that needs no message.
   let done = try { __credsh_program "--wait" $"--said=($env.__credsh.said)" } catch {
     { stdout: "", stderr: (if ($env.__credsh.exe | path exists) { "" } else { $"credsh: cannot run ($env.__credsh.exe)\n" }) }
   }
@@ -159,14 +157,14 @@ def --env __credsh_wait [] {
 
 def __credsh_now [] { (date now | into int) // 1_000_000_000 }
 
-# Whether it is that time; or the clock was set back behind `low`, and what is due is not known.
+# Whether that time has come; also if the clock was set back below `low`, which leaves open what is due.
 def __credsh_over [when: string] {
   let now = __credsh_now
   $now >= ($env.__credsh | get $when) or $now < $env.__credsh.low
 }
 
-# Something is due, or the indicator's text has changed. $at: prompt or exec. What ends in `complete` leaves the last status
-# alone.
+# Something is due, or the segment's text is out of date. $at: prompt or exec. A pipeline into `complete` leaves
+# LAST_EXIT_CODE alone.
 def --env __credsh_cold [at: string] {
   if (__credsh_over due) {
     __credsh_load
@@ -175,7 +173,7 @@ def --env __credsh_cold [at: string] {
     } else if $at == "exec" and (__credsh_over must) {
       __credsh_wait
     } else if $now >= $env.__credsh.asked + 5 or $now < $env.__credsh.asked {
-      # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes.
+      # The program detaches itself, so no job is reported. Not run again for five seconds; a slower one holds a lock.
       __credsh_keep { asked: $now }
       try { __credsh_obey (__credsh_program).stdout }
     }
@@ -183,7 +181,7 @@ def --env __credsh_cold [at: string] {
   __credsh_draw
 }
 
-# The indicator's text, and until when it holds: tick. The rule is prompt.rs's.
+# Sets the segment's text, and `tick` to when that next changes. The rule is prompt.rs's.
 def --env __credsh_draw [] {
   let now = __credsh_now
   let state = $env.__credsh
@@ -216,12 +214,12 @@ def --env __credsh_draw [] {
   __credsh_keep { tick: $shown.tick, text: (if $state.side == left { $text + " " } else { $text }) }
 }
 
-# The two checks. Nothing but the comparison while nothing is due.
+# The two checks: while nothing is due, only the comparison.
 def --env __credsh_at [at: string, when: string] {
   if "__credsh" in $env and (__credsh_over $when) { __credsh_cold $at }
 }
 
-# The program, but a refresh or clear changes this shell.
+# The program, except that refresh and clear also change this shell.
 def --wrapped --env credsh [...words] {
   if "__credsh" not-in $env {
     ^credsh ...$words
@@ -245,8 +243,7 @@ def --env __credsh_command [words: list<string>] {
   let done = do { __credsh_before; ^$env.__credsh.exe $"--store=($env.__credsh.store)" --hooked=nu ...$words | complete }
   print --stderr --no-newline $done.stderr
   if (__credsh_obey $done.stdout) { __credsh_draw } else { print --no-newline $done.stdout }
-  # nu takes a status from programs only.
-  # Ctrl-C is to nu -2, and to everybody else 130.
+  # nu takes an exit status only from an external program. Ctrl-C is -2 to nu, and 130 to everybody else.
   let status = if $done.exit_code < 0 { 128 - $done.exit_code } else { $done.exit_code }
   if $status != 0 { ^sh -c $"exit ($status)" }
 }
@@ -254,7 +251,7 @@ def --env __credsh_command [words: list<string>] {
 # Whether a hook or a prompt is one of those defined here.
 def __credsh_ours [hook: any] { ($hook | describe) == closure and (view source $hook) =~ '__credsh' }
 
-# Takes all of it out of the shell again, but for the functions, of which nu forgets none: without the state they do nothing.
+# Takes all of it out of the shell again except the functions, which nu cannot undefine: without the state they do nothing.
 def --env credsh_off [] {
   if "__credsh" not-in $env { return }
   __credsh_drop
@@ -262,7 +259,7 @@ def --env credsh_off [] {
     $env.config.hooks = ($env.config.hooks | update $name {|hooks| $hooks | get $name | where {|hook| not (__credsh_ours $hook) } })
   }
   let name = $env.__credsh.place
-  # One that somebody has put round ours stays, and shows nothing of it.
+  # A prompt that somebody has wrapped round ours stays, and shows nothing of ours.
   if $name != "" and (__credsh_ours ($env | get --optional $name)) { load-env { $name: $env.__credsh.inner } }
   hide-env __credsh
 }
@@ -270,7 +267,7 @@ def --env credsh_off [] {
 # EXE PREFIX SIDE TIME STORE LEASE [SELECTOR...]: from `credsh init`.
 def --env __credsh_start [words: list<string>] {
   let inherited = $env.CREDSH_LEASE? | default ""
-  # What was there before, perhaps of another version, makes room; its lease is gone on with.
+  # A hook already there, perhaps of another version, is removed first; its lease is kept.
   credsh_off
   $env.__credsh = ($__credsh_nothing | merge {
     exe: $words.0, prefix: $words.1, side: $words.2, time: $words.3, store: $words.4, args: ($words | skip 6), place: "", inner: ""
@@ -284,16 +281,16 @@ def --env __credsh_start [words: list<string>] {
     let text = if ($inner | describe) == closure { $inner } else { {|| $inner } }
     load-env { $name: (if $words.2 == right { {|| [(do $text) $env.__credsh?.text?] | where $it not-in ["" null] | str join " " } } else { {|| $"($env.__credsh?.text?)(do $text)" } }) }
   }
-  # A nested shell goes on with its parent's lease, if it is in this user's store (after su or sudo it is not).
+  # A nested shell continues its parent's lease if that is in this user's store (after su or sudo it is not).
   if $inherited =~ '^[0-9a-f]{16}$' {
     __credsh_keep { lease: $inherited }
     __credsh_load
   }
   if $env.__credsh.label != "" { return }
-  # What nobody here can renew is no lease of this shell's.
+  # A lease that is not in the store cannot be renewed here, so this shell does not claim it.
   hide-env --ignore-errors CREDSH_LEASE
   __credsh_keep { lease: $words.5 }
-  # Nothing held and something wanted: due at once, and before the first command mandatory.
+  # A lease is wanted and none held: due at once, and mandatory before the first command.
   if $words.5 != "" { __credsh_keep { due: 0, must: 0 } }
 }
 

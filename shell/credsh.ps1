@@ -1,18 +1,18 @@
 # credsh: keeps temporary AWS credentials fresh in this shell. PowerShell 7.3 and later, where credsh runs: Linux and macOS.
 # Written from PowerShell's documentation; not yet run.
 #
-# All policy is the program's; this only compares .NET's clock with numbers the program computed. While nothing is due that
-# is one comparison at the prompt and one before a command: no process, no file.
-# The program's answers, and the lease's file, are JSON: the name of a function and its arguments, read as data.
-# A module of its own, so that the user's strict mode and names are not ours. Where nobody types neither `prompt` nor
-# PSConsoleHostReadLine is called, and this does nothing.
+# All policy lives in the program; this only compares .NET's clock with numbers it computed. While nothing is due, that is
+# one comparison at the prompt and one before a command: no process, no file.
+# The program's answers and the lease's file are JSON: the name of a function and its arguments, read as data.
+# A module of its own, so that the user's strict mode and names do not reach in. A shell that is not interactive calls
+# neither `prompt` nor PSConsoleHostReadLine, so there this does nothing.
 
 $null = New-Module -Name credsh -ScriptBlock {
 Set-StrictMode -Off
 $ErrorActionPreference = 'Continue'
 $PSNativeCommandUseErrorActionPreference = $false
 
-# A time that does not come: eleven nines (time.rs, NEVER).
+# Eleven nines: a time that never comes (NEVER in time.rs).
 $script:never = 99999999999
 
 function Clear-Held {
@@ -24,26 +24,25 @@ function Clear-Held {
 
 function Get-Now { [DateTimeOffset]::UtcNow.ToUnixTimeSeconds() }
 
-# A variable; none if it is to be empty.
 function Set-Env([string]$name, [string]$value) {
     if ($value -eq '') { Remove-Item -LiteralPath "Env:$name" -ErrorAction Ignore } else { Set-Item -LiteralPath "Env:$name" -Value $value }
 }
 
 # The program's answer: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE
 # UNTIL ZONE EARLIEST.
-# Times are epoch seconds, and only ever digits.
+# Times are epoch seconds; anything but digits is refused.
 function Invoke-Adopt([string[]]$words) {
     $earliest = if ($words.Count -gt 13) { $words[13] } else { '0' }
     foreach ($time in @($words[6..9]) + $earliest) { if ($time -notmatch '\A[0-9]{1,11}\z') { return } }
-    # With new credentials what went wrong before is over, and is told of again.
+    # New credentials end the failure last reported: if it recurs, it is reported again.
     if ($words[2] -cne $script:key) { $script:said = '' }
     $script:lease, $script:label, $script:key = $words[0..2]
-    # What has been read before is no answer to what was asked since.
+    # The same DUE is the same lease read again: the renewal asked for is still under way.
     if ([long]$words[9] -ne $script:due) { $script:asked = 0 }
     $script:exp, $script:window, $script:must, $script:due = $words[6..9] | ForEach-Object { [long]$_ }
     $script:low = [long]$earliest
     $script:tick = 0
-    # UNTIL is EXPIRES's time of day where TZ is ZONE's.
+    # UNTIL is EXPIRES as a time of day in ZONE: of no use under another TZ.
     $zone = if (Test-Path -LiteralPath Env:TZ) { "=$Env:TZ" } else { '' }
     $script:until = if ($zone -ceq $words[12]) { $words[11] } else { '' }
     Set-Env "$($script:prefix)AWS_ACCESS_KEY_ID" $words[2]
@@ -53,7 +52,7 @@ function Invoke-Adopt([string[]]$words) {
     Set-Env 'CREDSH_SOURCE' $words[1]
     Set-Env 'CREDSH_LEASE' $words[0]
     if ($script:prefix -eq '') {
-        # The standard names: botocore reads AWS_SECURITY_TOKEN before AWS_SESSION_TOKEN, other SDKs AWS_PROFILE before keys.
+        # Standard names: botocore prefers AWS_SECURITY_TOKEN to AWS_SESSION_TOKEN, other SDKs AWS_PROFILE to keys.
         foreach ($name in 'AWS_PROFILE', 'AWS_DEFAULT_PROFILE') {
             if (Test-Path -LiteralPath "Env:$name") { $script:aside[$name] = (Get-Item -LiteralPath "Env:$name").Value }
             Set-Env $name ''
@@ -66,7 +65,7 @@ function Invoke-Adopt([string[]]$words) {
     }
 }
 
-# Nothing came; ask again at $until, which is ten seconds from now: below that, and five for noise, the clock was set back.
+# No answer: ask again at $until, ten seconds from now. A clock more than 15 s before that (5 s are slack) was set back.
 function Invoke-Defer([string]$until) {
     $script:tick = 0
     if ($until -match '\A[0-9]{1,11}\z') {
@@ -75,14 +74,14 @@ function Invoke-Defer([string]$until) {
     }
 }
 
-# The profile that the standard names have set aside, unless there is another by now.
+# The profile set aside for the standard names comes back, unless another was set since.
 function Restore-Profile {
     foreach ($name in $script:aside.Keys) { if (-not (Test-Path -LiteralPath "Env:$name")) { Set-Env $name $script:aside[$name] } }
 }
 
 $script:keys = 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'AWS_CREDENTIAL_EXPIRATION'
 
-# Holds no lease any more: `credsh clear`, or the store has lost it.
+# No lease any more: after `credsh clear`, or because the store lost it.
 function Invoke-Drop {
     foreach ($name in $script:keys) { Set-Env "$($script:prefix)$name" '' }
     foreach ($name in 'CREDSH_SOURCE', 'CREDSH_LEASE', 'CREDSH_PROMPT') { Set-Env $name '' }
@@ -90,7 +89,7 @@ function Invoke-Drop {
     Clear-Held
 }
 
-# Does what the lines of an answer say; whether they are one. Not ConvertFrom-Json, which makes dates of strings.
+# Carries out the lines of an answer; false if it is not one. Not by ConvertFrom-Json, which turns strings into dates.
 function Invoke-Answer([string]$answer) {
     if (-not $answer.StartsWith('["__credsh_')) { return $false }
     foreach ($line in $answer.Trim().Split("`n")) {
@@ -98,11 +97,11 @@ function Invoke-Answer([string]$answer) {
         switch ($words[0]) {
             '__credsh_adopt' { Invoke-Adopt $words[1..($words.Count - 1)] }
             '__credsh_defer' { Invoke-Defer $words[1] }
-            # What was said already, by the program.
+            # The program has printed this message itself; the lease's file may repeat it.
             '__credsh_heard' { $script:said = $words[1] }
-            # The store's directory is gone, and this is where it is now.
+            # The old store is gone or refused; this is the one to use now.
             '__credsh_move' { $script:store = $words[1] }
-            # What is not stored is asked for again in the same words.
+            # With --no-store only the shell remembers what to ask for again.
             '__credsh_repeat' { $script:words = @($words | Select-Object -Skip 1) }
             '__credsh_drop' { Invoke-Drop }
         }
@@ -110,8 +109,8 @@ function Invoke-Answer([string]$answer) {
     return $true
 }
 
-# Takes over what a renewal, this shell's or another's, left in the store: no process. The file's owner is looked at here
-# too, as the store may have been made by somebody else since `init` looked; and a link of theirs could name any file.
+# Adopts what a renewal by this shell or another left in the store, without a process. The owner is checked again, as
+# somebody else may have created the store since `init` checked, and a symlink of theirs could name any file.
 function Import-Lease {
     if ($script:lease -eq '') { return }
     $file = Get-Item -LiteralPath "$($script:store)/$($script:lease).words" -Force -ErrorAction Ignore
@@ -121,9 +120,8 @@ function Import-Lease {
     }
 }
 
-# The program, for the store that this shell looks into. With the standard names it sees the surroundings as they were
-# before the lease: this shell's own output would else be a source like any other once the store has lost the lease,
-# and a role's base not the profile it was.
+# Runs the program on this shell's store. Under the standard names it sees the environment from before the lease: otherwise
+# the keys exported here would pass for a source once the store has lost the lease, and a role would lose its base profile.
 function Invoke-Program([string[]]$words) {
     $own = $script:prefix -eq '' -and $script:label -ne '' -and $Env:AWS_ACCESS_KEY_ID -ceq $script:key
     $held = @{}
@@ -141,8 +139,8 @@ function Invoke-Program([string[]]$words) {
 
 function Invoke-Hook([string[]]$more = @()) { Invoke-Program (@('hook', '--shell=powershell', "--lease=$($script:lease)") + $more + $script:words) }
 
-# Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C. That ends this function too, hence the
-# pause is set beforehand: or each further command would be held up again.
+# Renews, waiting for at most CREDSH_WAIT seconds (3). Ctrl-C ends the wait and this function with it, so the pause is set
+# first, or each later command would be held up again.
 function Invoke-Wait([long]$now) {
     Invoke-Defer "$($now + 10)"
     try {
@@ -152,13 +150,13 @@ function Invoke-Wait([long]$now) {
     }
 }
 
-# Whether it is that time; or the clock was set back behind $low, and what is due is not known.
+# Whether $time has come; also if the clock was set back below $low, which leaves open what is due.
 function Test-Over([long]$time) {
     $now = Get-Now
     $now -ge $time -or $now -lt $script:low
 }
 
-# Something is due, or the indicator's text has changed. $at: prompt or exec.
+# Something is due, or the segment's text is out of date. $at: prompt or exec.
 function Invoke-Cold([string]$at) {
     $last = $global:LASTEXITCODE
     try {
@@ -170,20 +168,21 @@ function Invoke-Cold([string]$at) {
             } elseif ($at -eq 'exec' -and (Test-Over $script:must)) {
                 Invoke-Wait $now
             } elseif ($now -ge $script:asked + 5 -or $now -lt $script:asked) {
-                # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes.
+                # The program detaches itself, so no job is reported. Not run again for five seconds; a slower one holds a
+                # lock.
                 $script:asked = $now
                 $null = Invoke-Answer (@(Invoke-Hook 2>$null) -join "`n")
             }
         }
         Show-Left
     } catch {
-        # Never the prompt's or the command's trouble.
+        # A failure here must not become the prompt's or the command's.
     } finally {
         $global:LASTEXITCODE = $last
     }
 }
 
-# The indicator's text, and until when it holds: $tick. The rule is prompt.rs's.
+# Sets the segment's text, and $tick to when that next changes. The rule is prompt.rs's.
 function Show-Left {
     $now = Get-Now
     $left = $script:exp - $now
@@ -194,7 +193,7 @@ function Show-Left {
     $script:tick = $script:due
     if ($script:label -eq '') { return }
     if ($script:exp -ge $script:never) {
-        # Unknown, so no time.
+        # The expiration is unknown: show no time.
     } elseif ($left -le 0) {
         $time = ' expired'
         $color = 31
@@ -221,7 +220,7 @@ function Show-Left {
     $script:text += ' '
 }
 
-# The two checks. Nothing but the comparison while nothing is due. `$?` first and last: the prompt of before may show it.
+# The two checks: while nothing is due, only the comparison. `$?` is kept for the user's own prompt, which may show it.
 $script:ourPrompt = {
     $worked = $?
     if (Test-Over $script:tick) { Invoke-Cold 'prompt' }
@@ -236,8 +235,8 @@ $script:ourReadLine = {
     $line
 }
 
-# The program, but a refresh or clear changes this shell. PowerShell keeps an unquoted `--` of a function's arguments for
-# itself: `credsh exec '--' COMMAND`.
+# The program, except that refresh and clear also change this shell. PowerShell removes an unquoted `--` from a function's
+# arguments: hence `credsh exec '--' COMMAND`.
 function credsh {
     if ($args.Count -gt 0 -and $args[0] -in 'refresh', 'clear') {
         $answer = @(Invoke-Program (@('--hooked=powershell') + $args)) -join "`n"
@@ -258,7 +257,7 @@ function Get-Checks {
     $checks
 }
 
-# Takes all of it out of the shell again. One that somebody has put round ours stays, and shows nothing of it.
+# Takes all of it out of the shell again. A prompt that somebody has wrapped round ours stays, and shows nothing of ours.
 function credsh_off {
     $checks = Get-Checks
     Invoke-Drop
@@ -268,10 +267,10 @@ function credsh_off {
     Remove-Module credsh
 }
 
-# EXE PREFIX SIDE TIME STORE LEASE [SELECTOR...]: from `credsh init`. There is no right prompt: `right` is as `left`.
+# EXE PREFIX SIDE TIME STORE LEASE [SELECTOR...]: from `credsh init`. There is no right prompt: `right` means `left`.
 function Start-Hook([string]$exe, [string]$prefix, [string]$side, [string]$when, [string]$store, [string]$wanted) {
     $inherited = "$Env:CREDSH_LEASE"
-    # Evaluated again: the one that is there makes room, and its lease is taken over.
+    # Evaluated again: the module already there is removed first; its lease is kept.
     foreach ($old in @(Get-Module credsh)) { & $old { credsh_off } }
     $script:exe, $script:prefix, $script:side, $script:when, $script:store = $exe, $prefix, $side, $when, $store
     Clear-Held
@@ -282,14 +281,14 @@ function Start-Hook([string]$exe, [string]$prefix, [string]$side, [string]$when,
         $script:theirReadLine = $function:PSConsoleHostReadLine
         Set-Item -Path function:global:PSConsoleHostReadLine -Value $script:ourReadLine
     }
-    # A nested shell goes on with its parent's lease, if it is in this user's store (after su or sudo it is not).
+    # A nested shell continues its parent's lease if that is in this user's store (after su or sudo it is not).
     if ($inherited -cmatch '\A[0-9a-f]{16}\z') {
         $script:lease = $inherited
         Import-Lease
     }
     if ($script:label -ne '') { return }
     $script:lease = $wanted
-    # Nothing held and something wanted: due at once, and before the first command mandatory.
+    # A lease is wanted and none held: due at once, and mandatory before the first command.
     if ($wanted -ne '') { $script:due = $script:must = 0 }
 }
 

@@ -1,8 +1,8 @@
 # credsh: keeps temporary AWS credentials fresh in this shell. xonsh (0.25); all of it is plain Python.
 #
-# All policy is the program's; this only compares Python's clock with numbers the program computed. While nothing is due
-# that is one comparison at the prompt and one before a command: no process, no file.
-# The program's answers, and the lease's file, are JSON: the name of a method and its arguments, read as data.
+# All policy lives in the program; this only compares Python's clock with numbers it computed. While nothing is due, that is
+# one comparison at the prompt and one before a command: no process, no file.
+# The program's answers and the lease's file are JSON: the name of a method and its arguments, read as data.
 
 
 def __credsh_start(*words):
@@ -18,7 +18,7 @@ def __credsh_start(*words):
     from xonsh.built_ins import XSH
     from xonsh.events import events
 
-    # Does nothing, and says nothing, where nobody types.
+    # Does nothing, silently, in a shell that is not interactive.
     if not XSH.env.get("XONSH_INTERACTIVE"):
         return
 
@@ -39,7 +39,7 @@ def __credsh_start(*words):
 
     class Hook:
         def __init__(self):
-            # The two checks. Nothing but the comparison while nothing is due.
+            # The two checks: while nothing is due, only the comparison.
             self.at_prompt = lambda **_: (self.over(self.tick) and self.cold("prompt"), self.place())
             self.at_command = lambda **_: self.over(self.due) and self.cold("exec")
             self.args = []
@@ -55,24 +55,23 @@ def __credsh_start(*words):
             """The program's answer. Times are epoch seconds, and only ever digits."""
             if not all(re.fullmatch("[0-9]{1,11}", time) for time in (exp, window, must, due, low)):
                 return
-            # With new credentials what went wrong before is over, and is told of again.
+            # New credentials end the failure last reported: if it recurs, it is reported again.
             if key != self.key:
                 self.said = ""
             self.lease, self.label, self.key = lease, label, key
-            # What has been read before is no answer to what was asked since.
+            # The same `due` is the same lease read again: the renewal asked for is still under way.
             if int(due) != self.due:
                 self.asked = 0
             self.exp, self.window, self.must, self.due = int(exp), int(window), int(must), int(due)
             self.tick, self.low = 0, int(low)
-            # `until` is the time of day of `exp` where TZ is the zone's.
+            # `until` is `exp` as a time of day in `zone`: of no use under another TZ.
             self.until = until if zone == (f"={env['TZ']}" if "TZ" in env else "") else ""
             for name, value in zip(keys, (key, secret, token, expiration)):
                 put(self.prefix + name, value)
             put("CREDSH_SOURCE", label)
             put("CREDSH_LEASE", lease)
             if not self.prefix:
-                # The standard names: botocore reads AWS_SECURITY_TOKEN before AWS_SESSION_TOKEN, other SDKs AWS_PROFILE
-                # before keys.
+                # Standard names: botocore prefers AWS_SECURITY_TOKEN to AWS_SESSION_TOKEN, other SDKs AWS_PROFILE to keys.
                 self.aside.update({name: env[name] for name in profiles if name in env})
                 for name in ["AWS_SECURITY_TOKEN", *profiles]:
                     put(name, "")
@@ -103,7 +102,7 @@ def __credsh_start(*words):
             """Holds no lease any more: `credsh clear`, or the store has lost it."""
             for name in [*(self.prefix + name for name in keys), "CREDSH_SOURCE", "CREDSH_LEASE", "CREDSH_PROMPT"]:
                 put(name, "")
-            # The profile that the standard names have set aside, unless there is another by now.
+            # The profile set aside for the standard names comes back, unless another was set since.
             for name, value in self.aside.items():
                 if name not in env:
                     env[name] = value
@@ -179,7 +178,8 @@ def __credsh_start(*words):
                 elif at == "exec" and self.over(self.must):
                     self.wait(now)
                 elif not self.asked <= now < self.asked + 5:
-                    # The program detaches itself, so there is no job to be told of; five seconds is the longest it takes.
+                    # The program detaches itself, so no job is reported. Not run again for five seconds; a slower one holds
+                    # a lock.
                     self.asked = now
                     try:
                         self.obey(self.hook(stderr=subprocess.DEVNULL).stdout)
@@ -276,7 +276,7 @@ def __credsh_start(*words):
             delattr(XSH, "__credsh")
 
     inherited = env.get("CREDSH_LEASE") or ""
-    # What was there before, perhaps of another version, makes room; its lease is gone on with.
+    # A hook already there, perhaps of another version, is removed first; its lease is kept.
     if hasattr(XSH, "__credsh"):
         getattr(XSH, "__credsh").off([])
     hook = Hook()
@@ -290,16 +290,16 @@ def __credsh_start(*words):
     )
     XSH.aliases["credsh_off"] = XSH.aliases.unthreadable(lambda args: hook.off(args))
     hook.exe, hook.prefix, hook.side, hook.when, hook.store, wanted, *args = words
-    # A nested shell goes on with its parent's lease, if it is in this user's store (after su or sudo it is not).
+    # A nested shell continues its parent's lease if that is in this user's store (after su or sudo it is not).
     if re.fullmatch("[0-9a-f]{16}", inherited):
         hook.lease = inherited
         hook.load()
     if hook.label:
         return
-    # What nobody here can renew is no lease of this shell's.
+    # A lease that is not in the store cannot be renewed here, so this shell does not claim it.
     env.pop("CREDSH_LEASE", None)
     hook.lease, hook.args = wanted, args
-    # Nothing held and something wanted: due at once, and before the first command mandatory.
+    # A lease is wanted and none held: due at once, and mandatory before the first command.
     if wanted:
         hook.due = hook.must = 0
 

@@ -3,15 +3,15 @@
 #
 #     source ./publish_temporary_credentials.fish [-q] [ROLE_ARN]
 #
-# Without a role the credentials are the surroundings' own (in CloudShell the operator's), else that role's. Prints them
+# Without a role the credentials are those of the environment (in CloudShell, the operator's), else the role's. Prints them
 # as the endpoint or `aws sts assume-role` would, a blank line, and four `export` lines; -q prints none of it. Exports
-# TEMPORARY_AWS_ACCESS_KEY_ID, _SECRET_ACCESS_KEY, _SESSION_TOKEN and _CREDENTIAL_EXPIRATION. A failure says why, prints
+# TEMPORARY_AWS_ACCESS_KEY_ID, _SECRET_ACCESS_KEY, _SESSION_TOKEN and _CREDENTIAL_EXPIRATION. On failure it says why, prints
 # nothing else, returns non-zero, and leaves the variables as they were.
-# CREDSH_ROLE and CREDSH_QUIET stand for the arguments. In fish a file never sees its caller's.
+# CREDSH_ROLE and CREDSH_QUIET can stand in for the arguments. In fish a sourced file never sees its caller's.
 # The program is $CREDSH_EXE, or the credsh that printed this, or credsh in PATH.
 
 begin
-    # A trace would show the secrets. Exported, as only such a local is seen by what is called.
+    # A trace would show the secrets. Exported, as functions called from here see no other local.
     set -lx fish_trace
     set -l exe @CREDSH@
     if set -q CREDSH_EXE[1]; and test -n "$CREDSH_EXE"
@@ -22,12 +22,12 @@ begin
     set -l hook
     functions -q __credsh_adopt; and set hook --hooked=fish --store=$__credsh_store
     command -q $exe; or echo 'credsh: the program credsh was not found: put it into PATH, or its path into CREDSH_EXE' >&2
-    # With the standard names the program sees the surroundings as they were before the lease, as when the hook runs it.
+    # Under the standard names the program sees the environment as it was before the lease, as when the hook runs it.
     if functions -q __credsh_without; and set -l without (__credsh_without); and set -q without[1]
         set exe env $without $exe
     end
-    # The function that a hook puts before the program is no use here: command. What failed is the last thing that is done, and
-    # so the status of the file: a `return` would be one from the caller's function.
+    # `command`, to bypass a hook's function `credsh`. A failure is the last thing to run, and so the status of the file:
+    # `return` would return from the caller's function.
     set -l code (command $exe $hook publish --given=own --print=fish --role="$CREDSH_ROLE" --quiet="$CREDSH_QUIET" -- $argv)
     and printf '%s\n' $code | source
 end

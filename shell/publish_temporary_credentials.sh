@@ -3,51 +3,50 @@
 #
 #     source ./publish_temporary_credentials.sh [-q] [ROLE_ARN]
 #
-# Without a role the credentials are the surroundings' own (in CloudShell the operator's), else that role's. Prints them
+# Without a role the credentials are those of the environment (in CloudShell, the operator's), else the role's. Prints them
 # as the endpoint or `aws sts assume-role` would, a blank line, and four `export` lines; -q prints none of it. Exports
-# TEMPORARY_AWS_ACCESS_KEY_ID, _SECRET_ACCESS_KEY, _SESSION_TOKEN and _CREDENTIAL_EXPIRATION. A failure says why, prints
+# TEMPORARY_AWS_ACCESS_KEY_ID, _SECRET_ACCESS_KEY, _SESSION_TOKEN and _CREDENTIAL_EXPIRATION. On failure it says why, prints
 # nothing else, returns non-zero, and leaves the variables as they were.
 #
-# In sh, a file that is sourced without arguments sees its caller's. Whether a $1 was given to it, or is the caller's own:
-#   bash           is known, but where this text is evaluated instead
-#   zsh            is known, but there, and where a DEBUG trap hides it
-#   ksh93          is known, but where what was given is just what the caller has
+# In sh, a file sourced without arguments sees its caller's. Whether $1 was given to this file, or is the caller's own:
+#   bash           is known, except where this text is evaluated instead
+#   zsh            is known, except there, and where a DEBUG trap hides it
+#   ksh93          is known, except where the arguments given equal the caller's
 #   mksh           is known in an interactive shell
 #   busybox, yash  cannot be known
-#   dash           `.` drops what it is given, so a $1 is the caller's. Whether something was dropped is known if the source
-#                  command stands in so many words in the script or the -c text that is run, or in what that sources by a path
-#                  that is written out, and no other `.` there leaves it open what it sources; not where it was typed
-# Where it is not known, this refuses; in all but dash only if there is a $1. So it does where an argument was dropped. In
-# every shell CREDSH_ROLE=ARN names a role, CREDSH_ROLE=none says that none is meant, and CREDSH_QUIET=1 is -q.
+#   dash           `.` drops its arguments, so $1 is the caller's. Whether any were dropped is known if the source command is
+#                  spelled out in the script or the -c text being run, or in a file that this sources by a literal path, and
+#                  no other `.` there leaves open what it sources; not at a prompt
+# Where it is not known, this refuses: in dash always, elsewhere only with a $1. It also refuses if an argument was dropped.
+# In every shell CREDSH_ROLE=ARN names a role, CREDSH_ROLE=none says that none is meant, and CREDSH_QUIET=1 is -q.
 # The program is $CREDSH_EXE, or the credsh that printed this, or credsh in PATH.
 
-# The one thing that is ever set in the caller's shell, and only if it traces: the trace would show the secrets. (A Ctrl-C
-# then leaves the trace off, and this variable, until the next time.) One list of plain commands, the first with $_ in its
-# last word, as zsh and mksh set $_ to that: so what the caller's last word was goes on to the next, with a mark that shows
+# The only variable ever set in the caller's shell, and only if a trace is on, which would show the secrets. (Ctrl-C then
+# leaves the trace off, and this variable, until the next time.) One list of plain commands, the first with $_ in its last
+# word: zsh and mksh set $_ to that word, and so hand the caller's last word on to the next command, marked `credsh:` to show
 # that this shell does keep $_.
 # shellcheck disable=SC1091,SC2016,SC2128,SC2166,SC2240,SC3028 # what is not in POSIX is asked of those that have it
 test "${-#*[vx]}" = "$-" -o a = "credsh:${_-}" || ! __credsh_was="$- ${_-}" || { set +vx; } 2>/dev/null
-# A shell of its own, gone when it is done, whose output is code for the caller's; no output at all is a failure too.
+# A subshell does the work, and its output is code for the caller's shell; no output at all is a failure too.
 # `&& :` hands a failure to the caller's `||` or `set -e` instead of ending busybox and mksh right here.
-# All that is to be said of it is said here, in its order: in the substitutions of an interactive zsh before 5.9, `#` begins
-# a command like any other.
-# - No name is an everyday one: what is readonly in the caller's shell, or an integer, is so here too.
-# - Under a trace $_ has moved on to +vx. Else that is a leftover of a Ctrl-C, and only the trace is to be set again.
-# - Text that somebody evaluates sees the parameters of whoever that is, in bash and zsh too.
-# - bash: a file sourced without arguments is its own on the stack of arguments. So may be the last of a script's, which are at
-#   the bottom of it in 5.0 and later: from the moment that somebody asks, or extdebug is set. The first elements are meant.
-# - ksh93: a DEBUG trap may look at the level above, where the arguments are the caller's.
-# - dash: the text that is run is looked at, by builtins alone, as grep may not be there, and with it what it sources in so
-#   many words. Wherever `.` may be a command, it has to be this file's, and without an argument; for any other, it has to be
-#   known that this file is not sourced there. Where that is not so, or nothing is found, as at a prompt, what was given cannot
-#   be known: to refuse is better than to drop a role. The first line of a -c text is behind the NUL that parts it from -c, which
-#   read drops, so that there any dot counts.
-# - zsh, mksh: before it runs the source command, the shell has set $_ to its last word: an argument, or the file.
-# - With the standard names the program sees the surroundings as they were before the lease, as when the hook runs it: the
-#   profile, which the lease has set aside, and not what the lease itself has put there.
-# - The function that a hook puts before the program is no use here: command.
-# - The trace goes on whatever came of what was published, and with the status of that; without a redirection, as mksh would
-#   trace into it from then on.
+# All comments on it are here, in its order: inside a substitution, an interactive zsh before 5.9 takes `#` for a command.
+# - No everyday names: what is readonly or an integer in the caller's shell is so here too.
+# - With a trace on, $_ is +vx by now. If not, __credsh_was is left from a Ctrl-C, and only the trace is restored.
+# - Text that is evaluated sees the parameters of whoever evaluates it, in bash and zsh too.
+# - bash: a file sourced without arguments has its own name as its one argument on the stack (BASH_ARGV). But that name may
+#   be a script's last argument: from 5.0 on those are at the bottom of the stack, once somebody asks or extdebug is set, so
+#   there has to be a frame below. Without subscripts, as the first elements are meant.
+# - ksh93: a DEBUG trap can look one level up, where the arguments are the caller's.
+# - dash: the text being run is read, with whatever it sources by a literal path, and by builtins alone, as grep may be
+#   missing. Every `.` that may be a command has to source this file, without an argument, or a file known not to source this
+#   one. If one does not, or none is found, as at a prompt, what was given cannot be known: to refuse is better than to drop
+#   a role. In /proc the first line of a -c text follows `-c` and a NUL, which `read` drops: there any dot counts.
+# - zsh, mksh: before it runs the source command, the shell sets $_ to its last word: an argument, or the file.
+# - Under the standard names the program sees the environment from before the lease, as when the hook runs it: with the
+#   profile that the lease set aside, and without the lease's own keys.
+# - `command`, to bypass a hook's function `credsh`.
+# - The trace goes back on whatever came of publishing, and keeps its status; without a redirection, as mksh would trace into
+#   it from then on.
 # shellcheck disable=SC2154 # a hook has them
 eval "false || $(
   __credsh_last=${_-} __credsh_word='' __credsh_given=none __credsh_hook='' __credsh_print=printf __credsh_exe=@CREDSH@
