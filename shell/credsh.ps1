@@ -287,6 +287,8 @@ function Start-Hook([string]$exe, [string]$prefix, [string]$side, [string]$when,
         Import-Lease
     }
     if ($script:label -ne '') { return }
+    # A lease that is not in the store cannot be renewed here, so this shell does not claim it.
+    Set-Env 'CREDSH_LEASE' ''
     $script:lease = $wanted
     # A lease is wanted and none held: due at once, and mandatory before the first command.
     if ($wanted -ne '') { $script:due = $script:must = 0 }

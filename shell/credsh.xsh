@@ -28,7 +28,7 @@ def __credsh_start(*words):
     env = XSH.env
 
     def put(name, value):
-        """A variable; none if it is to be empty."""
+        """Sets a variable, or removes it if `value` is empty."""
         if value:
             env[name] = value
         elif name in env:
@@ -52,7 +52,7 @@ def __credsh_start(*words):
             self.tick = self.asked = self.low = 0
 
         def adopt(self, lease, label, key, secret, token, expiration, exp, window, must, due, message, until, zone, low="0", *_):
-            """The program's answer. Times are epoch seconds, and only ever digits."""
+            """The program's answer. Times are epoch seconds; anything but digits is refused."""
             if not all(re.fullmatch("[0-9]{1,11}", time) for time in (exp, window, must, due, low)):
                 return
             # New credentials end the failure last reported: if it recurs, it is reported again.
@@ -80,26 +80,26 @@ def __credsh_start(*words):
                 say(message)
 
         def defer(self, until):
-            """Nothing came; ask again at `until`, which is ten seconds from now: below that, and five for noise, the clock
-            was set back."""
+            """No answer: ask again at `until`, ten seconds from now. A clock more than 15 s before that (5 s are slack) was
+            set back."""
             self.tick = 0
             if re.fullmatch("[0-9]{1,11}", until):
                 self.due, self.low = int(until), int(until) - 15
 
         def heard(self, message):
-            """What was said already, by the program."""
+            """The program has printed this message itself; the lease's file may repeat it."""
             self.said = message
 
         def move(self, store):
-            """The store's directory is gone, and this is where it is now."""
+            """The old store is gone or refused; this is the one to use now."""
             self.store = store
 
         def repeat(self, *args):
-            """What is not stored is asked for again in the same words."""
+            """With --no-store only the shell remembers what to ask for again."""
             self.args = list(args)
 
         def drop(self):
-            """Holds no lease any more: `credsh clear`, or the store has lost it."""
+            """No lease any more: after `credsh clear`, or because the store lost it."""
             for name in [*(self.prefix + name for name in keys), "CREDSH_SOURCE", "CREDSH_LEASE", "CREDSH_PROMPT"]:
                 put(name, "")
             # The profile set aside for the standard names comes back, unless another was set since.
@@ -109,7 +109,7 @@ def __credsh_start(*words):
             self.hold_nothing()
 
         def obey(self, answer):
-            """Does what the lines of an answer say; whether they are one."""
+            """Does what the lines of an answer say; false if this is not one."""
             if not answer.startswith('["__credsh_'):
                 return False
             known = [self.adopt, self.defer, self.drop, self.heard, self.move, self.repeat]
@@ -118,9 +118,9 @@ def __credsh_start(*words):
             return True
 
         def load(self):
-            """Takes over what a renewal, this shell's or another's, left in the store: no process. The file's owner is
-            looked at here too, as the store may have been made by somebody else since `init` looked; and a link of
-            theirs could name any file."""
+            """Adopts what a renewal by this shell or another left in the store, without a process. The owner is checked
+            again, as somebody else may have created the store since `init` checked, and a symlink of theirs could name
+            any file of the user's."""
             try:
                 file = os.open(os.path.join(self.store, f"{self.lease}.words"), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
                 with os.fdopen(file, encoding="utf-8") as file:
@@ -132,12 +132,12 @@ def __credsh_start(*words):
 
         @property
         def run(self):
-            """The program, for the store that this shell looks into."""
+            """The program, told which store is this shell's."""
             return [self.exe, f"--store={self.store}"]
 
         def surroundings(self):
-            """The program's. With the standard names as they were before the lease: this shell's own output would else
-            be a source like any other once the store has lost the lease, and a role's base not the profile it was."""
+            """The program's environment. Under the standard names it is the one from before the lease: otherwise the keys
+            set here would pass for a source once the store has lost the lease, and a role would lose its base profile."""
             vars = dict(env.detype())
             if not self.prefix and self.label and vars.get("AWS_ACCESS_KEY_ID") == self.key:
                 for name in keys:
@@ -154,8 +154,8 @@ def __credsh_start(*words):
             return self.program("hook", "--shell=xonsh", f"--lease={self.lease}", *words, *self.args, **streams)
 
         def wait(self, now):
-            """Renews and waits for it: at most CREDSH_WAIT seconds (3), ended by Ctrl-C. Hence the pause is set
-            beforehand: or each further command would be held up again."""
+            """Renews, waiting for at most CREDSH_WAIT seconds (3). Ctrl-C ends the wait, so the pause is set first, or each
+            later command would be held up again."""
             self.defer(str(now + 10))
             try:
                 self.obey(self.hook("--wait", f"--said={self.said}").stdout)
@@ -165,11 +165,11 @@ def __credsh_start(*words):
                 say(f"cannot run {self.exe}")
 
         def over(self, when):
-            """Whether it is that time; or the clock was set back behind `low`, and what is due is not known."""
+            """Whether `when` has come; or the clock was set back below `low`, which leaves open what is due."""
             return not self.low <= time.time() < when
 
         def cold(self, at):
-            """Something is due, or the indicator's text has changed."""
+            """Something is due, or the indicator's text is out of date."""
             now = int(time.time())
             if self.over(self.due):
                 self.load()
@@ -188,7 +188,7 @@ def __credsh_start(*words):
             self.draw()
 
         def draw(self):
-            """The indicator's text, and until when it holds: tick. The rule is prompt.rs's."""
+            """Sets the indicator's text, and `tick` to when that next changes. The rule is prompt.rs's."""
             now = int(time.time())
             left, shown, color = self.exp - now, "", "GREEN"
             self.text, self.tick = "", self.due
@@ -219,7 +219,7 @@ def __credsh_start(*words):
                 self.text = f"{{{color}}}{self.text}{{RESET}}"
 
         def field(self):
-            """The prompt names the segment instead of holding it, so that it may be copied, saved and put back."""
+            """The prompt names the segment instead of holding it, so it may be copied, saved and restored."""
             return self.text and self.text + " " * (self.side == "left")
 
         def place(self):
@@ -236,7 +236,7 @@ def __credsh_start(*words):
                 env[name] = ours
 
         def alias(self, args):
-            """The program, but a refresh or clear changes this shell."""
+            """The program, except that refresh and clear also change this shell."""
             if args[:1] in (["refresh"], ["clear"]):
                 return ["__credsh_command", *args]
             here, vars = env.detype(), self.surroundings()
@@ -260,7 +260,7 @@ def __credsh_start(*words):
             return done.returncode
 
         def off(self, args):
-            """Takes all of it out of the shell again."""
+            """Removes the hook from the shell."""
             self.drop()
             for name in ("PROMPT", "RIGHT_PROMPT"):
                 shown = env.get(name)
