@@ -1,4 +1,4 @@
-//! `credsh clear`: forget. The stored lease goes, and with it every shell's means to renew it.
+//! `credsh clear`: forgets a lease. The stored lease is removed, and with it all shells' means of renewing it.
 
 use crate::cli::Clear;
 use crate::env::{self, Env};
@@ -8,9 +8,10 @@ use crate::shell::Shell;
 use crate::store::Store;
 use crate::ui;
 
-/// Forgets; `hooked` is the shell that will evaluate stdout.
+/// Clears; `hooked` is the shell that will evaluate stdout.
 pub fn run(args: &Clear, hooked: Option<Shell>, env: &Env) -> Result<u8> {
-    // Another lease's flags leave this shell's variables alone. They are its own, whatever is wrong with the store.
+    // Flags that name another lease leave this shell's variables alone. Otherwise they are dropped even if the store has a
+    // problem.
     if let Some(shell) = hooked.filter(|_| args.all || args.selectors.is_empty()) {
         ui::print(&shell.call("__credsh_drop", &[])?)?;
     }
@@ -30,7 +31,7 @@ pub fn run(args: &Clear, hooked: Option<Shell>, env: &Env) -> Result<u8> {
     }
 }
 
-/// Removes what is meant from the store; how many leases that was.
+/// Removes the lease that is meant from the store; returns how many were removed.
 fn forget(args: &Clear, hooked: Option<Shell>, store: &Store, env: &Env) -> Result<usize> {
     if args.all {
         return store.clear();

@@ -1,4 +1,5 @@
-//! `credsh completions`: clap's scripts, of what people type; `completions/` holds the committed copies.
+//! `credsh completions`: clap's scripts for the commands that people type, without the hidden ones. `completions/` holds
+//! committed copies.
 
 use clap::{Arg, Command, CommandFactory, ValueHint};
 use clap_complete::Shell;
@@ -7,10 +8,9 @@ use crate::cli::Cli;
 use crate::error::Result;
 use crate::ui;
 
-/// Prints one shell's script.
 pub fn run(shell: Shell) -> Result<u8> {
     let mut command = Cli::command();
-    // The flags of the commands are made only then.
+    // Without this the flags of the subcommands do not exist yet.
     command.build();
     let mut shown = shown(&command);
     let mut script = Vec::new();
@@ -21,8 +21,8 @@ pub fn run(shell: Shell) -> Result<u8> {
         Shell::Bash => script = script.replacen(BASH_CASE, &format!("{BASH_COMMAND}{BASH_CASE}"), 1),
         _ => {}
     }
-    // Each of the three runs what stands in a list of words in this form when it needs the list; fish would run the other
-    // form when it reads the script.
+    // In this form each of the three shells runs the command when it needs the list; fish would run the other when it reads
+    // the script.
     let run = if shell == Shell::Fish { "" } else { "$" };
     for (mark, flags) in [(ALL_PROFILES, " --all"), (OWN_PROFILES, "")] {
         script = script.replace(mark, &format!("{run}(credsh profile list{flags} 2>/dev/null)"));
@@ -31,13 +31,13 @@ pub fn run(shell: Shell) -> Result<u8> {
     Ok(0)
 }
 
-/// Stand among the words of a list, for all profiles' names and for those of credsh's own.
+/// Mark the place in a list of words for the names of all profiles, or of credsh's own.
 const ALL_PROFILES: &str = "@ALL-PROFILES@";
 /// See [`ALL_PROFILES`].
 const OWN_PROFILES: &str = "@OWN-PROFILES@";
 
-/// What stands in the list of a value's words, if the words are not known here. Clap's dynamic completion would do it too, but
-/// that is unstable, and starts the program at every Tab, also for what stands in the script.
+/// The mark for the list of an argument's values, if they are not known here. Clap's dynamic completion would do too, but
+/// is unstable, and starts the program at every Tab, even for what is in the script.
 fn asked(command: &Command, arg: &Arg) -> Option<&'static str> {
     match (command.get_name(), arg.get_id().as_str()) {
         (_, "profile") => Some(ALL_PROFILES),
@@ -46,11 +46,11 @@ fn asked(command: &Command, arg: &Arg) -> Option<&'static str> {
     }
 }
 
-/// Where bash's script turns to the command it has found.
+/// Where bash's script starts to deal with the command that it found.
 const BASH_CASE: &str = "    case \"${cmd}\" in\n";
 
-/// Behind the `--` of `exec` stands a command, of which clap's script for bash knows nothing: bash-completion's own function
-/// completes it with its arguments. Where that is not loaded, the command's name, and file names for the rest.
+/// Completes what follows the `--` of `exec`, of which clap's script for bash knows nothing: by bash-completion's own
+/// function or, without that, the command's name, and file names after it.
 const BASH_COMMAND: &str = r#"    for ((i = 2; i < COMP_CWORD; i++)); do
         [[ "${cmd}" == credsh__subcmd__exec && "${COMP_WORDS[i]}" == -- ]] || continue
         if declare -F _command_offset >/dev/null; then
@@ -63,7 +63,7 @@ const BASH_COMMAND: &str = r#"    for ((i = 2; i < COMP_CWORD; i++)); do
 
 "#;
 
-/// The same for fish. (`__fish_complete_subcommand` would have to be told which words before it are values.)
+/// The same for fish. (`__fish_complete_subcommand` would need to know which of the words before it are values.)
 const FISH_COMMAND: &str = r#"
 function __fish_credsh_command
     set -l words (commandline -opc) (commandline -ct)
@@ -73,10 +73,10 @@ end
 
 "#;
 
-/// The command without what is hidden, which the generators offer all the same, and with no file names for values that are
-/// none.
+/// The command without what is hidden, which the generators would offer all the same, and without file names for other
+/// values.
 fn shown(command: &Command) -> Command {
-    // clap takes no other names; it is done once.
+    // clap only takes static names; this leaks each once.
     let mut shown = Command::new(&*command.get_name().to_owned().leak());
     if let Some(about) = command.get_about() {
         shown = shown.about(about.clone());
@@ -84,7 +84,7 @@ fn shown(command: &Command) -> Command {
     if command.get_version().is_some() {
         shown = shown.version(env!("CARGO_PKG_VERSION"));
     }
-    // Those two it makes itself.
+    // clap adds these two by itself.
     let own = |id: &str| ["help", "version"].contains(&id);
     for arg in command.get_arguments().filter(|arg| !arg.is_hide_set() && !own(arg.get_id().as_str())) {
         let unknown = arg.get_value_hint() == ValueHint::Unknown && arg.get_possible_values().is_empty();
@@ -103,8 +103,8 @@ fn shown(command: &Command) -> Command {
     shown.disable_help_subcommand(true).subcommands(subcommands)
 }
 
-/// What the generator for fish leaves out: a command's own words, and that where there are none no file is meant. Behind a
-/// `--` anything may be.
+/// What fish's generator omits: the possible values of a command's own arguments and, without any, that no file is meant.
+/// After a `--` anything is possible.
 fn positionals(command: &Command, above: &str) -> String {
     let line = |sub: &Command| {
         let using = match above {

@@ -1,5 +1,5 @@
-//! `credsh docker`: docker or podman with the credentials passed *by name*, so that no secret is in an argument, where
-//! every user of the machine could read it.
+//! `credsh docker`: docker or podman with the credentials passed *by name*: every user of the machine could read a value in
+//! an argument.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
@@ -11,7 +11,7 @@ use crate::env::{self, Env};
 use crate::error::{Error, Result, lower};
 use crate::ui;
 
-/// Global options of docker and podman, and options of `compose`, whose value is the next word.
+/// Options whose value is the next word: global options of docker and podman, and options of `compose`.
 const TAKE_A_VALUE: [&str; 46] = [
     "-H",
     "--host",
@@ -61,7 +61,6 @@ const TAKE_A_VALUE: [&str; 46] = [
     "--parallel",
 ];
 
-/// Runs the engine.
 pub fn run(args: &Docker, env: &Env) -> Result<u8> {
     let place = place(&args.command).map_err(|command| Error::NoVariables {
         command: ui::clean(&format!("{} {command}", args.engine.as_deref().unwrap_or("docker"))),
@@ -82,8 +81,7 @@ pub fn run(args: &Docker, env: &Env) -> Result<u8> {
     Err(Error::Run { program: engine.display().to_string(), source: command.exec() })
 }
 
-/// The one that was named, else docker, else podman. One that cannot be run is not left to be found out when the source has
-/// been asked.
+/// The engine that was named, else docker, else podman. That it can be run is checked here, before the source is asked.
 fn engine(wanted: Option<&str>) -> Result<PathBuf> {
     let names: Vec<&str> = wanted.map_or(vec!["docker", "podman"], |name| vec![name]);
     let found = names.iter().find_map(|name| which::which(name).ok());
@@ -97,17 +95,17 @@ fn engine(wanted: Option<&str>) -> Result<PathBuf> {
     })
 }
 
-/// Where the `-e` options belong: right behind the word that starts or enters a container.
+/// The place for the `-e` options: right after the word that starts or enters a container.
 ///
 /// # Errors
-/// No word does; the command that they are instead, which is not all that was typed: an argument may be a secret.
+/// The command, if it has no such word; not the whole command line, as an argument may be a secret.
 fn place(words: &[OsString]) -> std::result::Result<usize, String> {
     let mut at = 0;
     let mut compose = "";
     while let Some(word) = words.get(at) {
         at += 1;
         match &*word.to_string_lossy() {
-            // Compose's own create takes no variables: they stand in its file.
+            // Compose's own `create` has no option for variables, which are set in its file instead.
             "create" if !compose.is_empty() => return Err("compose create".into()),
             "run" | "create" | "exec" => return Ok(at),
             "compose" => compose = "compose ",

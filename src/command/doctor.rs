@@ -1,5 +1,5 @@
-//! `credsh doctor`: what is wrong here, why it matters, what to type. Everything that can be seen offline first, then one
-//! `sts:GetCallerIdentity`. Changes nothing but what it is asked with: a lease that is due is renewed, as by any command.
+//! `credsh doctor`: what is wrong here, why it matters, and what to type. First all that can be seen offline, then one
+//! `sts:GetCallerIdentity`. It changes nothing, except that a lease that is due is renewed to ask with, as by any command.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -21,10 +21,10 @@ use crate::source::cloud9;
 use crate::store::Store;
 use crate::{prompt, source, time, ui};
 
-/// A clock this far off, in seconds, is worth a word; AWS refuses signatures at 300.
+/// The clock skew in seconds from which on it is reported; AWS refuses signatures from 300 s on.
 const SKEW: i64 = 60;
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Serialize)]
 struct Finding {
     ok: bool,
@@ -32,7 +32,7 @@ struct Finding {
     /// Why it matters.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
-    /// What to type: a command, as it stands, in the shell that asks.
+    /// What to type: a complete command for the shell that runs this.
     #[serde(skip_serializing_if = "Option::is_none")]
     fix: Option<String>,
 }
@@ -55,7 +55,7 @@ fn wrong(what: impl Into<String>, why: impl Into<String>, fix: impl Into<Option<
     Finding { ok: false, what: what.into(), why: Some(why.into()), fix: fix.into() }
 }
 
-/// What an error is a finding about, its hint with it: what to type if that is all the hint says, else a part of why.
+/// A finding made of an error. Its hint becomes the fix if it is just a command to type, else a part of the reason.
 fn failed(error: &Error, why: &str) -> Finding {
     let text = error.to_string();
     let what = ui::clean(text.split("; looked for:").next().unwrap_or_default());
@@ -68,10 +68,10 @@ fn failed(error: &Error, why: &str) -> Finding {
     }
 }
 
-/// Where a fix is typed.
+/// The shell in which a fix will be typed.
 #[derive(Clone, Copy)]
 struct Keyboard {
-    /// The hook says which; without one it is the login shell, if credsh knows that.
+    /// The shell that its hook reports; without a hook the login shell, if credsh knows that kind.
     shell: Option<Shell>,
     hooked: bool,
 }
@@ -92,7 +92,7 @@ impl Keyboard {
         self.grammar().unset(names)
     }
 
-    /// A command and a path; `None` if that cannot be typed.
+    /// A command with a path; `None` if the path cannot be typed.
     fn with_path(self, command: &str, path: &Path) -> Option<String> {
         let path = path.to_str()?;
         let plain = path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-".contains(&b));
@@ -101,7 +101,7 @@ impl Keyboard {
     }
 }
 
-/// Looks at everything; exit status 1 if anything is wrong.
+/// Runs all checks; the exit status is 1 if anything is wrong.
 pub fn run(args: &Doctor, env: &Env) -> Result<u8> {
     let at = Keyboard::of(env);
     let store = Store::open(env);
@@ -123,7 +123,7 @@ pub fn run(args: &Doctor, env: &Env) -> Result<u8> {
             let fix = if at.hooked { "credsh clear".into() } else { at.unset(&[env::LEASE]) };
             findings.push(wrong(error.to_string(), "nothing is handed out in the name of another", fix));
         }
-        // Told of already, with the store or the sources.
+        // Already reported, with the store or the sources.
         Err(_) => {}
     }
     let status = u8::from(findings.iter().any(|finding| !finding.ok));
@@ -142,7 +142,7 @@ fn refused(error: &Error, at: Keyboard) -> Finding {
     let Error::Store { path, .. } = error else { return finding };
     let ours = |meta: &fs::Metadata| meta.is_dir() && meta.uid() == rustix::process::geteuid().as_raw();
     let open = fs::symlink_metadata(path).is_ok_and(|meta| ours(&meta));
-    // Only its mode is wrong, then; what else it may be is for a person to look at first.
+    // Then only its mode is wrong. Anything else in its place a person should look at first.
     Finding { fix: at.with_path("chmod 700", path).filter(|_| open), ..finding }
 }
 
@@ -167,7 +167,7 @@ fn surroundings(env: &Env) -> String {
     }
 }
 
-/// credsh's choice without flags, and the AWS CLI's and boto3's.
+/// Compares what credsh takes without flags with what the AWS CLI and boto3 take.
 fn sources(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
     let env = without_own(own, env);
     let credsh = Request::resolve(&Selectors::default(), &env).map(|request| request.label());
@@ -182,7 +182,7 @@ fn sources(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
         (Err(Error::NoSource { .. }), Some(own)) => {
             return vec![fine(format!("source: this shell's lease is {own}; without it there would be none"))];
         }
-        // It was told to, so that is no contradiction.
+        // The user chose the lease, so this is no contradiction.
         (Ok(credsh), Some(own)) if credsh != own => {
             return vec![fine(format!("source: this shell's lease is {own}; without it credsh would take {credsh}"))];
         }
@@ -225,16 +225,16 @@ fn sources(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
     }]
 }
 
-/// What the AWS CLI and boto3 take.
+/// What the AWS CLI or boto3 takes.
 struct Theirs {
     label: String,
-    /// The variables but for which it would be something else.
+    /// The variables that make it so.
     names: Vec<&'static str>,
-    /// How it is named to credsh, if there is anything.
+    /// The flags that make credsh take the same, if there are any.
     flag: Option<String>,
 }
 
-/// botocore's chain. `names` are the profile's two variables in the order in which they are looked at: the AWS CLI v2's, or
+/// botocore's chain. `names` are the two variables for a profile in the order in which they are looked at: AWS CLI v2's, or
 /// boto3's.
 ///
 /// # Errors
@@ -250,7 +250,7 @@ fn theirs(names: [&'static str; 2], env: &Env) -> Result<Theirs> {
     let label = |selectors| Request::resolve(&selectors, env).map(|request| request.label()).ok();
     let profile = match (config::profile(&Files::of(env), name)?, wanted) {
         (Some(found), _) => found,
-        // Without a name it need not be there.
+        // If no variable names it, the default profile does not have to exist.
         (None, None) => Profile::new(),
         (None, Some(_)) => {
             let label = format!("profile:{}, which is not to be had", ui::clean(name));
@@ -277,7 +277,7 @@ fn theirs(names: [&'static str; 2], env: &Env) -> Result<Theirs> {
         None if off => ("none".into(), None),
         None => ("ec2".into(), Some("--source ec2".into())),
     };
-    // A profile without credentials is in the way of credsh, which takes it at its name.
+    // The profile gives no credentials: these tools then look elsewhere, but credsh takes it at its name.
     Ok(Theirs { label, names: set(&names), flag })
 }
 
@@ -285,7 +285,7 @@ fn without_own(own: Option<&Lease>, env: &Env) -> Env {
     if own.is_some_and(|lease| issued(lease, env)) { env.clone().without_keys() } else { env.clone() }
 }
 
-/// Whether the standard variables are what the lease handed out.
+/// Whether the lease handed out the credentials in the standard variables.
 fn issued(lease: &Lease, env: &Env) -> bool {
     env.get(env::ACCESS_KEY_ID).is_some_and(|id| lease.has_issued(id))
 }
@@ -293,7 +293,7 @@ fn issued(lease: &Lease, env: &Env) -> bool {
 fn conflicts(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
     let mut findings = Vec::new();
     let (old, token) = (env.get(env::SECURITY_TOKEN), env.get(env::SESSION_TOKEN));
-    // The only one there is to keys that need one.
+    // The keys need a token, and this is the only one.
     let needed = token.is_none() && env.keys().is_some_and(|keys| !keys.long_term());
     if old.is_some() && old != token && !needed {
         findings.push(wrong(
@@ -313,7 +313,7 @@ fn conflicts(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
     }
     let over = env.get(env::EXPIRATION).and_then(time::parse_rfc3339).is_some_and(|end| end <= env.now());
     if over {
-        // Its own names are the standard ones, and the hook puts what is new into them.
+        // The lease is published under the standard names, so its renewal replaces this variable.
         let ours = at.hooked && own.is_some_and(|lease| issued(lease, env));
         findings.push(wrong(
             "AWS_CREDENTIAL_EXPIRATION is in the past",
@@ -344,14 +344,14 @@ fn conflicts(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
     findings
 }
 
-/// The variable that is looked at, and what is in it.
+/// Which spelling of the variable counts, and the hosts in it.
 fn round_proxies(env: &Env) -> (&'static str, Vec<&str>) {
     let name = ["no_proxy", "NO_PROXY"].into_iter().find(|name| env.get(name).is_some()).unwrap_or("NO_PROXY");
     let listed = env.get(name).unwrap_or_default();
     (name, listed.split(',').map(str::trim).filter(|name| !name.is_empty()).collect())
 }
 
-/// Whether it names the host of the container endpoint.
+/// Whether NO_PROXY names the host of the container endpoint.
 fn goes_round_proxies(env: &Env) -> bool {
     round_proxies(env).1.into_iter().any(|name| name == "*" || name == container_host(env))
 }
@@ -363,7 +363,7 @@ fn container_host(env: &Env) -> &str {
     host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(host, _)| host)
 }
 
-/// What is there, and what has to be.
+/// The command to type: the hosts that are listed, and those that have to be.
 fn no_proxy(env: &Env, at: Keyboard) -> Option<String> {
     let (name, mut hosts) = round_proxies(env);
     for host in ["localhost", "127.0.0.1", "169.254.170.2", "169.254.170.23", "169.254.169.254", container_host(env)] {
@@ -375,7 +375,7 @@ fn no_proxy(env: &Env, at: Keyboard) -> Option<String> {
     Some(line.trim_end().to_owned())
 }
 
-/// Files others should not be able to read, or write.
+/// Files that other users can read or write but should not.
 fn modes(env: &Env, at: Keyboard) -> Vec<Finding> {
     let Files { config, credentials } = Files::of(env);
     let loose = |path: &Path, mask: u32| fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.mode() & mask != 0);
@@ -383,7 +383,7 @@ fn modes(env: &Env, at: Keyboard) -> Vec<Finding> {
         (config, 0o022, "others can change what credentials are used"),
         (credentials, 0o077, "others can read the keys in it"),
     ];
-    // Cloud9's own file has the mode that Cloud9 gave it, and nobody may touch it.
+    // Except Cloud9's own file: it has the mode that Cloud9 gave it, and nobody may touch it.
     let ours = |path: &Path| !config::is_cloud9(path);
     let bad = looked
         .into_iter()
@@ -394,7 +394,7 @@ fn modes(env: &Env, at: Keyboard) -> Vec<Finding> {
     .collect()
 }
 
-/// Whether Cloud9 goes on writing its file.
+/// Whether Cloud9 still updates its file.
 fn managed(env: &Env) -> Option<Finding> {
     let file = Files::of(env).credentials.filter(|file| config::is_cloud9(file))?;
     let alone = Files { config: None, credentials: Some(file.clone()) };
@@ -417,14 +417,14 @@ fn managed(env: &Env) -> Option<Finding> {
     ))
 }
 
-/// What the shell's `credsh` function says of its hook.
+/// The state of the hook, as the shell's `credsh` function reports it.
 fn hook(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
     let Some(report) = env.get(env::HOOK) else {
         let what = "the hook is not installed in this shell";
         let fix = at.shell.map_or("credsh init --help", Shell::start_line).to_owned();
-        // Whoever only exports, or runs commands with `exec`, as a build does, needs none. But what has come from a shell
-        // with a hook ends here, though everything looks as if it were renewed.
-        // Under `exec` the lease is what it was given.
+        // Whoever only exports, or runs commands with `exec`, as a build does, needs no hook. But in what was started from
+        // a shell with one, everything looks as if it were renewed, and is not. Except under `exec`, where the lease is
+        // what was handed out.
         let given = own.is_some_and(|lease| issued(lease, env));
         return vec![if env.get(env::LEASE).is_some() && !given {
             wrong(what, "it has another shell's lease, and nothing here renews that by itself", fix)
@@ -435,7 +435,7 @@ fn hook(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
     };
     let has = |word: &str| report.split(' ').any(|known| known == word);
     let mut findings = vec![fine(format!("hook: {}", ui::clean(report)))];
-    // What to type would be the user's own line, with the flags in it.
+    // There is no command to offer: it would have to be the user's own line with its flags.
     let mut gone = |what: &str, why: &str| {
         findings.push(wrong(what, format!("{why}; put credsh's line last in the start-up file"), None));
     };
@@ -459,9 +459,9 @@ fn held(own: Option<&Lease>, env: &Env) -> Option<Finding> {
     let segment = prompt::segment(lease, env.now());
     let Some(note) = &lease.note else { return Some(fine(format!("lease: {segment}"))) };
     let why = if lease.state(env.now()) == State::Expired { "it has ended" } else { "it will end" };
-    // The same again is no use where the source has said no; but a person can give a code, which no hook asks for.
+    // If the source refused, the same again is no use. But a person can type a code, for which no hook asks.
     let takes_code = lease.request.source.mfa_serial().is_some() || lease.request.base_with_code().is_some();
-    // Without the flag one that is still fresh is left as it is.
+    // Without `--force` a lease that is still fresh is left as it is.
     let fix = (!lease.hopeless || takes_code).then(|| "credsh refresh --force".to_owned());
     Some(wrong(format!("lease: {segment}; the last renewal failed: {note}"), why, fix))
 }

@@ -1,5 +1,5 @@
-//! `credsh exec`: a command with the credentials under their standard names, in its environment only. It *becomes* the
-//! command: same process, same signals, its own exit status.
+//! `credsh exec`: runs a command with the credentials under their standard names, in its environment only. credsh *becomes*
+//! the command: same process, same signals, and the command's own exit status.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -16,7 +16,7 @@ use crate::selectors::Selectors;
 use crate::store::Store;
 use crate::{format, prompt, ui};
 
-/// What would name other credentials, or beat these: each is removed where these are set.
+/// Variables that would name other credentials, or win over these. All are removed before the credentials are set.
 pub const CONFLICTS: [&str; 10] = [
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
@@ -30,7 +30,6 @@ pub const CONFLICTS: [&str; 10] = [
     env::WEB_IDENTITY_TOKEN_FILE,
 ];
 
-/// Runs the command.
 pub fn run(args: &Exec, env: &Env) -> Result<u8> {
     let lease = lease(&args.selectors, &args.life, env)?;
     let (program, words) =
@@ -40,7 +39,7 @@ pub fn run(args: &Exec, env: &Env) -> Result<u8> {
     for name in CONFLICTS {
         command.env_remove(name);
     }
-    // A credsh in there means what it was given, and not what this shell holds.
+    // A credsh in there should use what that was given, and not this shell's lease.
     for name in [env::LEASE, env::SOURCE, env::PROMPT] {
         command.env_remove(name);
     }
@@ -50,27 +49,27 @@ pub fn run(args: &Exec, env: &Env) -> Result<u8> {
     for (name, value) in variables(&lease, env) {
         command.env(name, value.expose());
     }
-    // Only comes back when it failed.
+    // `exec` returns only if it failed.
     Err(Error::Run { program: ui::clean(&program.to_string_lossy()), source: command.exec() })
 }
 
-/// Whether a credsh with nothing of these surroundings but the store could renew it. Else it has what is in its environment,
-/// as any program: the endpoint's token is out of its reach (CloudShell's endpoint does without), and so are the keys.
+/// Whether a credsh in there could renew it with only the store. Else it uses its environment, like any program: the keys
+/// are out of its reach, and so is the endpoint's token (CloudShell's does without).
 fn renewable_inside(lease: &Lease, env: &Env) -> bool {
     let reached = match lease.request.source.root() {
         Source::Container { .. } => lease.request.source.root().label() == "cloudshell",
         Source::Env { .. } => false,
         _ => true,
     };
-    // What was handed out, and not what was there before it was asked for with --no-store.
+    // Only if the store has what was handed out: with --no-store it may have something older.
     let same = |stored: Lease| stored.credentials == lease.credentials;
     let stored = |store: Store| store.load(&lease.request.id()).is_ok_and(|(stored, _)| stored.is_some_and(same));
     reached && Store::open(env).is_ok_and(stored)
 }
 
-/// The standard variables; the region too, if there is one and the surroundings have none: a profile's goes with AWS_PROFILE,
-/// which says of keys in the environment, or of a container's, no more than that. Both names, as boto3 reads only the one, and
-/// newer SDKs only the other.
+/// The standard variables. If the environment has no region, the request's is added, or that of the profile in AWS_PROFILE:
+/// beside keys in the environment or a container endpoint, a profile gives no more than its region, and AWS_PROFILE itself
+/// is removed. Both names are set, as boto3 reads only the one, and newer SDKs only the other.
 pub fn variables(lease: &Lease, env: &Env) -> Vec<(&'static str, Secret)> {
     let mut variables = format::variables(&lease.credentials);
     let Request { region, source, .. } = &lease.request;
@@ -82,7 +81,7 @@ pub fn variables(lease: &Lease, env: &Env) -> Vec<(&'static str, Secret)> {
     variables
 }
 
-/// A lease that lasts at least `--min-life`, if the source has one.
+/// A lease that lasts at least `--min-life`, if the source gives one. Otherwise there is a warning.
 pub fn lease(selectors: &Selectors, life: &MinLife, env: &Env) -> Result<Lease> {
     let store = super::store(life.store.no_store, env)?;
     let request = super::meant(selectors, store.as_ref(), env)?;

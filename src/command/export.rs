@@ -1,4 +1,4 @@
-//! `credsh export`: the credentials, printed. From the store while fresh.
+//! `credsh export`: prints the credentials, from the store while they are fresh.
 
 use crate::cli::Export;
 use crate::env::Env;
@@ -6,7 +6,6 @@ use crate::error::Result;
 use crate::renew::{self, Terms, When};
 use crate::{format, ui};
 
-/// Prints the credentials.
 pub fn run(args: &Export, env: &Env) -> Result<u8> {
     let store = super::store(args.store.no_store, env)?;
     let request = super::meant(&args.selectors, store.as_ref(), env)?;

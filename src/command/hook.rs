@@ -1,5 +1,5 @@
-//! `credsh hook`: what the hooks run when something is due. Without `--wait` it starts itself again in the
-//! background and is back at once; with it, it renews and prints the outcome as code.
+//! `credsh hook`: what the hooks run when something is due. Without `--wait` it starts itself again in the background and
+//! returns at once; with it, it renews and prints the outcome as code.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -14,22 +14,23 @@ use crate::request::{self, Request, Source};
 use crate::store::{Store, is_id};
 use crate::ui;
 
-/// What a renewal in the background may take; nobody waits for it.
+/// How long a background renewal may take; nobody waits for it.
 const BACKGROUND: Duration = Duration::from_secs(30);
-/// `CREDSH_WAIT`'s default, seconds.
+/// The default of `CREDSH_WAIT`, in seconds.
 const WAIT: f32 = 3.0;
 
-/// Renews the shell's lease, whose store is at `place`.
+/// Renews the lease of the shell, which looks for its store at `place`.
 pub fn run(args: &Hook, place: Option<&Path>, env: &Env) -> Result<u8> {
     if args.wait {
         let wait = env.get(env::WAIT).and_then(|text| text.parse().ok()).filter(|wait: &f32| !wait.is_nan());
         return wait_for(args, env, Duration::from_secs_f32(wait.unwrap_or(WAIT).clamp(1.0, 60.0)));
     }
     if !args.detached {
-        // Makes fish's clock, if that is what is missing. What the store has to complain of is said to who waits.
+        // Creates fish's clock, if that is what is missing. Errors of the store are reported by the renewal that somebody
+        // waits for.
         let _ = Store::open(env);
     }
-    // A background renewal could leave its outcome nowhere; and without a lease the store was all that this is about.
+    // A background renewal could leave its outcome nowhere; and with neither a lease nor flags only the clock was wanted.
     let kept_nowhere = args.store.no_store && stored(args, env).is_none();
     if kept_nowhere || (args.lease.is_empty() && args.selectors.is_empty()) {
         return Ok(0);
@@ -52,18 +53,19 @@ pub fn run(args: &Hook, place: Option<&Path>, env: &Env) -> Result<u8> {
     Ok(0)
 }
 
-/// The store, if it has this shell's lease. Then that is what the shell was last switched to, whatever words with --no-store it
-/// may have been started for, or have typed before.
+/// The store, if it has this shell's lease. Then that is what it was last switched to, even if it was started with
+/// --no-store, or that was typed before.
 fn stored(args: &Hook, env: &Env) -> Option<Store> {
     Store::open(env).ok().filter(|store| store.load(&args.lease).is_ok_and(|(lease, _)| lease.is_some()))
 }
 
-/// Starts the background process, and returns when it is out of reach of the shell's terminal and job control: not
-/// before, as the shell may end right after. Its stdout is the sign: it closes it when it is.
+/// Starts the background process, and returns when that is out of reach of the shell's terminal and job control; not
+/// before, as the shell may end right after. It signals that by closing its stdout.
 fn start(args: &Hook, place: Option<&Path>, env: &Env) -> Result<u8> {
     detach::keep_files_back();
     let exe = env.exe();
-    // It leaves the working directory, which nothing in the background may hold; what is named from there is named anew.
+    // It leaves the working directory, which a background process should not hold. So files named relative to that become
+    // absolute paths.
     let files = env::FILES.iter().filter_map(|name| Some((*name, env.path(name)?)));
     let mut child = Command::new(&exe)
         .args(place.map(|place| format!("--store={}", place.display())))
@@ -84,8 +86,8 @@ fn start(args: &Hook, place: Option<&Path>, env: &Env) -> Result<u8> {
     Ok(0)
 }
 
-/// Renews while the shell waits, and prints what the shell shall do. A failure is one line on stderr, and never more
-/// than a pause: the command that waits still runs.
+/// Renews while the shell waits, and prints what the shell is to do. A failure is one line on stderr and a pause at most:
+/// the command that is waiting still runs.
 fn wait_for(args: &Hook, env: &Env, deadline: Duration) -> Result<u8> {
     let store = if args.store.no_store { Ok(stored(args, env)) } else { super::store(false, env) };
     let store = match &store {
@@ -113,7 +115,7 @@ fn wait_for(args: &Hook, env: &Env, deadline: Duration) -> Result<u8> {
             ui::print(args.shell.adopt(&outcome.lease, env)?.expose())?;
             let (lease, now) = (&outcome.lease, env.now());
             if lease.is_due(now) && !(started..=now).contains(&lease.asked) {
-                // Somebody else's renewal hangs: no command but the first is held up by it.
+                // Another renewal hangs. Without a pause it would hold up every command, and not only this one.
                 pause(args, env)?;
             }
             Ok(0)
@@ -122,9 +124,9 @@ fn wait_for(args: &Hook, env: &Env, deadline: Duration) -> Result<u8> {
     }
 }
 
-/// Says it here, as the shell may have nothing to adopt, unless that is what it heard last: a source that is away is asked
-/// again every few seconds, and nobody needs to be told each time. And lets the shell know: the lease's file may have the same
-/// to say, in the same words whoever it was that asked.
+/// Reports a failure, as the shell may have nothing to adopt; but not the one that it heard last: a source that is down is
+/// asked every few seconds, and nobody needs to be told each time. The shell is told too, as the lease's file may have the
+/// same note, in the same words whoever asked.
 fn tell(args: &Hook, error: &Error) -> Result<()> {
     let note = if let Error::Shared { note, .. } = error { note.clone() } else { renew::one_line(error) };
     if note != args.said {
@@ -143,11 +145,11 @@ fn pause(args: &Hook, env: &Env) -> Result<()> {
     ui::print(&args.shell.call("__credsh_defer", &[&(env.now() + renew::PAUSE).to_string()])?)
 }
 
-/// The stored lease's own request, or the one the shell was started for. A lease that is gone was cleared, or its
-/// store was: then nothing is left that could be repeated.
+/// The stored lease's request, or the one that the shell was started for. A lease that is gone was cleared, or its store
+/// was, and there is nothing to repeat.
 fn request(args: &Hook, store: &Store, env: &Env) -> Result<Request> {
     if let Some(lease) = renew::load(store, &args.lease)? {
-        // What the shell was started for is known, whatever has been written into its profile since: a new key, as a rule.
+        // The shell was started for this profile, whatever has been written into it since: usually a new key.
         if let Source::Profile { name, files, whose, .. } = lease.request.source.root()
             && !args.selectors.is_empty()
             && request::same_profile(name, files, whose).is_err()
@@ -161,7 +163,7 @@ fn request(args: &Hook, store: &Store, env: &Env) -> Result<Request> {
     let repeats_nothing = args.lease.is_empty() || !is_id(&args.lease);
     match Request::resolve(&args.selectors, env) {
         Ok(started_for) if repeats_nothing || started_for.id() == args.lease => return Ok(started_for),
-        // Where the shell was started for nothing, that nothing else is found is not what is wrong.
+        // If the shell was started without flags, it is not at fault that nothing else is found.
         Err(error) if repeats_nothing || !args.selectors.is_empty() => return Err(error),
         _ => {}
     }

@@ -1,4 +1,4 @@
-//! `credsh init`: the hook's script, with the words it starts from. Starts no runtime and asks nobody.
+//! `credsh init`: prints the hook's script, with the words it starts from. Starts no runtime, and asks no source.
 
 use std::io::IsTerminal;
 
@@ -10,7 +10,6 @@ use crate::request::Request;
 use crate::store::{self, Store};
 use crate::{shell, ui};
 
-/// Prints the script.
 pub fn run(args: &Init, env: &Env) -> Result<u8> {
     if std::io::stdout().is_terminal() {
         ui::hint("this is for a shell to evaluate; `credsh init --help` shows the line for its start-up file");
@@ -19,8 +18,8 @@ pub fn run(args: &Init, env: &Env) -> Result<u8> {
         ui::print("credsh_off\n")?;
         return Ok(0);
     }
-    // fish's clock is a file of the store, so it is made here; a store that cannot be used is the first renewal's
-    // to complain about, not every new shell's.
+    // fish's clock is a file in the store, so it is made here. A store that cannot be used is reported by the first
+    // renewal, not by every new shell.
     let _ = Store::open(env);
     let place = store::place(env)?;
     let lease = if args.no_auto || (args.selectors.is_empty() && !env.in_container()) {

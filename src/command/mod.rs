@@ -1,4 +1,4 @@
-//! The commands, one file each, one match. Only they write stdout.
+//! The commands: one file each, one match. Only they write stdout; renewing and storing are up to `renew` and below.
 
 mod clear;
 mod completions;
@@ -30,10 +30,10 @@ use crate::selectors::Selectors;
 use crate::store::{self, Store};
 use crate::{shell, ui};
 
-/// How long a person waits for a source: an SSO or STS endpoint far away, a slow `credential_process`.
+/// How long a person waits for a source, such as a distant SSO or STS endpoint, or a slow `credential_process`.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Runs what was typed; the process's exit status.
+/// Runs the command that was typed; returns the exit status of the process.
 ///
 /// # Errors
 /// What the command failed with.
@@ -44,7 +44,7 @@ pub fn run(cli: Cli, env: Env) -> Result<u8> {
         _ => cli.hooked,
     };
     if let (Some(shell), Some(place)) = (told, moved) {
-        // First of all, and whatever else comes of it: that the old place is gone is true.
+        // Comes first and whatever else happens, as the old place is gone in any case.
         ui::print(&shell.call("__credsh_move", &[shell::text(place)?])?)?;
     }
     match cli.command {
@@ -68,7 +68,7 @@ pub fn run(cli: Cli, env: Env) -> Result<u8> {
     }
 }
 
-/// This shell's lease, if the store has it.
+/// This shell's lease, if it is in the store.
 fn own_lease(store: Option<&Store>, env: &Env) -> Result<Option<Lease>> {
     match (store, env.get(env::LEASE)) {
         (Some(store), Some(id)) => renew::load(store, id),
@@ -76,34 +76,34 @@ fn own_lease(store: Option<&Store>, env: &Env) -> Result<Option<Lease>> {
     }
 }
 
-/// What is meant: the flags' request, or without any this shell's lease's own, or else what the surroundings offer.
+/// The request that is meant: the flags'; without any, that of this shell's lease; else what the surroundings offer.
 ///
 /// # Errors
-/// `LeaseGone` where the shell has a lease that is not in the store. What it shows and what it exports are of that: to
-/// hand out the surroundings' credentials in its name would be somebody else's, without a word.
+/// `LeaseGone` if the shell has a lease that is not in the store. What it shows and exports is from that, so the
+/// surroundings' credentials would be somebody else's, without a word.
 fn meant(selectors: &Selectors, store: Option<&Store>, env: &Env) -> Result<Request> {
     let Some(id) = env.get(env::LEASE).filter(|id| selectors.is_empty() && store::is_id(id)) else {
-        // What was evaluated in a shell without a hook, and is to be had anew by the same word.
+        // Credentials that were evaluated in a shell without a hook: the same command line should renew them.
         return match issuer(store, env).filter(|_| selectors.is_empty()) {
             Some(lease) => Ok(lease.request),
-            // With flags they may be a role's base, and under `exec` there is no other.
+            // With flags, the credentials in the variables may be the base of a role, and under `exec` there is no other.
             None => Request::resolve(selectors, env),
         };
     };
-    // With --no-store nothing is kept; what was asked for may still be looked up.
+    // `--no-store` keeps nothing, but what was asked for before may still be looked up.
     let opened = if store.is_none() { renew::open_store(env)? } else { None };
     if let Some(lease) = own_lease(store.or(opened.as_ref()), env)? {
         return Ok(lease.request);
     }
-    // Kept nowhere, but the same would be asked for again.
+    // It was kept nowhere, but the flags and surroundings lead to the same request.
     Request::resolve(selectors, env)
         .ok()
         .filter(|request| request.id() == id)
         .ok_or_else(|| Error::LeaseGone { id: id.into() })
 }
 
-/// The stored lease whose credentials the standard variables hold; not one that took them from there, nor a container's out
-/// of the endpoint's reach, where they are all there is (under `exec`).
+/// The stored lease that handed out the keys in the standard variables. Not one that took them from there, nor a
+/// container's whose endpoint is out of reach, as under `exec`: then the variables are all there is.
 fn issuer(store: Option<&Store>, env: &Env) -> Option<Lease> {
     let key = env.get(env::ACCESS_KEY_ID)?;
     let counts = |lease: &Lease| match lease.request.source.root() {

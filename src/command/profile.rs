@@ -1,6 +1,6 @@
-//! `credsh profile`: profiles of `~/.aws/config` whose `credential_process` is credsh. They hand credentials to programs
-//! that use an SDK, which then renew by themselves; and in Cloud9 they are the way to another profile that leaves the
-//! credentials file, which turns the managed credentials off when it is changed, alone.
+//! `credsh profile`: profiles in `~/.aws/config` whose `credential_process` is credsh. They hand credentials to programs
+//! with an SDK, which then renew by themselves. In Cloud9 they are the way to another profile without a change to the
+//! credentials file, which would turn the managed credentials off.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -16,7 +16,6 @@ use crate::selectors::{Selectors, SourceKind};
 use crate::shell::Grammar;
 use crate::ui;
 
-/// Adds, lists or removes.
 pub fn run(args: &Profile, env: &Env) -> Result<u8> {
     match args {
         Profile::Add(args) => add(args, env),
@@ -26,9 +25,9 @@ pub fn run(args: &Profile, env: &Env) -> Result<u8> {
 }
 
 fn add(args: &ProfileAdd, env: &Env) -> Result<u8> {
-    // First, as what the selectors mean is looked up in that file too, and to read a pipe is to wait for its writer.
+    // First, as resolving the selectors reads that file too, and reading a FIFO would wait for its writer.
     let path = path(env)?;
-    // Selectors that lead nowhere are told now, and not when a program asks.
+    // Selectors that lead nowhere should fail now, and not when a program asks.
     let source = Request::resolve(&args.selectors, env)?.source;
     let selectors = pinned(&args.selectors, &source);
     if selectors.profile.as_ref() == Some(&args.name) {
@@ -56,7 +55,7 @@ fn add(args: &ProfileAdd, env: &Env) -> Result<u8> {
         return Err(taken(&args.name, &path, "is already there", "pass --force to replace it"));
     }
     let region = args.selectors.region.as_ref().map(|region| format!("region = {region}\n"));
-    // Where what runs with the profile is at work, and how it shows that, is not replaced with its credentials.
+    // The replaced profile's credentials go; its region and output settings and the like stay.
     let kept = edit::kept(&text, &args.name, if region.is_some() { &["region"] } else { &[] });
     let section = format!("{section}{}{kept}", region.unwrap_or_default());
     write(&path, &edit::put(&text, &args.name, &section))?;
@@ -72,8 +71,8 @@ fn add(args: &ProfileAdd, env: &Env) -> Result<u8> {
     Ok(0)
 }
 
-/// The selectors with a source that is named. Without one the program's own AWS_PROFILE would decide, which is this very
-/// profile, so that credsh would ask itself; or the lease of the shell that the program runs in.
+/// The selectors with a source that is named. Otherwise the program's own AWS_PROFILE would decide, which is this very
+/// profile, so that credsh would ask itself; or the lease of the shell that it runs in.
 fn pinned(typed: &Selectors, source: &Source) -> Selectors {
     let mut selectors = typed.clone();
     if typed.source.is_some() || typed.profile.is_some() {
@@ -100,7 +99,7 @@ fn list(all: bool, env: &Env) -> Result<u8> {
         let text = read(&path(env)?)?;
         edit::names(&text).into_iter().filter(|name| ours(&text, name)).collect()
     };
-    // No others are a profile's to the SDK or to `remove`; and bash expands the words that it completes once more.
+    // The SDK and `remove` do not accept other names; and bash expands completed words once more.
     let names = names.into_iter().filter(|name| edit::is_name(name));
     ui::print(&names.map(|name| name + "\n").collect::<String>())?;
     Ok(0)
@@ -120,7 +119,7 @@ fn remove(args: &ProfileRemove, env: &Env) -> Result<u8> {
     Ok(0)
 }
 
-/// Whether a section runs credsh.
+/// Whether a profile's section runs credsh.
 fn ours(text: &str, name: &str) -> bool {
     let lines = edit::section(text, name).map_or("", |range| &text[range]);
     let process = |words: &[&str]| {
@@ -129,12 +128,12 @@ fn ours(text: &str, name: &str) -> bool {
     lines.lines().any(|line| {
         line.trim_start().starts_with("credential_process")
             && line.contains("credsh")
-            // In either spelling: it may have been written by hand.
+            // In either spelling, as it may have been written by hand.
             && process(&line.split_whitespace().collect::<Vec<_>>())
     })
 }
 
-/// A word of a `credential_process`: the AWS CLI splits it as a POSIX shell would, the Rust SDK gives it to one.
+/// Quotes a word of a `credential_process` if needed: the AWS CLI splits it like a POSIX shell, and the Rust SDK runs one.
 fn bare(word: &str) -> Result<String> {
     let plain = word.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-=:,@+".contains(&b));
     if plain { Ok(word.into()) } else { Grammar::Posix.quote(word) }
@@ -154,8 +153,8 @@ fn path(env: &Env) -> Result<PathBuf> {
         reason: format!("has no place: neither {} nor HOME is set", env::CONFIG_FILE),
         hint: None,
     })?;
-    // AWS_CONFIG_FILE=/dev/null says that there is none: as root the new file would take the place of the device, for every
-    // process of the machine.
+    // AWS_CONFIG_FILE=/dev/null means that there is none. As root, the new file would replace the device, for the whole
+    // machine.
     if fs::metadata(&path).is_ok_and(|there| !there.is_file()) {
         return Err(Error::Config {
             what: format!("the AWS config file {}", path.display()),
@@ -163,8 +162,7 @@ fn path(env: &Env) -> Result<PathBuf> {
             hint: Some(format!("name one with {}, or unset that", env::CONFIG_FILE)),
         });
     }
-    // Behind a link, as dotfile managers make them, it is the file that is replaced, and not the link; one that is not
-    // there yet too.
+    // Behind a link, as dotfile managers make them, the file is replaced and not the link; also if it does not exist yet.
     let there = fs::canonicalize(&path);
     Ok(there.or_else(|_| fs::read_link(&path).map(|target| path.with_file_name(target))).unwrap_or(path))
 }
@@ -176,12 +174,12 @@ fn read(path: &Path) -> Result<String> {
     }
 }
 
-/// Whole or not at all, with the mode and the owner it had; 0600 if it is new, as the AWS CLI makes it.
+/// Writes the file whole or not at all, with the mode and owner it had; 0600 if it is new, as the AWS CLI does.
 ///
 /// # Errors
-/// Also where the file itself is mounted, as into some development containers: nothing can take the place of a mount. To
-/// write into it, as `aws configure set` does, is to leave half a file where the disk is full or the process is killed in
-/// between; and it is the host's file, with all its other profiles.
+/// Also if the file itself is a mount point, as in some development containers: nothing can replace that. Writing into it,
+/// as `aws configure set` does, leaves half a file if the disk is full or the process is killed; and it is the host's, with
+/// all its other profiles.
 fn write(path: &Path, text: &str) -> Result<()> {
     let error = || Error::io("write", path);
     let dir = path.parent().unwrap_or(Path::new("/"));
@@ -190,8 +188,8 @@ fn write(path: &Path, text: &str) -> Result<()> {
     }
     let mut file = tempfile::Builder::new().prefix(".credsh-").tempfile_in(dir).map_err(error())?;
     if let Ok(meta) = fs::metadata(path) {
-        // Root's own it would be from now on, where sudo adds a profile for a user. As far as it is permitted, and one by
-        // one: who is not root can still give it a group they are in.
+        // Otherwise the file would belong to root once sudo adds a profile for a user. Owner and group are set one by one,
+        // as far as permitted: who is not root may still set a group that they are in.
         let _ = fchown(file.as_file(), Some(meta.uid()), None);
         let _ = fchown(file.as_file(), None, Some(meta.gid()));
         file.as_file().set_permissions(meta.permissions()).map_err(error())?;

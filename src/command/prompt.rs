@@ -1,4 +1,4 @@
-//! `credsh prompt`: the indicator's text, for prompt tools that can only run a command. Nothing when no lease is held.
+//! `credsh prompt`: prints the indicator's text, for prompt tools that can only run a command; nothing if no lease is held.
 
 use crate::cli::Prompt;
 use crate::env::Env;
@@ -6,7 +6,6 @@ use crate::error::Result;
 use crate::store::Store;
 use crate::{prompt, ui};
 
-/// Prints the segment of this shell's lease.
 pub fn run(args: &Prompt, env: &Env) -> Result<u8> {
     let store = Store::open(env).ok();
     if let Some(lease) = super::own_lease(store.as_ref(), env)? {

@@ -1,5 +1,5 @@
-//! `credsh publish`: what the source-able scripts run. Prints code for their shell, which exports the credentials, hands
-//! the lease to the hook if there is one, and prints what the script of old printed. Nothing unless all of it went well.
+//! `credsh publish`: what the scripts to source run. It prints code for their shell that exports the credentials, hands the
+//! lease to the hook if there is one, and prints what the original script printed; or nothing, if any of it fails.
 
 use crate::cli::{Given, Publish};
 use crate::env::{self, Env};
@@ -11,7 +11,7 @@ use crate::selectors::{self, Selectors};
 use crate::shell::{Grammar, Shell};
 use crate::{format, prompt, ui};
 
-/// What the exported names begin with; the lines that are printed have the standard names.
+/// The prefix of the exported names; the lines that are printed have the standard names.
 const PREFIX: &str = "TEMPORARY_";
 const REGION: &str = "AWS_DEFAULT_REGION";
 
@@ -20,7 +20,8 @@ pub fn run(args: &Publish, hooked: Option<Shell>, env: &Env) -> Result<u8> {
     let Asked { role, quiet } = asked(args)?;
     let selectors = Selectors { role, ..Selectors::default() };
     let store = super::store(false, env)?;
-    // Not this shell's lease: who sources the script again without a role wants the surroundings' own again.
+    // Not this shell's lease: whoever sources the script again without a role wants the surroundings' own credentials
+    // again.
     let request = Request::resolve(&selectors, env)?;
     let terms = Terms { when: When::Now, person: true, queue: true, deadline: super::PATIENCE };
     let Outcome { lease, failure, .. } = renew::lease(&request, store.as_ref(), env, &terms)?;
@@ -33,7 +34,7 @@ pub fn run(args: &Publish, hooked: Option<Shell>, env: &Env) -> Result<u8> {
     if !quiet {
         commands.extend(args.print.lines(text(&lease, selectors.role.is_some(), env)?.lines())?);
     }
-    // Nothing is printed after a variable that could not be set.
+    // Joined by `&&`, so that nothing is printed after a variable that could not be set.
     ui::print(&format!("{}\n", commands.join(" && ")))?;
     let segment = prompt::segment(&lease, env.now());
     if args.given == Given::Run {
@@ -45,13 +46,13 @@ pub fn run(args: &Publish, hooked: Option<Shell>, env: &Env) -> Result<u8> {
     Ok(0)
 }
 
-/// What was typed, where that can be known.
+/// What was asked for, as far as that can be known.
 struct Asked {
     role: Option<String>,
     quiet: bool,
 }
 
-/// Never takes the caller's own parameters for the script's, and never drops one that may have been given.
+/// Never takes the caller's own parameters for the script's, and never drops one that may have been meant for it.
 fn asked(args: &Publish) -> Result<Asked> {
     let refuse = |reason: &str| Err(Error::Flag { flag: "the arguments", reason: reason.into() });
     let variable = Some(&args.role).filter(|role| !role.is_empty());
@@ -72,7 +73,7 @@ fn asked(args: &Publish) -> Result<Asked> {
             );
         }
         Given::Dropped | Given::Unseen => {}
-        // A -q of the caller's does no harm; anything else might be more than was asked for.
+        // A -q of the caller's does no harm. Any other word might have been an argument.
         Given::Unknown if words.is_empty() => asked.quiet |= !flags.is_empty(),
         Given::Unknown
             if variable.is_none() || words.iter().any(|word| word.starts_with("arn:") && Some(*word) != variable) =>
@@ -97,7 +98,8 @@ fn asked(args: &Publish) -> Result<Asked> {
     Ok(asked)
 }
 
-/// What the script of old printed: the credentials as their source does, a blank line, lines to be pasted elsewhere.
+/// What the original script printed: the credentials as their source gives them, a blank line, and lines to paste
+/// elsewhere.
 fn text(lease: &Lease, role: bool, env: &Env) -> Result<String> {
     let answer = format::answer(&lease.credentials, role)?;
     let mut lines = String::new();
@@ -113,7 +115,7 @@ fn text(lease: &Lease, role: bool, env: &Env) -> Result<String> {
     Ok(format!("{}\n{lines}", answer.expose()))
 }
 
-/// Exports the variables; in a hooked shell also adopts the lease, which is then renewed like any other.
+/// The commands that export the variables and, in a hooked shell, adopt the lease, which is then renewed like any other.
 fn publish(grammar: Grammar, hooked: Option<Shell>, lease: &Lease, env: &Env) -> Result<Vec<String>> {
     let variables = format::variables(&lease.credentials).into_iter();
     let mut commands = variables

@@ -1,4 +1,4 @@
-//! `credsh refresh`: renew, or switch to other credentials. In a hooked shell the answer is code for that shell.
+//! `credsh refresh`: renews the credentials or switches to others. In a hooked shell it prints code for that shell.
 
 use crate::cli::Refresh;
 use crate::env::Env;
@@ -17,7 +17,7 @@ pub fn run(args: &Refresh, hooked: Option<Shell>, env: &Env) -> Result<u8> {
     if let Some(shell) = hooked {
         ui::print(shell.adopt(&lease, env)?.expose())?;
         if store.is_none() {
-            // Nothing else remembers what was asked for: the shell itself has to repeat it.
+            // Nothing else remembers what was asked for, so the shell itself has to repeat it.
             let words = args.store.words(&args.selectors);
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             ui::print(&shell.call("__credsh_repeat", &words)?)?;

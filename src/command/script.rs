@@ -1,11 +1,10 @@
-//! `credsh script`: the source-able scripts, for people who have only the program.
+//! `credsh script`: prints the scripts for sourcing, for people who have only the program.
 
 use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::shell::Script;
 use crate::ui;
 
-/// Prints one.
 pub fn run(script: Script, env: &Env) -> Result<u8> {
     let exe = env.exe();
     let path = exe

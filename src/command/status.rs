@@ -1,4 +1,4 @@
-//! `credsh status`: the leases that are held, as a table or as JSON. No secret, and nobody is asked.
+//! `credsh status`: prints the leases that are held, as a table or as JSON. It prints no secret, and asks no source.
 
 use std::fmt::Write;
 
@@ -14,7 +14,7 @@ use crate::store::Store;
 use crate::time::{self, NEVER};
 use crate::{prompt, ui};
 
-/// Prints the table, soonest end first; `*` is this shell's.
+/// Prints the leases, soonest end first; `*` marks this shell's.
 pub fn run(args: &Status, env: &Env) -> Result<u8> {
     let leases = Store::open(env)?.all()?;
     let own = env.get(env::LEASE);
@@ -49,7 +49,7 @@ pub fn run(args: &Status, env: &Env) -> Result<u8> {
     Ok(0)
 }
 
-/// Cloud9 rewrites its file every five minutes, while its owner has the IDE open.
+/// A warning if Cloud9 is late: it rewrites its file every five minutes, but only while its owner has the IDE open.
 fn lateness(lease: &Lease, now: i64) -> Option<String> {
     let Source::Cloud9 { file } = &lease.request.source else { return None };
     let minutes = cloud9::late(file, now)?;

@@ -3,7 +3,6 @@
 use crate::error::Result;
 use crate::ui;
 
-/// Prints the template.
 pub fn run() -> Result<u8> {
     ui::print(include_str!("template.yaml"))?;
     Ok(0)

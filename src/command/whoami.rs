@@ -8,7 +8,6 @@ use crate::error::Result;
 use crate::renew::{self, Terms, When};
 use crate::{source, ui};
 
-/// Asks, and prints.
 pub fn run(args: &Whoami, env: &Env) -> Result<u8> {
     let store = super::store(args.store.no_store, env)?;
     let request = super::meant(&args.selectors, store.as_ref(), env)?;

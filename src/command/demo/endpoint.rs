@@ -1,5 +1,5 @@
-//! The fake CloudShell endpoint of the demo: one path, one token, credentials that live 20 s and rotate, like
-//! CloudShell's, when they are asked for in the second half of their life. And as much of STS as is typed there.
+//! The demo's fake CloudShell endpoint: one path, one token, and credentials that live 20 s and, like CloudShell's, rotate
+//! when they are asked for in the second half of their life. With as much of STS as is likely to be typed there.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -13,7 +13,7 @@ use crate::env::Env;
 use crate::request::CLOUDSHELL_PATH;
 use crate::time::{Epoch, format_rfc3339};
 
-/// Seconds.
+/// How long the credentials live, in seconds.
 pub const LIFE: Epoch = 20;
 
 /// A listening endpoint; its thread ends with the process.
@@ -22,7 +22,7 @@ pub struct Endpoint {
     pub token: String,
 }
 
-/// The credentials being served: their number, and when they end.
+/// The credentials being served: their number, and when they end in epoch seconds.
 type Current = (u32, Epoch);
 
 impl Endpoint {
@@ -67,12 +67,12 @@ fn serve(stream: &TcpStream, expected: &str, current: &Mutex<Current>, now: Epoc
     answer(stream, status, "application/json", &body.to_string())
 }
 
-/// What STS says of the demo's keys, whatever else it is asked.
+/// STS's answer to every call but AssumeRole: who the demo's keys belong to.
 const IDENTITY: &str = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
     <Arn>arn:aws:sts::123456789012:assumed-role/demo/credsh</Arn><UserId>AROADEMO:credsh</UserId>\
     <Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>";
 
-/// The credentials of any role: new ones each time, as STS's are, and as short-lived as the rest of the demo.
+/// STS's answer to AssumeRole for any role: new credentials each time, as from STS, and as short-lived as the others.
 fn assumed(now: Epoch) -> String {
     format!(
         "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult><Credentials>\

@@ -1,5 +1,5 @@
-//! `credsh demo`: the main job for someone without AWS. A fake CloudShell endpoint on loopback whose credentials live
-//! 20 s, and the user's own shell with the hook; without a terminal, a played session (`play`).
+//! `credsh demo`: the main use, for someone without AWS. It starts a fake CloudShell endpoint on loopback whose credentials
+//! live 20 s (`endpoint`), and the user's own shell with the hook; without a terminal it plays a session (`play`).
 
 mod endpoint;
 mod play;
@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::request::CLOUDSHELL_PATH;
 use crate::ui;
 
-/// Opens the shell, plays the session, or (inside the latter) becomes the shell.
+/// Opens the shell, plays the session or, inside the latter, becomes its shell.
 pub fn run(args: &Demo, env: &Env) -> Result<u8> {
     if let Some(tty) = &args.on_tty {
         return play::become_shell(tty, &args.command);
@@ -27,7 +27,7 @@ pub fn run(args: &Demo, env: &Env) -> Result<u8> {
     if on_terminal { open(&stage, env) } else { play::run(&stage, env) }
 }
 
-/// The endpoint, and a place for store and start-up files that goes away with it.
+/// The endpoint, and a temporary directory for the store and start-up files.
 struct Stage {
     dir: TempDir,
     endpoint: endpoint::Endpoint,
@@ -50,7 +50,7 @@ impl Stage {
         Ok(path)
     }
 
-    /// The surroundings of a CloudShell session, and nothing of this shell's own leases and keys.
+    /// Gives a command the environment of a CloudShell session, without this shell's own leases and keys.
     fn dress(&self, command: &mut Command, env: &Env) {
         for name in env.names().filter(|name| {
             name.starts_with("AWS_") || name.starts_with("CREDSH_") || name.starts_with("TEMPORARY_AWS_")
@@ -60,14 +60,14 @@ impl Stage {
         command
             .env(env::CONTAINER_FULL, format!("http://127.0.0.1:{}{CLOUDSHELL_PATH}", self.endpoint.port))
             .env(env::CONTAINER_TOKEN, &self.endpoint.token)
-            // Made-up keys are not to be shown to AWS, by `credsh doctor` or by anything else that is tried here.
+            // Nothing that is tried here, such as `credsh doctor`, should send the made-up keys to AWS.
             .env(env::STS_ENDPOINT[0], format!("http://127.0.0.1:{}/", self.endpoint.port))
             .env(env::REGION[0], "us-east-1")
             .env(env::RUNTIME_DIR, self.dir.path());
     }
 }
 
-/// The user's own shell, with their own start-up file and then the hook.
+/// Opens the user's own shell, with their own start-up file and then the hook.
 fn open(stage: &Stage, env: &Env) -> Result<u8> {
     let exe = crate::shell::Shell::Bash.quote(&stage.exe.to_string_lossy())?;
     let own = env

@@ -1,5 +1,5 @@
-//! The demo without a terminal: a fixed session of about half a minute, typed into a real bash on a pty of its own,
-//! and printed as a person would see it. Whether everything was seen decides the exit status.
+//! The demo without a terminal: a fixed session of about half a minute, typed into a real bash on a pty of its own and
+//! printed as a person would see it. The exit status says whether everything that should be seen was.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
@@ -18,10 +18,9 @@ use crate::env::Env;
 use crate::error::{Error, Result};
 use crate::ui;
 
-/// How long any one thing may take to show. Far more than it needs, on a machine that does other things too.
+/// How long to wait for anything to show. It takes far less, but the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Plays the session.
 pub fn run(stage: &Stage, env: &Env) -> Result<u8> {
     let bash = which::which("bash").map_err(|_| Error::Config {
         what: "the demo".into(),
@@ -45,7 +44,7 @@ pub fn run(stage: &Stage, env: &Env) -> Result<u8> {
     session.enter()?;
     let old = session.countdown().unwrap_or(0);
     let mut second = first.clone();
-    // A busy machine may take longer; they are good for as long as `old` says.
+    // It may take longer on a busy machine; the credentials are good for `old` seconds.
     for _ in 0..old.min(6) {
         idle(1, "a second later")?;
         second = session.key()?;
@@ -63,7 +62,7 @@ pub fn run(stage: &Stage, env: &Env) -> Result<u8> {
     Ok(0)
 }
 
-/// Seconds.
+/// The life of the endpoint's credentials, in seconds.
 const LIFE: u64 = endpoint::LIFE.unsigned_abs();
 
 fn check(seen: bool, what: &str) -> Result<()> {
@@ -73,7 +72,7 @@ fn check(seen: bool, what: &str) -> Result<()> {
     ui::print(&format!("# ok: {what}\n"))
 }
 
-/// Nobody types.
+/// Lets time pass without typing.
 fn idle(seconds: u64, why: &str) -> Result<()> {
     ui::print(&format!("\n# {why} ({seconds} s)\n"))?;
     thread::sleep(Duration::from_secs(seconds));
@@ -109,7 +108,7 @@ impl Session {
         let (sender, screen) = channel();
         thread::spawn(move || {
             let mut buffer = [0; 4096];
-            // Ends with an error when the shell has closed the other side.
+            // Reading fails once the shell has closed its side.
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
                 if sender.send(buffer[..count].to_vec()).is_err() {
                     break;
@@ -119,7 +118,7 @@ impl Session {
         Ok(Session { shell, keyboard, screen, seen: String::new() })
     }
 
-    /// Shows what the terminal shows until the shell has printed its prompt and is waiting.
+    /// Prints what the terminal shows, until the shell has printed its prompt and waits for input.
     fn until_prompt(&mut self) -> Result<()> {
         let end = Instant::now() + PATIENCE;
         self.seen.clear();
@@ -147,14 +146,14 @@ impl Session {
         self.until_prompt()
     }
 
-    /// What a command sees in the variable.
+    /// The access key id that a command sees in its environment.
     fn key(&mut self) -> Result<String> {
         self.type_line("printenv TEMPORARY_AWS_ACCESS_KEY_ID")?;
         self.until_prompt()?;
         Ok(self.seen.lines().find(|line| line.starts_with("ASIADEMO")).unwrap_or_default().to_owned())
     }
 
-    /// The seconds in the prompt just shown.
+    /// The seconds in the prompt that was shown last.
     fn countdown(&self) -> Result<u32> {
         let digits = self.seen.rsplit_once("[cloudshell ").and_then(|(_, rest)| rest.split_once("s]"));
         digits
@@ -163,7 +162,7 @@ impl Session {
     }
 }
 
-/// A new pty: the side that types and reads, and the path of the other.
+/// A new pty: the controlling side, and the path of the other.
 fn pty() -> rustix::io::Result<(File, PathBuf)> {
     let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
     grantpt(&controller)?;
@@ -173,8 +172,8 @@ fn pty() -> rustix::io::Result<(File, PathBuf)> {
     Ok((File::from(controller), PathBuf::from(name.to_string_lossy().into_owned())))
 }
 
-/// Makes `tty` this process's terminal and becomes the shell. A program of its own, as what std can do between fork
-/// and exec it cannot do without `unsafe`.
+/// Makes `tty` this process's terminal and becomes the shell. A process of its own, as std runs no code between fork and
+/// exec without `unsafe`.
 pub fn become_shell(tty: &Path, command: &[String]) -> Result<u8> {
     let error = || Error::io("become a shell on", tty);
     rustix::process::setsid().map_err(|errno| error()(errno.into()))?;
