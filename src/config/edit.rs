@@ -1,9 +1,10 @@
-//! Sections of a config file as text: found, put in and taken out, with every other byte as it was. Pure.
+//! Edits sections of a config file as text: finds, puts in and takes out, with every other byte as it was. Pure; the file
+//! itself is `command::profile`'s.
 
 use std::ops::Range;
 
-/// Where the section of profile `name` is: from its header to the next, or to the end. The blank lines and comments
-/// before the next header belong to that.
+/// Where the section of profile `name` is: from its header to the next one, or to the end. Blank lines and comments right
+/// before the next header belong to the next section.
 pub fn section(text: &str, name: &str) -> Option<Range<usize>> {
     let mut start = None;
     let mut end = text.len();
@@ -27,13 +28,13 @@ pub fn section(text: &str, name: &str) -> Option<Range<usize>> {
     Some(start..end - tail)
 }
 
-/// What every reader takes for a profile's name. (The Rust SDK silently leaves out a section with another.)
+/// Whether every reader accepts this as a profile's name. (The Rust SDK silently skips a section with any other.)
 pub fn is_name(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.@+/:-".contains(&b))
 }
 
-/// The section of a profile that runs `command` for its credentials; `None` if a config file cannot hold that: the Rust
-/// SDK cuts a value off at ` #` and ` ;`, in quotes or not.
+/// A section for a profile that gets its credentials from `command`; `None` if a config file cannot hold that: the Rust SDK
+/// cuts a value off at ` #` and ` ;`, in quotes or not.
 pub fn process(name: &str, command: &str) -> Option<String> {
     let mut behind_space = true;
     let comment = |c: char| std::mem::replace(&mut behind_space, c.is_whitespace()) && matches!(c, '#' | ';');
@@ -41,18 +42,18 @@ pub fn process(name: &str, command: &str) -> Option<String> {
     (whole && is_name(name)).then(|| format!("[profile {name}]\ncredential_process = {command}\n"))
 }
 
-/// What a section of `process` that replaces profile `name`'s takes over from it: the lines that say nothing of where
-/// credentials come from, and are not of a key in `also`. Each with the indented lines that go on with it.
+/// The lines of profile `name` to keep when a section from [`process`] replaces it: those that do not say where credentials
+/// come from, and whose key is not in `also`, each with the indented lines that continue it.
 pub fn kept(text: &str, name: &str, also: &[&str]) -> String {
     let lines = section(text, name).map_or("", |range| &text[range]).split_inclusive('\n').skip(1);
-    // What goes on with nothing would go on with what is written before it.
+    // An indented line right below the header continues nothing, and would continue the last line of the new section.
     let mut left_out = true;
     let keep = |line: &&str| {
         if line.trim().is_empty() || line.starts_with(['#', ';']) {
             return true;
         }
         if !line.starts_with(char::is_whitespace) {
-            // botocore divides at a colon too.
+            // botocore also accepts a colon between key and value.
             let key = line.split(['=', ':']).next().unwrap_or_default().trim().to_ascii_lowercase();
             left_out = OF_CREDENTIALS.iter().any(|known| key.starts_with(known)) || also.contains(&&*key);
         }
@@ -61,7 +62,7 @@ pub fn kept(text: &str, name: &str, also: &[&str]) -> String {
     lines.filter(keep).collect()
 }
 
-/// How the names of the keys begin that say where a profile's credentials come from, or belong to them.
+/// How the keys begin that say where a profile's credentials come from, or belong to them.
 const OF_CREDENTIALS: [&str; 15] = [
     "aws_access_key_id",
     "aws_account_id",
@@ -80,7 +81,7 @@ const OF_CREDENTIALS: [&str; 15] = [
     "web_identity_token_file",
 ];
 
-/// The text with `section` in place of profile `name`'s, or at its end.
+/// The text with `section_text` in place of profile `name`'s section, or at its end if there is none.
 pub fn put(text: &str, name: &str, section_text: &str) -> String {
     if let Some(range) = section(text, name) {
         return format!("{}{section_text}{}", &text[..range.start], &text[range.end..]);
@@ -107,7 +108,7 @@ pub fn take(text: &str, name: &str) -> String {
     format!("{before}{after}")
 }
 
-/// The profiles' names, in order.
+/// The names of the profiles, in the order of the text; `""` for sections of other kinds.
 pub fn names(text: &str) -> Vec<String> {
     lines(text).filter_map(|(_, line)| header(line)).map(str::to_owned).collect()
 }
@@ -120,17 +121,17 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// White space within a line, to the SDK's parser.
+/// What the SDK's parser counts as white space within a line.
 const BLANK: [char; 2] = [' ', '\t'];
 
-/// The name in `[profile NAME]` or `[default]`; `""` for a section of another kind, which ends a profile all the same.
+/// The name in `[profile NAME]` or `[default]`; `""` for any other section, which ends a profile all the same.
 fn header(line: &str) -> Option<&str> {
-    // Up to the last bracket that is not in a comment, as to the SDK.
+    // The header ends at the last bracket outside a comment, as in the SDK.
     let inside = line.strip_prefix('[')?.split(['#', ';']).next()?;
     let inside = inside.rsplit_once(']').map_or(inside, |(inside, _)| inside).trim_matches(BLANK);
-    // Blanks divide it; the SDK then takes other white space off both halves.
+    // Kind and name are divided at a blank; the SDK then trims other white space off both halves.
     Some(match inside.split_once(BLANK) {
-        // botocore takes the name in quotes for the same.
+        // botocore takes a name in quotes for the name itself.
         Some((kind, name)) if kind.trim() == "profile" => name.trim().trim_matches(['"', '\'']),
         None if inside.trim() == "default" => "default",
         _ => "",
@@ -167,7 +168,7 @@ mod tests {
         assert_eq!([kept(text, "c", &[]), kept("[profile c]", "c", &[])], [""; 2]);
     }
 
-    /// As the SDK reads both.
+    /// The SDK's parser reads the profile before and after.
     #[test]
     fn a_replaced_profile_has_its_other_keys_and_no_other_credentials() {
         use std::collections::BTreeMap;

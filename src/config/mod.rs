@@ -1,6 +1,6 @@
-//! The profiles of `~/.aws/config` and `~/.aws/credentials`, read by the AWS SDK's own parser, so that
-//! continuation lines, comments and the precedence of the two files are AWS's. Only reads (`edit` has what
-//! `credsh profile` writes); what a profile means is `request`'s.
+//! The profiles of `~/.aws/config` and `~/.aws/credentials`, read by the AWS SDK's own parser, so that continuation lines,
+//! comments and the precedence of the two files are AWS's. It only reads: `edit` has what `credsh profile` writes, and what
+//! a profile means is up to `request`.
 
 pub mod edit;
 
@@ -24,7 +24,7 @@ use crate::env::{self, Env};
 use crate::error::{Error, Result};
 use crate::ui;
 
-/// The two files in force. `None` is a place that is not known (no `HOME`).
+/// The two files in use. `None` means that there is no place for it to be (no `HOME`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Files {
     pub config: Option<PathBuf>,
@@ -32,7 +32,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE`, else those in `~/.aws`.
+    /// The files that `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE` name, else those in `~/.aws`.
     pub fn of(env: &Env) -> Self {
         Files {
             config: env.aws_file(env::CONFIG_FILE, "config"),
@@ -40,7 +40,7 @@ impl Files {
         }
     }
 
-    /// The same for the SDK: these two files and no others, wherever the process that renews has its `HOME`.
+    /// These two files and no others for the SDK, even if the process that renews has another `HOME`.
     pub fn for_sdk(&self) -> EnvConfigFiles {
         let mut files = EnvConfigFiles::builder();
         for (kind, path) in
@@ -54,17 +54,18 @@ impl Files {
     }
 }
 
-/// Whether a credentials file is Cloud9's: its first line warns not to modify it, and its second is `# `, 64 lower-case
-/// hexadecimal digits, ` #` (what they hash is not documented). Only read: a file that anybody touches is updated no more.
+/// Whether Cloud9 manages this credentials file: its first line warns not to modify it, its second is `# `, 64 lower-case
+/// hexadecimal digits, ` #` (a hash of what is not documented). Only read, as Cloud9 no longer updates a file that anybody
+/// touches.
 pub fn is_cloud9(path: &Path) -> bool {
     let mut head = Vec::new();
-    // Both lines fit in this. See `regular`.
+    // Both lines fit into this many bytes. Why only a regular file: see `regular`.
     path.is_file()
         && File::open(path).is_ok_and(|file| file.take(1024).read_to_end(&mut head).is_ok())
         && is_cloud9_head(&head)
 }
 
-/// The same, of how the file begins; where that is cut off need not be the end of a character.
+/// The same for the first bytes of a file, which may end in the middle of a character.
 pub fn is_cloud9_head(head: &[u8]) -> bool {
     let head = String::from_utf8_lossy(head);
     let mut lines = head.lines();
@@ -76,32 +77,32 @@ pub fn is_cloud9_head(head: &[u8]) -> bool {
             .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
 }
 
-/// Which of a region's endpoints: what is not wanted is not written, as of all that a request holds.
+/// Which of a region's endpoints to use. Like everything in a request, it is not serialized where it is not set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Variant {
-    /// The one whose cryptography is FIPS 140's.
+    /// The endpoints with FIPS 140 cryptography.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub fips: bool,
-    /// The one that is there over IPv6 too.
+    /// The dual-stack endpoints, which can be reached over IPv6 too.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dualstack: bool,
 }
 
 impl Variant {
-    /// Whether it is the one that is asked as a rule.
+    /// Whether this is the ordinary endpoint.
     pub fn is_plain(&self) -> bool {
         *self == Variant::default()
     }
 }
 
-/// A profile's keys and values, both files merged.
+/// The keys and values of a profile, merged from both files.
 pub type Profile = BTreeMap<String, String>;
 
-/// One profile, or `None` if neither file has it.
+/// One profile with those of its keys that credsh uses, or `None` if neither file has it.
 ///
 /// # Errors
-/// A file that cannot be read or parsed, with the parser's words.
+/// `Error::Config` for a file that cannot be read or parsed, with the parser's message.
 pub fn profile(files: &Files, name: &str) -> Result<Option<Profile>> {
     Ok(load(files, name)?.map(|profile| {
         let keys = KEYS.iter().filter_map(|key| Some(((*key).to_owned(), profile.get(key)?.to_owned())));
@@ -109,7 +110,7 @@ pub fn profile(files: &Files, name: &str) -> Result<Option<Profile>> {
     }))
 }
 
-/// The names of all profiles.
+/// The names of all profiles, sorted.
 ///
 /// # Errors
 /// As [`profile`].
@@ -119,7 +120,7 @@ pub fn names(files: &Files) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The keys written in a profile.
+/// The credentials that a profile holds itself, if any.
 ///
 /// # Errors
 /// As [`profile`].
@@ -127,7 +128,7 @@ pub fn keys(files: &Files, name: &str) -> Result<Option<Credentials>> {
     Ok(load(files, name)?.as_ref().and_then(Both::keys))
 }
 
-/// A profile as each of the files has it.
+/// The sections of one profile in each of the files.
 struct Both {
     credentials: Option<Section>,
     config: Option<Section>,
@@ -142,14 +143,15 @@ impl Both {
         self.sections().find_map(|section| section.get(key))
     }
 
-    /// All of one file, as botocore has it. The SDK takes each from the first that has it, and so joins a key to the token
-    /// of another: long-term keys in the one file would pass for temporary ones beside what an older set left in the other.
+    /// The credentials, all from one file, as in botocore. The SDK takes each value from the first file that has it, and so
+    /// may join a key to another's token: long-term keys in one file would pass for temporary ones beside a token that an
+    /// older set left in the other.
     fn keys(&self) -> Option<Credentials> {
         keys_of(self.sections().find(|section| section.get("aws_access_key_id").is_some())?)
     }
 }
 
-/// The keys in a section that has been read.
+/// The credentials in a section that was read.
 pub fn keys_of(section: &Section) -> Option<Credentials> {
     let token = ["aws_session_token", "aws_security_token"]
         .into_iter()
@@ -162,19 +164,19 @@ pub fn keys_of(section: &Section) -> Option<Credentials> {
     })
 }
 
-/// Whether a section of that name is read. (The SDK leaves out one with another, and says so to nobody.)
+/// Whether the parser reads a section with this name. (The SDK silently skips one with any other.)
 pub fn is_name(name: &str) -> bool {
     name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-/.%@:+".contains(&b))
 }
 
-/// Whether the config file has a profile's name in quotes: the AWS CLI reads it, and the SDK does not.
+/// Whether the config file has this profile's name in quotes, which the AWS CLI accepts and the SDK does not.
 pub fn is_quoted(files: &Files, name: &str) -> bool {
     let text = files.config.as_ref().and_then(|path| std::fs::read_to_string(path).ok());
     text.is_some_and(|text| edit::section(&text, name).is_some())
 }
 
-/// Whether the parser has taken the end of a profile's `credential_process` for a comment: all from ` #` or ` ;`, in quotes or
-/// not. The AWS CLI knows no comment behind a value. Found by what it makes of the same line without those two.
+/// Whether the parser took the end of a profile's `credential_process` for a comment: all from ` #` or ` ;` on, in quotes
+/// or not. The AWS CLI knows no comment after a value. Found by parsing the line again with the two characters replaced.
 pub fn is_cut(files: &Files, name: &str, command: &str) -> bool {
     let whole = |line: &str| {
         let ours = line.to_ascii_lowercase().starts_with("credential_process");
@@ -192,7 +194,7 @@ pub fn is_cut(files: &Files, name: &str, command: &str) -> bool {
     whole.is_some_and(|whole| whole.len() > command.len())
 }
 
-/// The endpoint of STS in a section `[services NAME]`.
+/// The endpoint of STS in the section `[services NAME]`.
 ///
 /// # Errors
 /// As [`profile`].
@@ -202,7 +204,7 @@ pub fn sts_of_services(files: &Files, name: &str) -> Result<Option<String>> {
     Ok(parsed(files)?.other_sections().get(&key).cloned())
 }
 
-/// The region and the start URL in a section `[sso-session NAME]`; `None` if there is none.
+/// The region and start URL in the section `[sso-session NAME]`; `None` if there is no such section.
 ///
 /// # Errors
 /// As [`profile`].
@@ -224,13 +226,14 @@ fn load(files: &Files, name: &str) -> Result<Option<Both>> {
     Ok(there.then_some(both))
 }
 
-/// The SDK takes a file with one byte that is not UTF-8 for an empty one, and says so to nobody; the AWS CLI refuses it.
+/// Parses the files. The SDK silently takes a file with one byte that is not UTF-8 for an empty one; the AWS CLI refuses
+/// it, as do we.
 fn parsed(files: &Files) -> Result<EnvConfigSections> {
     let both = [(&files.config, env::CONFIG_FILE), (&files.credentials, env::CREDENTIALS_FILE)];
     let there =
         both.iter().filter_map(|(path, named_by)| Some((path.as_ref().filter(|path| is_there(path))?, named_by)));
     let there: Vec<_> = there.collect();
-    // The SDK panics where there are none.
+    // The SDK panics if there are no files at all.
     if there.is_empty() {
         return Ok(EnvConfigSections::default());
     }
@@ -251,14 +254,14 @@ fn parsed(files: &Files) -> Result<EnvConfigSections> {
     sections(&files.for_sdk())
 }
 
-/// Bytes. A profile is some two hundred.
+/// The largest file to read, in bytes. A profile takes some two hundred.
 const LARGEST: u64 = 4 * 1024 * 1024;
 
-/// Refuses all but a regular file of at most `largest` bytes: a FIFO or a device would hold the shell up for ever, past every
-/// deadline. `action` is what is done, as [`Error::io`] has it; `named_by` is what names the file, for the hint.
+/// Refuses all but a regular file of at most `largest` bytes: a FIFO or a device would block the shell, past every
+/// deadline. `action` is what is to be done, as for [`Error::io`]; `named_by` is what names the file, for the hint.
 ///
 /// # Errors
-/// `Config` for another kind of file, `Io` for one that cannot be looked at.
+/// `Error::Config` for another kind of file or a larger one, `Error::Io` if it cannot be looked at.
 pub fn regular(action: &'static str, path: &Path, largest: u64, named_by: &str) -> Result<()> {
     let meta = std::fs::metadata(path).map_err(Error::io(action, path))?;
     if meta.is_file() && meta.len() <= largest {
@@ -271,20 +274,20 @@ pub fn regular(action: &'static str, path: &Path, largest: u64, named_by: &str) 
     })
 }
 
-/// Whether there is something to read: the null device is how one says that there shall be nothing.
+/// Whether there is a file to read. Naming the null device is the usual way to ask for none.
 fn is_there(path: &Path) -> bool {
-    // A file may have no name any more (`/dev/fd/7`).
+    // `canonicalize` fails for an open file without a name (`/dev/fd/7`), which is read like any other.
     path.exists() && !path.canonicalize().is_ok_and(|path| path == Path::new("/dev/null"))
 }
 
-/// What the SDK's parser makes of files, or of texts in their place.
+/// What the SDK's parser makes of these files, or of texts given in their place.
 ///
 /// # Errors
 /// As [`profile`].
 pub fn sections(files: &EnvConfigFiles) -> Result<EnvConfigSections> {
     let (fs, env) = (Fs::real(), SdkEnv::from_slice(&[]));
-    // The parser is `async` in name only: it reads with `std::fs` and never waits, so one poll ends it, and
-    // `init --profile` needs no runtime.
+    // The parser is `async` in name only: it reads with `std::fs` and never waits. One poll ends it, and `init --profile`
+    // needs no runtime.
     let Poll::Ready(read) = pin!(source::load(&env, &fs, files)).poll(&mut Context::from_waker(Waker::noop())) else {
         return Err(unreadable("the parser did not finish"));
     };
@@ -292,12 +295,12 @@ pub fn sections(files: &EnvConfigFiles) -> Result<EnvConfigSections> {
     EnvConfigSections::parse(read).map_err(|error| unreadable(&innermost(&error)))
 }
 
-/// Another address of the EC2 metadata service.
+/// A profile's key for another address of the EC2 metadata service.
 pub const IMDS_ENDPOINT: &str = "ec2_metadata_service_endpoint";
-/// The IP version of it where no address is given.
+/// A profile's key for the IP version of its default address.
 pub const IMDS_MODE: &str = "ec2_metadata_service_endpoint_mode";
 
-/// What credsh asks of a profile; the SDK reads the rest by itself.
+/// The keys of a profile that credsh looks at; the SDK reads the others by itself.
 const KEYS: [&str; 25] = [
     "aws_access_key_id",
     "ca_bundle",
@@ -328,7 +331,7 @@ const KEYS: [&str; 25] = [
 
 const UNREADABLE: &str = "the AWS configuration cannot be read";
 
-/// Those of them that say where credentials come from: a profile may hold no more than a region.
+/// The keys that make a profile give credentials. A profile may hold no more than a region.
 pub const GIVE_CREDENTIALS: [&str; 7] = [
     "aws_access_key_id",
     "credential_process",
@@ -339,7 +342,7 @@ pub const GIVE_CREDENTIALS: [&str; 7] = [
     "login_session",
 ];
 
-/// The parser's words are on two lines, and name a file.
+/// The parser's message has two lines and names the file.
 fn unreadable(reason: &str) -> Error {
     let hint = Some(
         "see `aws configure list`, or name other files with AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE".into(),

@@ -1,6 +1,6 @@
-//! What is meant: a `Request`, fully resolved and without a secret, so that a renewal hours later, in another shell,
-//! asks for the very same thing. `resolve` makes it of flags, environment and configuration, of which `profile` reads the
-//! profiles; asking is `source`'s.
+//! What the user asked for: a `Request`, fully resolved and without a secret, so that a renewal hours later, in another
+//! shell, asks for the very same thing. `resolve` makes it of flags, environment and configuration, and `profile` reads the
+//! profiles; asking is up to `source`.
 
 mod profile;
 #[cfg(test)]
@@ -17,15 +17,15 @@ use crate::config::{self, Files, Variant};
 pub use profile::{assumes, ca_bundle, is_sso, same_profile, static_keys};
 pub use resolve::{checked_region, nothing_found, sts_of};
 
-/// Where credentials come from, with every parameter. What is not given stays out of the stored form, so
-/// that a later version's new parameter does not change the ids of older requests.
+/// Where credentials come from, with every parameter. What is not given is not stored, so that a later version's new
+/// parameter does not change the ids of older requests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// The container credentials endpoint (CloudShell, ECS, EKS).
     Container { uri: String },
-    /// A profile without a role of its own: keys, SSO, `credential_process`, web identity. `whose` is a digest of what in it
-    /// says whose credentials it gives: the name stays when somebody writes another account under it.
+    /// A profile without a role of its own: keys, SSO, `credential_process`, web identity. `whose` is a digest of what says
+    /// whose credentials it gives: the name stays when somebody puts another account under it.
     Profile { name: String, sso: bool, files: Files, whose: String },
     /// `sts:AssumeRoleWithWebIdentity` from the environment's variables.
     WebIdentity {
@@ -36,9 +36,9 @@ pub enum Source {
     },
     /// The instance profile, from the EC2 metadata service.
     Ec2,
-    /// The standard variables; the id of the key tells one set from the next.
+    /// The standard variables. The access key id tells one set of keys from the next.
     Env { access_key_id: String },
-    /// AWS managed temporary credentials: the file that Cloud9 writes, and only it.
+    /// AWS managed temporary credentials, from the file that Cloud9 writes and nothing else.
     Cloud9 { file: PathBuf },
     /// `sts:AssumeRole` with the credentials of `base`.
     Role { role: Role, base: Box<Source> },
@@ -49,7 +49,7 @@ pub enum Source {
 /// The parameters of `sts:GetSessionToken`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
-    /// Seconds, 900 to 129600; credsh's default is an hour, and 12 hours with MFA, as each takes a code.
+    /// Seconds, 900 to 129600. credsh's default is an hour, or 12 hours with MFA, as each session then takes a code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration: Option<u32>,
     /// The MFA device.
@@ -64,12 +64,12 @@ pub struct Role {
     /// Seconds, 900 to 43200; AWS's default is 3600.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration: Option<u32>,
-    /// `None` is a new `YYYYmmddHHMMSS-session` each time.
+    /// `None` makes up a new `YYYYmmddHHMMSS-session` each time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
-    /// The MFA device whose code the trust policy wants.
+    /// The MFA device whose code the trust policy requires.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mfa_serial: Option<String>,
     /// The profile that named this role, for the label.
@@ -77,55 +77,58 @@ pub struct Role {
     pub profile: Option<String>,
 }
 
-/// A source and the surroundings in which it is asked.
+/// A source, and what else decides the answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     pub source: Source,
-    /// The region of the STS endpoint.
+    /// The region whose STS is asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// Another STS endpoint (`AWS_ENDPOINT_URL_STS`, a profile's `endpoint_url`).
+    /// The URL of an STS endpoint other than the default (`AWS_ENDPOINT_URL_STS`, a profile's `endpoint_url`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
-    /// Which of the region's.
+    /// Which variant of the region's endpoints.
     #[serde(default, skip_serializing_if = "Variant::is_plain")]
     pub variant: Variant,
-    /// The machine, where the source is a metadata endpoint: its address is the same on each, and a home may be shared.
+    /// The machine, if the source is a metadata endpoint: its address is the same on each, and they may share a home, and
+    /// so a store.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
 }
 
-/// The path under which CloudShell serves credentials on loopback (port 1338 there; any here, for doubles).
+/// The path under which CloudShell serves credentials on loopback. There the port is 1338; any port is accepted, for test
+/// doubles.
 pub const CLOUDSHELL_PATH: &str = "/latest/meta-data/container/security-credentials";
-/// ECS's address, before a relative URI.
+/// The address in front of a relative URI, which is ECS's.
 const ECS: &str = "http://169.254.170.2";
 
 impl Request {
-    /// A source, asked where nothing more is said.
+    /// The request for a source without any further settings.
     pub fn of(source: Source) -> Request {
         Request { source, region: None, endpoint: None, variant: Variant::default(), host: None }
     }
 
-    /// A short digest: 16 lower-case hexadecimal digits, safe in a path and in every shell. Equal requests
-    /// have equal ids; 64 bits keep a user's few dozen apart.
+    /// A short digest: 16 lower-case hexadecimal digits, safe in a path and in every shell. Equal requests have equal ids;
+    /// 64 bits keep a user's few dozen apart.
     pub fn id(&self) -> String {
-        // A session with MFA is good everywhere, whichever STS gave it: in another region it would take another code.
+        // A session with MFA is good in every region, whichever STS gave it; with an id for each, another region would take
+        // another code.
         let everywhere = matches!(&self.source, Source::Session { session, .. } if session.mfa_serial.is_some());
         let told =
             if everywhere { &Request { region: None, variant: Variant::default(), ..self.clone() } } else { self };
-        // A path that is no text has no JSON. Nothing that holds one is stored, but it is no other request either.
+        // A path that is not UTF-8 has no JSON. Such a request is not stored, but still needs an id of its own.
         digest(&serde_json::to_vec(told).unwrap_or_else(|_| format!("{told:?}").into_bytes()))
     }
 
-    /// The request for what this one stands on that took a code, a session with MFA as a rule. It is a lease of its own: its
-    /// code is asked once, and what is on top renews without one until it ends.
+    /// The request for the source below this one that takes a code, usually a session with MFA. It has a lease of its own:
+    /// its code is asked for once, and until it ends what is on top renews without one.
     pub fn base_with_code(&self) -> Option<Request> {
         let mut bases = std::iter::successors(self.source.base(), |source| source.base());
         let base = bases.find(|source| source.mfa_serial().is_some())?;
         Some(Request { source: base.clone(), ..self.clone() })
     }
 
-    /// Whether to ask for it may take an answer from a person: a code, or what a profile's `credential_process` wants to know.
+    /// Whether asking for this may need a person's answer: an MFA code, or what a profile's `credential_process` asks.
     pub fn may_ask(&self) -> bool {
         let process = |name, files| {
             let profile = config::profile(files, name).ok().flatten().unwrap_or_default();
@@ -135,7 +138,7 @@ impl Request {
         process || self.source.mfa_serial().is_some() || self.base_with_code().is_some()
     }
 
-    /// The source's name for prompt and table: only `[A-Za-z0-9 ._:/@+=,-]`, whatever the role is called.
+    /// The source's name for prompts and tables: at most 64 of `[A-Za-z0-9 ._:/@+=,-]`, whatever the role is called.
     pub fn label(&self) -> String {
         self.source.label()
     }
@@ -166,7 +169,7 @@ impl Source {
         safe(&label)
     }
 
-    /// The MFA device whose code is needed to ask for this very source, its base left aside.
+    /// The MFA device whose code this source itself takes, not counting its base.
     pub fn mfa_serial(&self) -> Option<&str> {
         match self {
             Source::Role { role, .. } => role.mfa_serial.as_deref(),
@@ -175,7 +178,7 @@ impl Source {
         }
     }
 
-    /// What it is asked with.
+    /// The source whose credentials sign the request to this one.
     pub fn base(&self) -> Option<&Source> {
         match self {
             Source::Role { base, .. } | Source::Session { base, .. } => Some(base),
@@ -183,35 +186,35 @@ impl Source {
         }
     }
 
-    /// Whether it asks AWS STS, or says which one is to be asked. What is of a metadata endpoint or of Cloud9 does not: its
-    /// request's id would change with every `export AWS_REGION`, and with it the lease.
+    /// Whether it asks STS, or its profile may name the one to ask. Metadata endpoints and Cloud9 do not: with a region in
+    /// the request, its id would change with every `export AWS_REGION`, and so would the lease.
     pub fn asks_sts(&self) -> bool {
         !matches!(self, Source::Container { .. } | Source::Ec2 | Source::Cloud9 { .. })
     }
 
-    /// The profile whose region and endpoints go with it; a role's is its source profile.
+    /// The profile whose region and endpoints apply; for a role without one, its source profile.
     pub fn profile(&self) -> Option<&str> {
         match self {
             Source::Profile { name, .. } | Source::Role { role: Role { profile: Some(name), .. }, .. } => Some(name),
-            // The file names the environment's own region in its default section.
+            // Cloud9's file gives the region of the environment in its default section.
             Source::Cloud9 { .. } => Some("default"),
             other => other.base()?.profile(),
         }
     }
 
-    /// What all of it begins with.
+    /// The source at the bottom of a chain of bases.
     pub fn root(&self) -> &Source {
         self.base().map_or(self, Source::root)
     }
 }
 
-/// 16 lower-case hexadecimal digits.
+/// The first 64 bits of SHA-256, as 16 lower-case hexadecimal digits.
 fn digest(written: &[u8]) -> String {
     let digest = Sha256::digest(written);
     format!("{:016x}", digest.iter().take(8).fold(0, |id: u64, byte| id << 8 | u64::from(*byte)))
 }
 
-/// Keeps what a prompt may show; the rest becomes `_`. At most 64 characters.
+/// Replaces every character that a prompt may not show by `_`, and cuts the label to 64 characters.
 fn safe(label: &str) -> String {
     let keep = |c: char| if c.is_ascii_alphanumeric() || " ._:/@+=,-".contains(c) { c } else { '_' };
     label.chars().take(64).map(keep).collect()

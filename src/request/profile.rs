@@ -1,4 +1,4 @@
-//! What a profile of the AWS config files means as a source.
+//! What a profile of the AWS config files means as a source. Parsing the files is up to `config`.
 
 use std::path::PathBuf;
 
@@ -11,14 +11,15 @@ use crate::error::{Error, Result};
 use crate::selectors::SourceKind;
 use crate::ui;
 
-/// Role chaining of profiles deeper than this is a loop.
+/// A chain of source profiles deeper than this is taken for a loop.
 const DEEPEST: usize = 8;
 
 fn named(name: &str, files: &Files) -> Result<Profile> {
     config::profile(files, name)?.ok_or_else(|| absent(name, name, "", files))
 }
 
-/// `what` of profile `name` names a profile that is not there, `missing`; "" if it is that one.
+/// The error for the profile `missing`, to which `what` of profile `name` refers; `what` is "" if it is that profile
+/// itself.
 fn absent(name: &str, missing: &str, what: &str, files: &Files) -> Error {
     if !config::is_name(missing) || config::is_quoted(files, missing) {
         return Error::Config {
@@ -37,9 +38,9 @@ fn absent(name: &str, missing: &str, what: &str, files: &Files) -> Error {
     }
 }
 
-/// A profile with `role_arn` is a role over its source: asked by us and not by the SDK, which ignores
-/// `mfa_serial` and `duration_seconds` (awslabs/aws-sdk-rust#527). With a web identity file the role
-/// belongs to the identity, and is asked for with it.
+/// The source that a profile stands for. With `role_arn` it is a role over its source: assumed by us and not by the SDK,
+/// which ignores `mfa_serial` and `duration_seconds` (awslabs/aws-sdk-rust#527). With a web identity file the role belongs
+/// to the identity, and is requested with it.
 pub(super) fn of_profile(name: &str, files: &Files, env: &Env, depth: usize) -> Result<Source> {
     let profile = named(name, files)?;
     let broken = |reason: String| Error::Config { what: format!("profile {}", ui::clean(name)), reason, hint: None };
@@ -53,7 +54,7 @@ pub(super) fn of_profile(name: &str, files: &Files, env: &Env, depth: usize) -> 
         files: files.clone(),
         whose: whose(&profile, keys.as_ref()),
     };
-    // As botocore has it: a source_profile's own keys go before the role it could assume.
+    // As in botocore: a source_profile's own keys win over a role that it could assume.
     if depth > 0 && profile.contains_key("aws_access_key_id") {
         return Ok(plain());
     }
@@ -91,8 +92,8 @@ pub(super) fn of_profile(name: &str, files: &Files, env: &Env, depth: usize) -> 
     role_over(role, base, env)
 }
 
-/// A digest of what in a profile says whose credentials it gives; as one, because a `credential_process` may hold a password.
-/// Temporary keys are not part of it: whoever writes them there does so every hour.
+/// A digest of what says whose credentials a profile gives; not the settings themselves, as a `credential_process` may
+/// contain a password. Temporary keys do not count: they are replaced every hour or so.
 fn whose(profile: &Profile, keys: Option<&Credentials>) -> String {
     let temporary = keys.is_some_and(|keys| !keys.long_term());
     let keys = WHOSE.into_iter().filter(|key| !(temporary && *key == "aws_access_key_id"));
@@ -114,11 +115,11 @@ const WHOSE: [&str; 11] = [
     "web_identity_token_file",
 ];
 
-/// Refuses to ask a profile that is not the one that was meant any more: what it gives may be another account's, under the
-/// name of a lease that others go on with.
+/// Refuses to ask a profile whose digest is no longer the one that was `meant`: it may give another account's credentials,
+/// under the name of a lease that other shells go on using.
 ///
 /// # Errors
-/// `Config`.
+/// `Error::Config`.
 pub fn same_profile(name: &str, files: &Files, meant: &str) -> Result<()> {
     if whose(&named(name, files)?, config::keys(files, name)?.as_ref()) == meant {
         return Ok(());
@@ -130,8 +131,8 @@ pub fn same_profile(name: &str, files: &Files, meant: &str) -> Result<()> {
     })
 }
 
-/// The keys that a profile gives where none of its other ways goes before them. As botocore has it: those of the credentials
-/// file go before a `credential_process`, those of the config file after.
+/// The keys that a profile gives, unless another of its ways wins. As in botocore, keys in the credentials file win over a
+/// `credential_process`, and keys in the config file do not.
 ///
 /// # Errors
 /// As [`config::profile`].
@@ -148,17 +149,18 @@ pub fn static_keys(name: &str, files: &Files) -> Result<Option<Credentials>> {
     }
 }
 
-/// Whether a role of it is assumed by us; with a web identity file the role belongs to the identity.
+/// Whether the profile has a role for us to assume; with a web identity file the role belongs to that.
 pub fn assumes(profile: &Profile) -> bool {
     profile.contains_key("role_arn") && !profile.contains_key("web_identity_token_file")
 }
 
-/// Whether it is one of IAM Identity Center. A session or a region alone may be there for something else, and be beside keys.
+/// Whether it is one of IAM Identity Center. A session or region alone is not enough: it may be there for something else,
+/// beside keys.
 pub fn is_sso(profile: &Profile) -> bool {
     profile.contains_key("sso_account_id") || profile.contains_key("sso_role_name")
 }
 
-/// A default profile may hold no more than a region.
+/// Whether the profile gives credentials at all. A default profile may hold no more than a region.
 pub(super) fn gives_credentials(profile: &Profile) -> bool {
     config::GIVE_CREDENTIALS.iter().any(|key| profile.contains_key(*key))
 }
@@ -174,21 +176,21 @@ pub(super) fn check_kind(kind: SourceKind, name: &str, files: &Files) -> Result<
     if has { Ok(()) } else { Err(Error::Config { what: format!("profile {}", ui::clean(name)), reason, hint: None }) }
 }
 
-/// The profile whose region and endpoints are STS's. Empty where there is none.
+/// The profile whose region and endpoints apply to STS; empty if there is none.
 pub(super) fn for_sts(source: &Source, files: &Files) -> Result<Profile> {
     let profile = source.profile().map_or(Ok(None), |name| config::profile(files, name))?;
     Ok(profile.unwrap_or_default())
 }
 
-/// The file of certificates to trust instead of the system's, after what names it; in botocore's order (its session's
-/// `create_client`, then `_get_verify_value` of its endpoints). A source that has no profile is asked as the session's would
-/// be: the one that is set, or the default. Not of the request: a file that is moved is none of what was asked for.
+/// The file of certificates to trust instead of the system's, after what names it. In botocore's order (its session's
+/// `create_client`, then `_get_verify_value` of its endpoints): a source without a profile uses the session's, which is the
+/// one that is set, or the default. Not part of the request, as moving the file does not change what was asked for.
 pub fn ca_bundle(source: &Source, env: &Env) -> Option<(String, PathBuf)> {
     let named_by = |variable: &str| Some((variable.to_owned(), env.path(variable)?));
     let of_profile = || {
         let name = source.profile().or(env.first(&env::PROFILE)).unwrap_or("default");
         let files = if let Source::Profile { files, .. } = source.root() { files } else { &Files::of(env) };
-        // Where they cannot be read, and are needed, who needs them says so.
+        // If the files cannot be read, whoever needs them reports it.
         let path = config::profile(files, name).ok()??.remove("ca_bundle").filter(|path| !path.is_empty())?;
         Some((format!("ca_bundle of profile {}", ui::clean(name)), PathBuf::from(path)))
     };

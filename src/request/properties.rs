@@ -1,4 +1,4 @@
-//! Request ids: the same request has the same id, and another request has another.
+//! Property tests of request ids: equal requests have equal ids, and different requests have different ones.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -9,12 +9,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::properties::for_all;
 
-/// Few and short, so that two requests are often alike but for one thing, or for where it stands.
+/// Few and short texts, so that two requests often differ in one thing only, or in where it stands.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![8 => "[ab]{0,2}", 2 => any::<String>(), 1 => ".{50,80}"]
 }
 
-/// Also one whose name is no text.
+/// Paths, among them some that are not UTF-8.
 fn path() -> impl Strategy<Value = PathBuf> {
     prop_oneof![
         2 => text().prop_map(PathBuf::from),
@@ -77,7 +77,7 @@ fn variant() -> impl Strategy<Value = Variant> {
     any::<(bool, bool)>().prop_map(|(fips, dualstack)| Variant { fips, dualstack })
 }
 
-/// What an id tells apart: a session with MFA is good in every region.
+/// The part of a request that its id distinguishes: a session with MFA is valid in every region.
 fn told(request: &Request) -> Request {
     match &request.source {
         Source::Session { session: Session { mfa_serial: Some(_), .. }, .. } => {
@@ -93,7 +93,7 @@ fn ids_are_equal_where_requests_are_and_nowhere_else() {
         assert_eq!(one.id(), one.clone().id());
         assert_eq!(one.id() == other.id(), told(&one) == told(&other), "{one:?} {other:?}");
     });
-    // Chance rarely makes two that differ in one thing alone: here everything else is the same.
+    // Two random requests rarely differ in one thing only, so here everything else is the same.
     for_all(500, &(request(), source(), option::of(text()), variant()), |(one, source, text, variant)| {
         for other in [
             Request { source, ..one.clone() },
@@ -120,7 +120,7 @@ fn an_id_and_a_label_are_safe_in_a_path_a_shell_and_a_prompt() {
 #[test]
 fn a_request_that_was_written_is_the_same_when_it_is_read() {
     for_all(300, &request(), |request| {
-        // One with a path that is no text cannot be written, and is not kept.
+        // A request with a path that is not UTF-8 cannot be serialized, and is not stored.
         let Ok(written) = serde_json::to_vec(&request) else { return };
         let read: Request = serde_json::from_slice(&written).unwrap();
         assert_eq!((read.id(), &read), (request.id(), &request));

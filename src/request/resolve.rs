@@ -1,5 +1,5 @@
-//! Flags, environment and configuration become a request. No flag says which source: then the container endpoint if
-//! its variables are set, else the order of the SDK's default chain.
+//! Makes a request of flags, environment and configuration. If no flag names the source, it is the container endpoint if
+//! its variables are set, else what comes first in about the order of the SDKs' default chains (see `choose`).
 
 use super::profile::{assumes, check_kind, for_sts, gives_credentials, of_profile, static_keys};
 use super::{ECS, Request, Role, Session, Source};
@@ -9,15 +9,15 @@ use crate::error::{Error, Result};
 use crate::selectors::{self, Selectors, SourceKind};
 use crate::ui;
 
-/// A role may live longer than this only if it is assumed with long-term keys themselves, seconds.
+/// A role with a longer duration than this can be assumed only with long-term keys, not with a session; seconds.
 const CHAINED: u32 = 3600;
 
 impl Request {
-    /// Reads flags, environment and configuration.
+    /// Resolves the flags that were `typed`.
     ///
     /// # Errors
-    /// `Flag` for values AWS would refuse, `Config` for a profile that is missing or broken, `NoSource`
-    /// with the places that were looked at.
+    /// `Flag` for flags that do not go together, `Config` for a profile that is missing or broken, `NoSource` with the
+    /// places that were searched.
     pub fn resolve(typed: &Selectors, env: &Env) -> Result<Request> {
         let files = Files::of(env);
         let source = match (typed.source, &typed.profile) {
@@ -68,10 +68,10 @@ impl Request {
     }
 }
 
-/// A region becomes part of a host name, wherever it came from.
+/// Checks a region, which becomes part of a host name, wherever it came from.
 ///
 /// # Errors
-/// `Config` for what is none.
+/// `Error::Config` if it is not the name of a region.
 pub fn checked_region(name: &str) -> Result<()> {
     selectors::region(name).map(drop).map_err(|_| Error::Config {
         what: format!("the region {}", ui::clean(name)),
@@ -80,11 +80,11 @@ pub fn checked_region(name: &str) -> Result<()> {
     })
 }
 
-/// Which STS is asked, the region aside, chosen as the AWS CLI does: a variable goes before the profile, and what is for STS
-/// before what is for all of AWS.
+/// Which STS to ask, the region aside: its URL, if one is configured, and the variant. As in the AWS CLI a variable wins
+/// over the profile, and a setting for STS over one for all of AWS.
 ///
 /// # Errors
-/// `Config` for an address that cannot be, or not together with the rest; a file as in [`config::profile`].
+/// `Error::Config` for a URL that is not allowed, or not with the variant; for a file as in [`config::profile`].
 pub fn sts_of(env: &Env, profile: &Profile, files: &Files) -> Result<(Option<String>, Variant)> {
     let is_true = |variable: &str, key: &str| {
         let value = env.get(variable).or(profile.get(key).map(String::as_str));
@@ -106,7 +106,7 @@ pub fn sts_of(env: &Env, profile: &Profile, files: &Files) -> Result<(Option<Str
         hint: Some(hint.into()),
     };
     match &endpoint {
-        // It is part of the lease, which holds no password; and signing leaves no place for one.
+        // The URL becomes part of the lease, which holds no passwords; and a signed request has no place for one.
         Some(url) if names_a_user(url) => Err(broken(
             "names a user; that is never right here",
             "check AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL and the profile's endpoint_url",
@@ -151,7 +151,7 @@ pub(super) fn of_env(env: &Env) -> Result<Source> {
     Ok(if long_term { session_over(None, source) } else { source })
 }
 
-/// The credentials file, if it is one that Cloud9 writes.
+/// The credentials file, if Cloud9 writes it.
 fn cloud9(files: &Files) -> Result<Source> {
     let file = files.credentials.clone().filter(|path| config::is_cloud9(path));
     let place = files.credentials.as_ref().map_or("(no HOME)".into(), |path| path.display().to_string());
@@ -159,7 +159,8 @@ fn cloud9(files: &Files) -> Result<Source> {
     file.map(|file| Source::Cloud9 { file }).ok_or(Error::NoSource { looked })
 }
 
-/// No flag says which: the container endpoint, then the order of the SDK's default chain.
+/// Without a flag: the container endpoint, keys in the environment, the profile that is set, a web identity, Cloud9's file,
+/// a default profile that gives credentials, the EC2 instance's role.
 fn choose(env: &Env, files: &Files) -> Result<Source> {
     if env.in_container() {
         return container(env);
@@ -170,8 +171,8 @@ fn choose(env: &Env, files: &Files) -> Result<Source> {
     if let Some(name) = env.first(&env::PROFILE) {
         return of_profile(name, files, env, 0);
     }
-    // Before a default profile, which an image may have brought along, as in most SDKs (botocore, Go, Java); but not before
-    // one with a role to assume: so a pod on EKS gets into another account, on top of its web identity as a rule.
+    // Before a default profile, which may have come with an image, as in most SDKs (botocore, Go, Java). But not before one
+    // with a role to assume: that is how a pod on EKS gets into another account, usually on top of its web identity.
     if let Ok(source) = web_identity(env)
         && !config::profile(files, "default")?.is_some_and(|profile| assumes(&profile))
     {
@@ -189,7 +190,8 @@ fn choose(env: &Env, files: &Files) -> Result<Source> {
     Err(nothing_found(env, &format!("turned off by {}", env::NO_IMDS)))
 }
 
-/// Where the choice looked, for when even its last resort, the EC2 metadata service, failed with `reason`.
+/// The error of a choice that found nothing, with where it looked. `reason` is why the last resort, EC2's metadata service,
+/// failed.
 pub fn nothing_found(env: &Env, reason: &str) -> Error {
     let shown = |path: Option<std::path::PathBuf>| path.map_or("(no HOME)".into(), |path| path.display().to_string());
     let Files { config, credentials } = Files::of(env);
@@ -212,9 +214,9 @@ pub(super) fn session_over(mfa_serial: Option<String>, base: Source) -> Source {
     Source::Session { session: Session { duration: None, mfa_serial }, base: Box::new(base) }
 }
 
-/// A role that wants MFA stands on a session that has it, so that the code is asked once and not with every renewal.
-/// But that is role chaining: a role that shall live longer than its hour takes a code itself. So does one over what is
-/// temporary already, of which AWS makes no session (`sts:GetSessionToken` is for long-term keys).
+/// A role that wants MFA stands on a session that has it, so that the code is asked for once and not at every renewal. But
+/// that is role chaining: a role that shall live longer than its hour takes a code itself. So does one over temporary
+/// credentials, of which AWS makes no session (`sts:GetSessionToken` is for long-term keys).
 pub(super) fn role_over(role: Role, base: Source, env: &Env) -> Result<Source> {
     match &role.mfa_serial {
         Some(serial) if role.duration <= Some(CHAINED) && is_long_term(&base, env)? => {
@@ -225,10 +227,11 @@ pub(super) fn role_over(role: Role, base: Source, env: &Env) -> Result<Source> {
     }
 }
 
-/// Whether it gives an IAM user's own keys, as far as that is known.
+/// Whether the source gives an IAM user's own keys, as far as that can be known beforehand.
 fn is_long_term(source: &Source, env: &Env) -> Result<bool> {
     Ok(match source {
-        // Of a credential_process it shows only when it is run. With temporary ones it would have asked for the code itself.
+        // What a credential_process gives shows only when it is run; were it temporary, it would have asked for the code
+        // itself.
         Source::Profile { name, files, .. } => match static_keys(name, files)? {
             Some(keys) => keys.long_term(),
             None => config::profile(files, name)?.is_some_and(|profile| profile.contains_key("credential_process")),
@@ -238,8 +241,8 @@ fn is_long_term(source: &Source, env: &Env) -> Result<bool> {
     })
 }
 
-/// Long-term keys may assume a role themselves (and for longer than an hour): a session is only for handing out. Its MFA
-/// device goes on being wanted.
+/// Takes a source out of its session, if it is in one; with the session's MFA device, which is still wanted. Long-term keys
+/// may assume a role themselves, and for longer than an hour: the session is only for handing them out.
 pub(super) fn without_session(source: Source) -> (Source, Option<String>) {
     match source {
         Source::Session { session, base } => (*base, session.mfa_serial),
@@ -247,12 +250,12 @@ pub(super) fn without_session(source: Source) -> (Source, Option<String>) {
     }
 }
 
-/// `--duration` and `--mfa-serial` without `--role` are the profile's role's, or the session's; anything else has a life
-/// of its own, and its own way to ask for a code.
+/// `--duration` and `--mfa-serial` without `--role` apply to the profile's role, or to the session. Any other source
+/// decides itself how long its credentials live, and how to ask for a code.
 fn adjusted(source: Source, typed: &Selectors, env: &Env) -> Result<Source> {
     match source {
         Source::Role { role, base } => {
-            // Taken apart and put together again: whether the code is the session's or the role's depends on both.
+            // Taken apart and put together again, since both flags decide whether the session takes the code or the role.
             let (base, asked) = without_session(*base);
             let mfa_serial = typed.mfa_serial.clone().or(role.mfa_serial.clone()).or(asked);
             role_over(Role { duration: typed.duration.or(role.duration), mfa_serial, ..role }, base, env)

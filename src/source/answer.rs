@@ -1,16 +1,16 @@
-//! What a metadata endpoint or a process says, as text: credentials, or why there are none. Pure; asking is
-//! `container`'s, `ec2`'s and `process`'s.
+//! What a metadata endpoint or a process says, as text: credentials, or why there are none. Pure; asking is up to
+//! `container`, `ec2` and `process`.
 //!
-//! Whatever is repeated of it is fit for a terminal, and holds neither what is `hidden`, the tokens that an endpoint may
-//! echo, nor what stands where an answer has its secrets.
+//! Whatever is repeated of it is fit for a terminal. It holds neither what is `hidden`, the tokens that an endpoint may
+//! echo, nor anything from where an answer has its secrets.
 
 use serde_json::{Map, Value};
 
 use crate::credentials::{Credentials, Secret};
 use crate::{redact, time, ui};
 
-/// The answer's credentials, under the names and spellings the SDKs take; or what is wrong with it. `Type` and
-/// `LastUpdated` are not looked at: CloudShell sends them empty and from 1970.
+/// The credentials in an answer, under any of the names and spellings that SDKs accept; or what is wrong with it. `Type`
+/// and `LastUpdated` are ignored: CloudShell sends the one empty and the other as 1970.
 pub fn credentials(body: &[u8], hidden: &[&Secret]) -> Result<Credentials, String> {
     let Ok(Value::Object(object)) = serde_json::from_slice(body) else {
         return Err("the answer is no JSON object".into());
@@ -40,8 +40,8 @@ pub fn credentials(body: &[u8], hidden: &[&Secret]) -> Result<Credentials, Strin
     })
 }
 
-/// The credentials that a `credential_process` has printed (AWS SDKs and Tools Reference, "Process credential provider"), names
-/// in any case as in the SDKs; or what is wrong, without a word of what was printed: it may be a secret anywhere.
+/// The credentials that a `credential_process` printed (AWS SDKs and Tools Reference, "Process credential provider"), with
+/// names in any case, as in the SDKs; or what is wrong, without quoting any of it, as a secret may be anywhere in it.
 pub fn of_process(printed: &[u8]) -> Result<Credentials, String> {
     let Ok(Value::Object(object)) = serde_json::from_slice(printed) else {
         return Err("printed no JSON object, or not only one".into());
@@ -64,8 +64,8 @@ pub fn of_process(printed: &[u8]) -> Result<Credentials, String> {
     })
 }
 
-/// What an error's body says: `code` and `message` of JSON, else the text of it. Nothing of what is JSON otherwise, whole or
-/// not: it may be the answer itself, under a status that it did not deserve.
+/// The message in the body of an error: `code` and `message` of a JSON object, else the text. Other JSON is not quoted,
+/// complete or not, as it may be the credentials themselves, sent with a wrong status.
 pub fn message(body: &[u8], hidden: &[&Secret]) -> String {
     let text = match serde_json::from_slice(body) {
         Ok(Value::Object(object)) => {
@@ -77,10 +77,10 @@ pub fn message(body: &[u8], hidden: &[&Secret]) -> String {
         _ if matches!(body.trim_ascii_start().first(), Some(b'{' | b'[')) => return String::new(),
         _ => String::from_utf8_lossy(body).into_owned(),
     };
-    // Half an answer, it may be, and its secrets behind this.
+    // From here on it may be part of a credentials answer, with its secrets further back.
     let starts_object = |(at, _): &(usize, &str)| text[at + 1..].trim_start().starts_with('"');
     let text = &text[..text.match_indices('{').find(starts_object).map_or(text.len(), |(at, _)| at)];
-    // CloudShell's 503 is a page of HTML: what stands between the tags is the message.
+    // CloudShell's 503 is an HTML page; the message is what is left without the tags.
     let text: String = redact::without(text, hidden).chars().take(4096).collect();
     ui::clean(&redact::without_tags(&text))
 }

@@ -1,6 +1,6 @@
 //! AWS Cloud9's managed temporary credentials: the `[default]` section of a credentials file that Cloud9 rewrites every
-//! five minutes while the environment's owner has the IDE open. **Only ever read**: a file that anybody writes to,
-//! touches or locks may be one that Cloud9 no longer updates.
+//! five minutes while the environment's owner has the IDE open. **Only ever read**: Cloud9 may stop updating a file that
+//! anybody writes to, touches or locks.
 
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -10,12 +10,12 @@ use crate::credentials::Credentials;
 use crate::error::{Error, OPEN_THE_IDE, Result};
 use crate::time::Epoch;
 
-/// The file holds no Expiration. Cloud9's documentation: they expire after 15 minutes (seconds).
+/// How long the credentials last, in seconds: 15 minutes by Cloud9's documentation. The file has no Expiration.
 pub const LIFE: Epoch = 15 * 60;
-/// They are updated every 5 minutes; one more, and the update is late (seconds).
+/// The age in seconds at which the file is late: Cloud9 updates it every 5 minutes, and this allows one more.
 const LATE: Epoch = 6 * 60;
 
-/// Reads the file; the credentials end 15 min after it was written.
+/// Reads the file. The credentials end 15 minutes after it was written.
 pub fn read(file: &Path) -> Result<Credentials> {
     let broken = |reason: &str| Error::Config {
         what: format!("Cloud9's managed credentials in {}", file.display()),
@@ -31,13 +31,13 @@ pub fn read(file: &Path) -> Result<Credentials> {
     Ok(Credentials { expiration: Some(written + LIFE), ..keys })
 }
 
-/// How many minutes ago the file was last written, if the next time is late.
+/// How many minutes ago the file was last written, if its next update is late.
 pub fn late(file: &Path, now: Epoch) -> Option<Epoch> {
     let age = now - written(file)?;
     (age > LATE).then_some(age / 60)
 }
 
-/// When the file was last written.
+/// When the file was last written, in epoch seconds; `None` if it cannot be looked at.
 pub fn written(file: &Path) -> Option<Epoch> {
     let since = std::fs::metadata(file).ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
     since.as_secs().try_into().ok()

@@ -1,5 +1,5 @@
-//! The container credentials endpoint: CloudShell, ECS, EKS Pod Identity. The SDKs' contract, written again because
-//! the Rust SDK's client sends the token through a proxy, does not retry a 429 and throws error bodies away.
+//! The container credentials endpoint: CloudShell, ECS, EKS Pod Identity. The SDKs' contract, written again because the
+//! Rust SDK's client sends the token through a proxy, does not retry a 429 and throws error bodies away.
 
 use std::cell::OnceCell;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -14,9 +14,9 @@ use crate::error::{Error, Result};
 use crate::request::CLOUDSHELL_PATH;
 use crate::{http, ui};
 
-/// For everything: botocore's three attempts of 2 s would leave a shell waiting longer.
+/// The limit for all attempts together. botocore's three attempts of 2 s would keep a shell waiting longer.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// An answer is under 3 KiB; more is not one.
+/// The largest answer, in bytes. A real one is under 3 KiB.
 const LARGEST: usize = 64 * 1024;
 const ECS: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2));
 const EKS: [IpAddr; 2] =
@@ -40,14 +40,14 @@ fn asking_label(uri: &str) -> String {
     crate::request::Source::Container { uri: uri.into() }.label()
 }
 
-/// A place that may be asked: its host has been looked at, and its addresses are fixed.
+/// An endpoint that may be asked: its host was checked, and the addresses to connect to are fixed.
 struct Endpoint<'a> {
     url: Url,
     client: Client,
     token: Option<Token>,
-    /// What else of the request may be one: values of its query, the token without its scheme.
+    /// Other parts of the request that may be a secret: the values in its query, and the token without its scheme.
     parts: Vec<Secret>,
-    /// What the other dialect gave instead of a token, or of one that was refused.
+    /// The token from CloudShell's other dialect, used if there is no other or it was refused.
     session: OnceCell<Secret>,
     source: &'a str,
     http: &'a http::Http,
@@ -69,22 +69,22 @@ impl<'a> Endpoint<'a> {
         };
         let client = client.map_err(|none| none.error(source))?;
         let (token, mut parts, session) = (authorization(asking.env)?, in_query(&url), OnceCell::new());
-        // A scheme (`Bearer ...`) may be left out where the rest is echoed.
+        // An endpoint may echo a token without its scheme (`Bearer ...`).
         parts.extend(token.iter().filter_map(|token| Some(Secret::new(token.value.expose().split_once(' ')?.1))));
         Ok(Endpoint { url, client, token, parts, session, source, http: &asking.http })
     }
 
-    /// The answer's body, trying again while it is worth it, and before `until`: nothing answers, 429, 5xx.
+    /// The body of the answer. No answer, 429 and 5xx are retried as long as there is time before `until`.
     async fn get(&self, until: Instant) -> Result<Vec<u8>> {
         let mut pause = Duration::from_millis(100);
         loop {
             let (error, wait) = match self.attempt().await {
                 Ok(body) => return Ok(body),
                 Err(Failure { error, again: false, .. }) => return Err(error),
-                // No sooner, whatever the endpoint says.
+                // Never sooner than our own back-off, whatever the endpoint says.
                 Err(Failure { error, after, .. }) => (error, after.map_or(pause, |after| after.max(pause))),
             };
-            // What cannot be tried again in time is told now, with its cause, instead of as a deadline.
+            // Without time for another attempt, give the cause now instead of a missed deadline later.
             if wait >= until.saturating_duration_since(Instant::now()) || pause > Duration::from_millis(900) {
                 return Err(error);
             }
@@ -93,8 +93,9 @@ impl<'a> Endpoint<'a> {
         }
     }
 
-    /// In CloudShell a variable may hold an older session's token, as in a tmux that outlived that: refused, it is not shown
-    /// again, and the other dialect is spoken. A file's is read anew each time, so there a refusal is meant.
+    /// One attempt. In CloudShell the variable may hold an older session's token, as in a tmux that outlived that: once
+    /// refused it is not sent again, and the other dialect is used. A file is read anew each time, so there a refusal is
+    /// meant.
     async fn attempt(&self) -> std::result::Result<Vec<u8>, Failure> {
         if let (Some(token), None) = (&self.token, self.session.get()) {
             let answered = self.ask(Some(("Authorization", &token.value))).await;
@@ -129,7 +130,7 @@ impl<'a> Endpoint<'a> {
         })
     }
 
-    /// What was refused, by the name under which a person finds it.
+    /// The hint for a refused token, by the name under which a person finds it.
     fn refused(&self) -> String {
         let (variable, file) = (env::CONTAINER_TOKEN, env::CONTAINER_TOKEN_FILE);
         match &self.token {
@@ -154,10 +155,10 @@ impl<'a> Endpoint<'a> {
         self.url.path() == CLOUDSHELL_PATH
     }
 
-    /// CloudShell's other dialect, of the EC2 metadata service: where `sudo` or cron has taken the authorization
-    /// variable away (aws/efs-utils#285). `None` where it is not spoken.
+    /// A token by CloudShell's other dialect, the EC2 metadata service's, for when `sudo` or cron has removed the
+    /// authorization variable (aws/efs-utils#285). `None` if it is not spoken here.
     async fn session_token(&self) -> std::result::Result<Option<&Secret>, Failure> {
-        // Good for longer than all tries together.
+        // Its 60 seconds are longer than all attempts together.
         if self.session.get().is_some() || !self.is_cloudshell() {
             return Ok(self.session.get());
         }
@@ -185,7 +186,7 @@ impl<'a> Endpoint<'a> {
         Failure { error: Error::Unreachable { source: self.source.into(), reason }, again: true, after: None }
     }
 
-    /// An endpoint that echoes the request must not put its tokens on the screen.
+    /// The secrets of the request, for redaction: an endpoint may echo them.
     fn hidden(&self) -> Vec<&Secret> {
         let token = self.token.as_ref().map(|token| &token.value);
         token
@@ -197,15 +198,15 @@ impl<'a> Endpoint<'a> {
     }
 }
 
-/// The parts of a query that may be a secret: it is sent as it is, as the SDKs do. A short one is none, and would be found
-/// in any message.
+/// The values in a query, which is sent unchanged, as the SDKs do, and may hold a secret. One under 8 bytes is none, and
+/// would match parts of any message.
 fn in_query(url: &Url) -> Vec<Secret> {
     let query = url.query().unwrap_or_default();
     let values = query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
     values.filter(|value| value.len() >= 8).map(Secret::new).collect()
 }
 
-/// An attempt that failed, whether another may do better, and when the endpoint said to come back.
+/// A failed attempt, whether to try again, and the delay that the endpoint asked for.
 struct Failure {
     error: Error,
     again: bool,
@@ -216,7 +217,7 @@ fn retry_after(response: &Response) -> Option<Duration> {
     response.headers().get("retry-after")?.to_str().ok()?.parse().ok().map(Duration::from_secs)
 }
 
-/// The header's value, marked so that no log shows it. Its bytes were checked when it was read.
+/// The value of the header, marked as a secret for logs. Its bytes were checked when it was read.
 fn sensitive(token: &Secret) -> reqwest::header::HeaderValue {
     let value = reqwest::header::HeaderValue::from_str(token.expose());
     let mut value = value.unwrap_or(reqwest::header::HeaderValue::from_static(""));
@@ -224,14 +225,14 @@ fn sensitive(token: &Secret) -> reqwest::header::HeaderValue {
     value
 }
 
-/// The authorization token, and the file it is from, if it is from one.
+/// The authorization token, and the file that it came from, if any.
 struct Token {
     value: Secret,
     file: Option<String>,
 }
 
-/// The file wins, as in the SDKs, and is read anew each time, as EKS rotates it. Unlike in the SDKs a trailing newline is
-/// cut off: editors and `echo` leave one, and it never belongs to the token.
+/// The file wins, as in the SDKs, and is read anew each time, as EKS rotates it. Unlike in the SDKs a newline at its end is
+/// dropped: editors and `echo` leave one, and it is never part of the token.
 fn authorization(env: &Env) -> Result<Option<Token>> {
     let file = env.get(env::CONTAINER_TOKEN_FILE);
     let (name, value) = if let Some(path) = file {
@@ -248,8 +249,8 @@ fn authorization(env: &Env) -> Result<Option<Token>> {
     Ok(Some(Token { value: Secret::new(trimmed), file: file.map(str::to_owned) }))
 }
 
-/// Scheme and spelling. What the URL parser would reinterpret is refused: `http://2130706433/` and
-/// `http://0177.0.0.1/` are 127.0.0.1 to it, and other things to other readers.
+/// Checks scheme and spelling. A host that the URL parser would reinterpret is refused: to it `http://2130706433/` and
+/// `http://0177.0.0.1/` are 127.0.0.1, and to other programs something else.
 fn check(uri: &str) -> std::result::Result<Url, String> {
     let url = Url::parse(uri).map_err(|error| format!("is no URI: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") {
@@ -267,8 +268,8 @@ fn check(uri: &str) -> std::result::Result<Url, String> {
     Ok(url)
 }
 
-/// Over plain http only loopback and the two metadata addresses may see the token; a name only if *all* its addresses
-/// are such. The addresses are returned, to be connected to as they are.
+/// Over plain http only loopback and the addresses of ECS and EKS may see the token, and a name only if *all* its addresses
+/// are such. They are returned, to connect to just those.
 async fn allowed(url: &Url) -> std::result::Result<Vec<SocketAddr>, String> {
     let port = url.port_or_known_default().unwrap_or(80);
     let host = url.host_str().unwrap_or_default();

@@ -1,6 +1,6 @@
-//! The instance profile's role, from the EC2 metadata service (IMDSv2). Asked by us, in three small requests: the SDK's
-//! provider prints the whole answer where it is no good, gives credentials that have ended ten more minutes of its own
-//! making, and panics at a role's name that is no path.
+//! The instance profile's role, from the EC2 metadata service (IMDSv2), by three small requests of our own: the SDK's
+//! provider prints the whole answer if it is unusable, extends expired credentials by ten minutes, and panics on a role
+//! name that is no path.
 
 use std::time::{Duration, Instant};
 
@@ -16,18 +16,18 @@ use crate::http::{self, Http};
 use crate::request::{self, Request, Source};
 use crate::selectors::Selectors;
 
-/// In a sentence, and to [`Error::hint`].
+/// What messages call the service; [`Error::hint`] compares with it.
 pub const NAME: &str = "the EC2 metadata service";
-/// What one answer may take: the service is on this machine's host.
+/// How long one answer may take. The service is on this machine's host.
 const ANSWER: Duration = Duration::from_secs(2);
-/// Before the one other try.
+/// The pause before the second and last attempt.
 const PAUSE: Duration = Duration::from_millis(300);
-/// An answer is under 3 KiB; more is not one.
+/// The largest answer, in bytes. A real one is under 3 KiB.
 const LARGEST: usize = 64 * 1024;
 const TOKEN: &str = "/latest/api/token";
 const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
 
-/// Asks for the role and then for its credentials. Off EC2 nobody answers, so it is not waited for long.
+/// Asks for the role and then for its credentials. Outside EC2 nobody answers, so the limits are short.
 pub async fn fetch(asking: &Asking<'_>) -> Result<Credentials> {
     let given = match ask(asking).await {
         Err(Failure::Passing(_)) if Instant::now() + PAUSE < asking.until.get() => {
@@ -37,13 +37,13 @@ pub async fn fetch(asking: &Asking<'_>) -> Result<Credentials> {
         given => given,
     };
     given.map_err(|failure| match failure {
-        // Not on EC2 is the ordinary case: then nothing was found, here or in the places that come before.
+        // Usually this is just not EC2: then nothing was found, here or in the places that come before.
         Failure::Nothing { reason, .. } if by_default(asking) => request::nothing_found(asking.env, &reason),
         Failure::Nothing { named: error, .. } | Failure::Told(error) | Failure::Passing(error) => error,
     })
 }
 
-/// Whether the metadata service is what is left when nothing else is there, and not what a flag or a profile names.
+/// Whether the service is asked only because nothing else was found, and not because a flag or profile names it.
 fn by_default(asking: &Asking<'_>) -> bool {
     let named = matches!(&asking.request.source, Source::Role { role, .. } if role.profile.is_some());
     let chosen = Request::resolve(&Selectors::default(), asking.env);
@@ -52,16 +52,16 @@ fn by_default(asking: &Asking<'_>) -> bool {
 
 /// Why there are no credentials.
 enum Failure {
-    /// Here is no such service, or no role for it to give. Where it was `named`, that is an error of its own.
+    /// There is no such service here, or it has no role to give. `named` is the error if it was asked for by name.
     Nothing { reason: String, named: Error },
-    /// It is here, and this is what came of it.
+    /// The service is here, and this is its error.
     Told(Error),
-    /// The same, and another try may do better.
+    /// The same, but another attempt may succeed.
     Passing(Error),
 }
 
 impl Failure {
-    /// Where there is no such path nobody has anything to give under it; all else is as it was.
+    /// Turns a 404 into `Nothing`, as nobody offers anything under that path; leaves every other failure as it is.
     fn or_nothing(self, reason: &str, named: impl FnOnce(Error) -> Error) -> Self {
         match self {
             Failure::Told(error @ Error::Answer { status: 404, .. }) => {
@@ -72,8 +72,7 @@ impl Failure {
     }
 }
 
-/// IMDSv2 and never the first version, as in the SDK: that has no token, and gives its answer to whoever can have an instance
-/// ask for a URL.
+/// Only IMDSv2, as in the SDK. IMDSv1 has no token, and answers anybody who can make an instance request a URL.
 async fn ask(asking: &Asking<'_>) -> std::result::Result<Credentials, Failure> {
     if asking.env.is_true(env::NO_IMDS) {
         let reason = format!("turned off by {}", env::NO_IMDS);
@@ -83,7 +82,7 @@ async fn ask(asking: &Asking<'_>) -> std::result::Result<Credentials, Failure> {
     }
     let service = Service::of(asking).map_err(Failure::Told)?;
     let put = service.request(Method::PUT, TOKEN).header("X-aws-ec2-metadata-token-ttl-seconds", "60");
-    // Another cloud has its own metadata at the same address, and knows nothing of EC2's.
+    // Other clouds have their own metadata service at this address, which knows none of EC2's paths.
     let elsewhere = |failure: Failure| failure.or_nothing("answered with status 404, so it is not EC2's", |told| told);
     let token = service.answer(put, &[]).await.map_err(elsewhere)?;
     let token = Secret::new(String::from_utf8_lossy(&token).trim());
@@ -110,7 +109,8 @@ fn unusable(reason: impl Into<String>) -> Failure {
     Failure::Told(Error::BadAnswer { source: NAME.into(), reason: reason.into() })
 }
 
-/// The first of what is listed: an instance has one. It becomes a part of a path, so it must be what IAM lets a role be called.
+/// The first name in the list; an instance has only one role. It becomes part of a path, so it must be a name that IAM
+/// allows.
 fn role<'a>(listed: &'a [u8], token: &Secret) -> std::result::Result<&'a str, Failure> {
     let first = listed.trim_ascii().split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default().trim_ascii();
     if first.is_empty() {
@@ -121,7 +121,7 @@ fn role<'a>(listed: &'a [u8], token: &Secret) -> std::result::Result<&'a str, Fa
     name.ok_or_else(|| unusable(format!("what it lists is no role's name: {}", answer::message(listed, &[token]))))
 }
 
-/// The place that is asked.
+/// The service, with the client for its address.
 struct Service<'a> {
     base: Url,
     client: Client,
@@ -141,7 +141,7 @@ impl<'a> Service<'a> {
         self.client.request(method, url).timeout(ANSWER)
     }
 
-    /// A good answer's body.
+    /// The body of a successful answer.
     async fn answer(&self, request: RequestBuilder, hidden: &[&Secret]) -> std::result::Result<Vec<u8>, Failure> {
         let response = request.send().await.map_err(unanswered)?;
         self.http.saw_date(response.headers().get("date").and_then(|value| value.to_str().ok()));
@@ -154,14 +154,15 @@ impl<'a> Service<'a> {
         }
         let message = answer::message(&body, hidden);
         let error = Error::Answer { source: NAME.into(), status: status.as_u16(), message, hint: None };
-        // 401 is a token that is not taken any more, and 429 was never IMDS's own: a double's, or a proxy's in a container.
+        // 401 means that the token is no longer accepted. 429 is not from IMDS itself but from a stand-in, or from a proxy
+        // in a container.
         let passes = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS);
         Err(if passes || status.is_server_error() { Failure::Passing(error) } else { Failure::Told(error) })
     }
 }
 
-/// Once there is a connection somebody is there, and what is wrong with them is the thing to tell. Who is silent is not asked
-/// again: the next answer would take as long, and somebody may be waiting at a prompt.
+/// The failure of a request without an answer. Once there is a connection the service is here, and its trouble is the thing
+/// to report. A silent one is not asked again: it would take as long, and somebody may be waiting at a prompt.
 fn unanswered(error: reqwest::Error) -> Failure {
     let (connected, late) = (!error.is_connect(), error.is_timeout());
     let reason = http::unanswered(error, ANSWER);
@@ -173,11 +174,11 @@ fn unanswered(error: reqwest::Error) -> Failure {
     }
 }
 
-/// Where it is, as in the SDKs: an address that is given, else that of the IP version that is wanted; a variable goes before
-/// the profile.
+/// The address, as in the SDKs: the one configured, else the default for the configured IP version. Variables win over the
+/// profile.
 fn address(env: &Env) -> Result<Url> {
     let name = env.first(&env::PROFILE).unwrap_or("default");
-    // A file that cannot be read is told of where it is needed, which it is not here as a rule.
+    // An unreadable file is reported where it is needed, which it usually is not here.
     let profile = config::profile(&Files::of(env), name).ok().flatten().unwrap_or_default();
     let given = |variable, key| env.get(variable).or(profile.get(key).map(String::as_str));
     let broken = |reason: String| Error::Config {

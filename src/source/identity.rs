@@ -1,4 +1,4 @@
-//! `sts:GetCallerIdentity` with credentials that are at hand.
+//! `sts:GetCallerIdentity` with credentials that are at hand; nothing is stored or renewed.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -13,22 +13,23 @@ use crate::request::{self, Source};
 use crate::time::Epoch;
 use crate::ui;
 
-/// Who AWS says it is. Texts from elsewhere, fit for a terminal.
+/// Who AWS says the caller is. The texts are AWS's, made fit for a terminal.
 pub struct Identity {
     pub account: String,
     pub arn: String,
     pub user_id: String,
-    /// AWS's clock minus ours, seconds.
+    /// AWS's clock minus the local one, in seconds.
     pub skew: Epoch,
 }
 
-/// Asks the request's STS, else the environment's; where neither names a region, the one where the role is from: nobody else's knows its keys.
+/// Asks the request's STS, else the environment's. Without a region it asks in the home region of the role's partition, as
+/// no other partition knows its keys.
 pub fn identity(lease: &Lease, env: &Env, deadline: Duration) -> Result<Identity> {
     let request = &lease.request;
     let http = Http::new(request::ca_bundle(&request.source, env));
     let region = request.region.as_deref().or(env.first(&env::REGION));
     region.map_or(Ok(()), request::checked_region)?;
-    // That there is none may be what a profile wants.
+    // A request that asks STS has its own settings, and having no endpoint may be what its profile wants.
     let (endpoint, variant) = if request.region.is_some() || request.source.asks_sts() {
         (request.endpoint.clone(), request.variant)
     } else {

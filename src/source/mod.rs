@@ -1,5 +1,5 @@
-//! Sources: a resolved request in, credentials out. One file a source, one match. They know neither the store nor
-//! when to renew.
+//! Sources: a resolved request in, credentials out. One file for each, and one match. They know neither the store nor when
+//! to renew.
 
 mod answer;
 pub mod cloud9;
@@ -29,25 +29,25 @@ use crate::lease;
 use crate::request::{self, Request, Session, Source};
 use crate::time::Epoch;
 
-/// What a source gave.
+/// What a source answered.
 pub struct Answer {
     pub credentials: Credentials,
-    /// The source's clock minus ours, seconds; 0 if it told none.
+    /// The source's clock minus the local one, in seconds; 0 if it did not tell the time.
     pub skew: Epoch,
-    /// What the person should know though it worked.
+    /// What the person should know although it worked.
     pub notices: Vec<String>,
 }
 
-/// What a source may use.
+/// What a source has to work with.
 struct Asking<'a> {
     env: &'a Env,
     http: Http,
     request: &'a Request,
     given: Given,
     notices: Vec<String>,
-    /// When `deadline` has passed: a source that tries again gives its cause before. Moved by what [`Asking::untimed`] takes.
+    /// When `deadline` passes. A source that retries stops before, to give its own error. [`Asking::untimed`] moves it.
     until: &'a Cell<Instant>,
-    /// Who is asked at the moment, as [`name_of`] has it: a role's base before STS. Known from outside, as what is late is
+    /// Who is asked at the moment, as [`name_of`] has it: a role's base before STS. Read from outside, as a late source is
     /// dropped.
     asked: RefCell<String>,
 }
@@ -62,7 +62,7 @@ impl<'a> Asking<'a> {
         *self.asked.borrow_mut() = whom.into();
     }
 
-    /// Does what a person has a part in, whose time does not count.
+    /// Runs `work` with the clock stopped, because a person has a part in it.
     async fn untimed<T>(&self, work: impl Future<Output = T>) -> T {
         let left = self.until.get().saturating_duration_since(Instant::now());
         self.until.set(Instant::now() + Duration::from_secs(u64::from(u32::MAX)));
@@ -72,21 +72,21 @@ impl<'a> Asking<'a> {
     }
 }
 
-/// What was found out before the source is asked.
+/// What was found out before asking the source.
 #[derive(Default)]
 pub struct Given {
-    /// Whether a person is there, whom a program may ask for something.
+    /// Whether a person is there whom a program may ask.
     pub person: bool,
-    /// The answer to the one question there may be; asked before, so that its time does not count.
+    /// The answer to the only question there can be. It is asked beforehand, so that the person's time does not count.
     pub mfa_code: Option<String>,
-    /// A source that the request stands on and that took a code of its own, and what it gave then.
+    /// The source below this one that took a code of its own, and the credentials that it gave.
     pub base: Option<(Source, Credentials)>,
 }
 
-/// Asks the request's source. Starts the only runtime there is.
+/// Asks the source of a request, on a runtime of its own.
 ///
 /// # Errors
-/// Whatever the source fails with; `Deadline` when `deadline` passes first.
+/// Whatever the source fails with; `Error::Deadline` if `deadline` is over first.
 pub fn ask(request: &Request, env: &Env, given: Given, deadline: Duration) -> Result<Answer> {
     let until = &Cell::new(Instant::now() + deadline);
     let asked = RefCell::new(name_of(&request.source));
@@ -105,12 +105,12 @@ pub fn ask(request: &Request, env: &Env, given: Given, deadline: Duration) -> Re
     Ok(Answer { credentials, skew, notices: asking.notices })
 }
 
-/// Seconds to the nearest: milliseconds of them may be gone already.
+/// Rounded to the nearest second, as some milliseconds may be gone already.
 fn late(what: &str, deadline: Duration) -> Error {
     Error::Deadline { what: what.into(), seconds: (deadline + Duration::from_millis(500)).as_secs() }
 }
 
-/// Runs `work` on a runtime of its own until `until`, which it may move; `None` when that has passed.
+/// Runs `work` on a runtime of its own until `until`, which `work` may move; `None` if that is over first.
 fn block_on<T>(until: &Cell<Instant>, work: impl Future<Output = Result<T>>) -> Result<Option<Result<T>>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(Error::io("start", "the runtime"))?;
@@ -124,17 +124,17 @@ fn block_on<T>(until: &Cell<Instant>, work: impl Future<Output = Result<T>>) -> 
             }
         }
     });
-    // A name that does not resolve may hold a thread in getaddrinfo long past the deadline.
+    // Resolving a name may hold a thread in getaddrinfo long past the deadline.
     runtime.shutdown_background();
     Ok(done.ok())
 }
 
 /// Whether the source has something newer than `held`; known only where looking costs nothing. Not by when that was
-/// received: a file written in that very second would be missed.
+/// received, which would miss a file written in that very second.
 pub fn newer_than(source: &Source, held: &Credentials) -> bool {
     match source {
         Source::Cloud9 { file } => cloud9::written(file).map(|written| written + cloud9::LIFE) > held.expiration,
-        // Session keys that somebody writes into the file: no end is known of them that would make them due.
+        // Somebody may write new session keys into the file. They have no known end that would make the lease due.
         Source::Profile { name, files, .. } => {
             let keys = request::static_keys(name, files).ok().flatten();
             keys.is_some_and(|keys| keys.access_key_id != held.access_key_id)
@@ -143,7 +143,7 @@ pub fn newer_than(source: &Source, held: &Credentials) -> bool {
     }
 }
 
-/// A source's name within a sentence.
+/// What messages call a source.
 fn name_of(source: &Source) -> String {
     match source {
         Source::Container { .. } => format!("the container endpoint ({})", source.label()),
@@ -156,7 +156,8 @@ fn name_of(source: &Source) -> String {
     }
 }
 
-/// Long-term keys may show only when they arrive, as from a `credential_process`: they are not handed out either.
+/// Asks a source, and makes a session of long-term keys: they are never handed out, and may show only now, as from a
+/// `credential_process`.
 async fn temporary(source: &Source, asking: &mut Asking<'_>) -> Result<Credentials> {
     let credentials = fetch(source, asking).await?;
     session::get(&Session::default(), source, credentials, asking).await
@@ -166,7 +167,8 @@ fn usable(what: &str, credentials: Credentials) -> Result<Credentials> {
     credentials.checked().map_err(|error| Error::BadAnswer { source: what.into(), reason: error.to_string() })
 }
 
-/// Checked here too and not only in the end: what is a base signs, and the SDK panics on a key id that no header can hold.
+/// Asks one source, its base first. Every answer is checked and not only the last, as a base's credentials sign, and the
+/// SDK panics on a key id that no header can hold.
 async fn fetch(source: &Source, asking: &mut Asking<'_>) -> Result<Credentials> {
     if let Some((_, credentials)) = asking.given.base.take_if(|(at, _)| at == source) {
         return Ok(credentials);
@@ -186,7 +188,7 @@ async fn fetch(source: &Source, asking: &mut Asking<'_>) -> Result<Credentials> 
         Source::Cloud9 { file } => cloud9::read(file),
         Source::Ec2 => ec2::fetch(asking).await,
         Source::Env { access_key_id } => sdk::environment(access_key_id, asking.env),
-        // Boxed, as a role's base is a source again.
+        // Boxed, because the base of a role is a source again.
         Source::Role { role, base } => {
             let base_credentials = Box::pin(fetch(base, asking)).await?;
             role::assume(role, base, &base_credentials, asking).await

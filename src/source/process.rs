@@ -1,7 +1,6 @@
-//! A profile's `credential_process`, run as the SDK would run it: by `sh`, with stdin and the terminal of this process, as
-//! it may have to ask a person, where one is there to be asked. By us, as the SDK leaves it running when nobody waits for it
-//! any more, keeps all that it prints, and would start one within another without end where it asks credsh for the same
-//! profile.
+//! A profile's `credential_process`, run as the SDK would run it: by `sh`, with this process's stdin and, where a person is
+//! there to be asked, its terminal. It is not left to the SDK, which keeps all that the process prints, lets it run on when
+//! nobody waits for it any more, and would start one inside another without end if it asks credsh for the same profile.
 
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -19,7 +18,7 @@ use crate::request::{Request, Source};
 use crate::ui::{Lent, Terminal};
 use crate::{detach, redact, ui};
 
-/// Bytes. An answer is under 3 KiB; more is not one.
+/// The largest answer, in bytes. A real one is under 3 KiB.
 const LARGEST: usize = 64 * 1024;
 
 /// Runs `command` for the profile `name` of `files`.
@@ -41,12 +40,12 @@ pub async fn fetch(name: &str, files: &Files, command: &str, asking: &Asking<'_>
     let Some(printed) = printed else { return Err(told(format!("printed more than {} KiB", LARGEST / 1024))) };
     let given = answer::of_process(&printed);
     if !status.success() {
-        // What a person can use of it: it holds no secret that is known, and stdout has no part in it.
+        // A person may need what it said. That holds none of the secrets that are known, and nothing from stdout is shown.
         let hidden: Vec<&Secret> = given.iter().flat_map(Credentials::secrets).collect();
         let (said, hint) = apart(&said);
         let said = line(&redact::without(said, &hidden));
         let colon = if said.is_empty() { "" } else { ": " };
-        // What there is to a failed question is not known: it may be called anything.
+        // There is no telling whether it failed because it could not ask: it may say so in any words.
         let unasked = || "if it has something to ask, `credsh refresh` lets it".to_owned();
         return Err(failed(
             format!("its credential_process {}{colon}{said}", how(status)),
@@ -56,11 +55,11 @@ pub async fn fetch(name: &str, files: &Files, command: &str, asking: &Asking<'_>
     given.map_err(told)
 }
 
-/// Refuses to ask, or to wait for who asks, within a `credential_process` that was started for the same profile: that one
-/// waits for us.
+/// Refuses to ask for a profile, or to wait for another process that does, inside a `credential_process` that was started
+/// for that same profile: it is waiting for us.
 ///
 /// # Errors
-/// `Config`.
+/// `Error::Config`.
 pub fn not_in_a_circle(source: &Source, env: &Env) -> Result<()> {
     let Source::Profile { name, files, .. } = source.root() else { return Ok(()) };
     let asking = env.get(env::ASKING).unwrap_or_default();
@@ -74,13 +73,13 @@ pub fn not_in_a_circle(source: &Source, env: &Env) -> Result<()> {
     })
 }
 
-/// A profile in a word of a variable, whatever it is called; the same name may be another's in other files.
+/// A profile as one word, whatever its name is. The files count too: others may have the same name in them.
 fn id(name: &str, files: &Files) -> String {
     let source = Source::Profile { name: name.into(), sso: false, files: files.clone(), whose: String::new() };
     Request::of(source).id()
 }
 
-/// What a process has said, and the hint that it ends with if it is a credsh.
+/// Splits off the hint that stderr ends with if the process is a credsh.
 fn apart(said: &str) -> (&str, Option<&str>) {
     let said = said.trim_end();
     let last = said.rfind('\n').map_or(0, |at| at + 1);
@@ -90,7 +89,7 @@ fn apart(said: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// What was said, on one line. Where that is too long it is how it begins, and its last line: a traceback ends with the reason.
+/// What a process said, on one line; if too long, its beginning and last line: a traceback ends with the reason.
 fn line(said: &str) -> String {
     match said.trim_end().rsplit_once('\n') {
         Some((before, last)) if said.chars().nth(300).is_some() => {
@@ -108,24 +107,24 @@ fn how(status: ExitStatus) -> String {
     }
 }
 
-/// A process that is killed when nobody waits for it any more, and gone then: `exec` would else leave its remains to the
-/// command. With it goes what it has started itself, where `/proc` tells (Linux), and as long as that has stayed in the
-/// process group, which is ours: a daemon has not, and stays. Elsewhere the children of a tool that has some stay too.
+/// A process that is killed when nobody waits for it any more, and reaped, or after an `exec` the command would inherit a
+/// zombie. With it go its descendants, where `/proc` shows them (Linux), as long as they are in this process group: a
+/// daemon has left it, and stays. Elsewhere all of them stay.
 struct Running {
     child: Child,
-    /// The terminal, if it may ask there.
+    /// The terminal, if the process may ask there.
     lent: Option<Lent>,
 }
 
 impl Running {
-    /// `person` is whether it may ask for something. In a hook it would have the keyboard until it is killed, in the middle of
-    /// what somebody types.
+    /// `person` is whether it may ask for something. In a hook it would take the keyboard from somebody who is typing,
+    /// until it is killed.
     fn start(command: &str, asking: &str, person: bool) -> std::io::Result<Running> {
-        // In our process group: in another one it could not read from the terminal.
-        // By its place, as the hook names all that it calls: a PATH with a `.` has another in any directory.
+        // It stays in our process group, as in another one it could not read from the terminal.
+        // `sh` has its full path, like everything that the hook starts: with a `.` in PATH any directory may hold another.
         let mut sh = Command::new("/bin/sh");
         sh.args(["-c", command]).env(env::ASKING, asking.trim_start());
-        // Looked at before it can have changed anything.
+        // Its modes are saved before the process can have changed them.
         let mut terminal = Terminal::open().ok();
         if !person {
             detach::keep_terminal_back(sh.as_std_mut(), terminal.take().map(Terminal::file));
@@ -136,15 +135,15 @@ impl Running {
         Ok(running)
     }
 
-    /// `None` once it was waited for.
+    /// The process's id; `None` once it was waited for.
     fn pid(&self) -> Option<Pid> {
         Pid::from_raw(i32::try_from(self.child.id()?).ok()?)
     }
 
-    /// What was printed, `None` if too much; what was said on stderr, as far as it can be shown; and how it ended.
+    /// What it printed, `None` if that was too much; the beginning of what it said on stderr; and how it ended.
     async fn outcome(&mut self) -> std::io::Result<(Option<Vec<u8>>, String, ExitStatus)> {
         let (stdout, stderr) = (self.child.stdout.take(), self.child.stderr.take());
-        // At the same time: a process whose stderr is full waits, and prints nothing.
+        // Both are read at the same time: a process whose stderr is full blocks, and prints nothing more.
         let said = tokio::spawn(all(stderr));
         let mut printed = Vec::new();
         if let Some(stdout) = stdout {
@@ -154,7 +153,7 @@ impl Running {
             return Ok((None, String::new(), ExitStatus::default()));
         }
         let status = self.child.wait().await?;
-        // By a signal, which a shell in between tells as 128 and more.
+        // It was killed by a signal, which a shell in between reports as a status above 128.
         if let (true, Some(lent)) = (status.code().is_none_or(|code| code > 128), &self.lent) {
             lent.restore();
         }
@@ -167,8 +166,8 @@ impl Drop for Running {
     fn drop(&mut self) {
         let Some(pid) = self.pid() else { return };
         let family = family(pid);
-        // Who is asked to end can put right what it has changed. A moment each: the second is for the kernel, which may
-        // not be able to let go of it, as on a dead network disk.
+        // SIGTERM first, so that it can put right what it has changed. 200 ms for each signal: for SIGKILL too, as the
+        // kernel may be unable to end a process, as on a dead network disk.
         'gone: for signal in [Signal::TERM, Signal::KILL] {
             for pid in &family {
                 let _ = kill_process(*pid, signal);
@@ -187,7 +186,7 @@ impl Drop for Running {
     }
 }
 
-/// All there is to read, of which the first is kept.
+/// Reads to the end, and keeps the first [`LARGEST`] bytes.
 async fn all(from: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
     let mut kept = Vec::new();
     let Some(mut from) = from else { return kept };
@@ -199,7 +198,8 @@ async fn all(from: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
     kept
 }
 
-/// A process and its descendants in our process group, itself first: it is to start nothing after another was killed.
+/// A process and its descendants in our process group, itself first, so that it starts nothing after the others were
+/// killed.
 fn family(first: Pid) -> Vec<Pid> {
     let processes: Vec<(Pid, Pid)> = std::fs::read_dir("/proc")
         .into_iter()
@@ -215,18 +215,18 @@ fn family(first: Pid) -> Vec<Pid> {
     family
 }
 
-/// Whether it has ended, though nobody may have asked yet what came of it: who inherits the children of others may take its time.
+/// Whether a process has ended, perhaps as a zombie: whoever inherits orphans may take time to reap them.
 fn is_gone(pid: Pid) -> bool {
     test_kill_process(pid).is_err() || stat(pid.as_raw_nonzero().get()).is_some_and(|stat| stat.starts_with('Z'))
 }
 
-/// `STATE PARENT GROUP ...` of a process (proc(5); before them stands `PID (NAME)`, where a name may hold anything).
+/// `STATE PARENT GROUP ...` of a process (proc(5)); before it is `PID (NAME)`, where a name may contain anything.
 fn stat(pid: i32) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     Some(stat.rsplit_once(") ")?.1.to_owned())
 }
 
-/// Such a process and its parent.
+/// A process of our process group, and its parent.
 fn in_our_group(pid: i32) -> Option<(Pid, Pid)> {
     let stat = stat(pid)?;
     let mut numbers = stat.split(' ').skip(1).map_while(|number| number.parse().ok());

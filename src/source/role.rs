@@ -1,4 +1,4 @@
-//! `sts:AssumeRole` with every parameter the request holds.
+//! `sts:AssumeRole` with every parameter that the request holds. Which credentials sign it is decided in `request`.
 
 use super::Asking;
 use crate::aws;
@@ -7,10 +7,10 @@ use crate::error::Result;
 use crate::request::{Role, Source};
 use crate::time;
 
-/// AWS's roof for a role assumed with temporary credentials (role chaining), seconds.
+/// How long a role assumed with temporary credentials may live (role chaining), by AWS's rule; seconds.
 const CHAINED: u32 = 3600;
 
-/// Assumes `role` with the credentials of `base`.
+/// Assumes `role` with the credentials of `base`; a longer duration than role chaining allows is cut, with a notice.
 pub async fn assume(
     role: &Role,
     base: &Source,

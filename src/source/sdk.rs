@@ -1,5 +1,5 @@
-//! The sources the AWS SDK knows best: profiles (keys, SSO); web identity; and the environment's own variables, which
-//! are already credentials.
+//! Profiles without a role, web identity, and the environment's own variables. The SDK's providers are used for IAM
+//! Identity Center, and for saying what is wrong with a profile.
 
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::sso::SsoCredentialsProvider;
@@ -16,7 +16,8 @@ use crate::error::{Error, Result};
 use crate::request;
 use crate::time;
 
-/// A profile without a role; from the files it was found in, whatever this process's variables say.
+/// The credentials of a profile without a role, from the files in which it was found, whatever this process's variables
+/// say.
 pub async fn profile(name: &str, files: &Files, asking: &Asking<'_>) -> Result<Credentials> {
     if let Some(keys) = request::static_keys(name, files)? {
         return Ok(keys);
@@ -30,7 +31,7 @@ pub async fn profile(name: &str, files: &Files, asking: &Asking<'_>) -> Result<C
         Way::Process(command) => {
             let given = process::fetch(name, files, command, asking).await;
             given.map_err(|error| match error {
-                // It may well be a comment: only of what fails.
+                // Only on failure, as what was cut off may really be a comment.
                 Error::Config { what, reason, .. } if config::is_cut(files, name, command) => {
                     Error::Config { what, reason, hint: Some(CUT.into()) }
                 }
@@ -43,7 +44,7 @@ pub async fn profile(name: &str, files: &Files, asking: &Asking<'_>) -> Result<C
             reason: reason.into(),
             hint: None,
         }),
-        // The SDK could, with a feature that brings a client and cryptography of its own; its words are about that.
+        // The SDK could, with a feature that brings its own client and cryptography; without it, its error speaks of that.
         Way::Login => Err(Error::Config {
             what: format!("profile {} gave no credentials", crate::ui::clean(name)),
             reason: "profiles of `aws login` are not supported".into(),
@@ -65,7 +66,7 @@ async fn by_sdk(name: &str, files: &Files, asking: &Asking<'_>) -> std::result::
     provider.build().provide_credentials().await.map(|sdk| aws::from_sdk(&sdk))
 }
 
-/// How a profile gives credentials that are not its keys.
+/// How a profile gives credentials, other than by its own keys.
 enum Way<'a> {
     WebIdentity(WebIdentity<'a>),
     Process(&'a str),
@@ -73,12 +74,12 @@ enum Way<'a> {
     Sso,
     Broken(&'static str),
     Login,
-    /// What is wrong with it.
+    /// The SDK says what is wrong with it.
     Sdk,
 }
 
 impl<'a> Way<'a> {
-    /// Where a profile has more than one it is botocore's order (`ProfileProviderBuilder`).
+    /// If a profile has several ways, botocore's order decides (`ProfileProviderBuilder`).
     fn of(profile: &'a Profile) -> Self {
         let get = |key: &str| profile.get(key).map(String::as_str);
         let any = |keys: &[&str]| keys.iter().any(|key| profile.contains_key(*key));
@@ -91,9 +92,9 @@ impl<'a> Way<'a> {
             _ if request::is_sso(profile) => Way::Sso,
             _ if any(&["login_session"]) => Way::Login,
             (None, Some(command)) => Way::Process(command),
-            // The SDK would take its credentials from there, which are this process's own; AWS's CLI does not look at it.
+            // The SDK would take this process's own credentials from there; the AWS CLI ignores the key.
             _ if any(&["credential_source"]) => Way::Broken("it has credential_source, but no role_arn"),
-            // With the secret of the other file, which is another key's.
+            // The SDK would combine it with the secret of the other file, which belongs to another key.
             _ if any(&["aws_access_key_id"]) => {
                 Way::Broken("its aws_access_key_id has no aws_secret_access_key beside it in the same file")
             }
@@ -103,9 +104,9 @@ impl<'a> Way<'a> {
     }
 }
 
-/// The sign-in of a profile of IAM Identity Center. With a session alone it would do for a token. Asked of the SDK's provider
-/// of that and not of the profile's, which knows another order of the ways, assumes a role by itself, and takes it for a
-/// mistake where the profile repeats what its session says.
+/// The sign-in of an IAM Identity Center profile. (A session without account and role would only yield a token.) Done by
+/// the SDK's SSO provider and not its profile provider, which has another order of ways, assumes roles itself, and rejects
+/// a profile that repeats a setting of its session.
 async fn sso(name: &str, files: &Files, profile: &Profile, asking: &Asking<'_>) -> Result<Credentials> {
     let lacks = |reason: String| Error::Config {
         what: format!("profile {} gave no credentials", crate::ui::clean(name)),
@@ -141,20 +142,20 @@ async fn sso(name: &str, files: &Files, profile: &Profile, asking: &Asking<'_>) 
 const CUT: &str = "it was run without what follows ` #` or ` ;`, which an AWS SDK takes for a comment, in quotes or not: \
     put the command into a script";
 
-/// What IAM Identity Center needs to know.
+/// The settings that IAM Identity Center needs.
 const SSO: [&str; 4] = ["sso_account_id", "sso_role_name", "sso_region", "sso_start_url"];
 
-/// Who is known to AWS by a token that another has issued.
+/// An identity that AWS knows by a token from another issuer.
 pub struct WebIdentity<'a> {
     pub token_file: &'a str,
     pub role_arn: &'a str,
-    /// `None` is a new one each time.
+    /// `None` makes up a new one each time.
     pub session_name: Option<&'a str>,
 }
 
-/// `sts:AssumeRoleWithWebIdentity`, unsigned; `named_by` is what names the token's file. Asked by us, of a profile too: the
-/// SDK's provider takes the endpoint from this process's variables, which a renewal elsewhere does not have, hides AWS's
-/// code, and waits without end for a token that is a FIFO.
+/// `sts:AssumeRoleWithWebIdentity`, unsigned; `named_by` is the setting that names the token's file. Not left to the SDK's
+/// provider, not even for profiles: it takes the endpoint from this process's variables, which a renewal elsewhere does not
+/// have, hides AWS's error code, and blocks on a token that is a FIFO.
 pub async fn web_identity(identity: &WebIdentity<'_>, named_by: &str, asking: &Asking<'_>) -> Result<Credentials> {
     let WebIdentity { token_file, role_arn, session_name } = *identity;
     let token = token::read("read the web identity token", token_file, named_by)?;
@@ -170,7 +171,7 @@ pub async fn web_identity(identity: &WebIdentity<'_>, named_by: &str, asking: &A
     aws::from_sts(given.credentials())
 }
 
-/// The standard variables, if they still are the ones that were meant.
+/// The credentials in the standard variables, if they are still those of `access_key_id`.
 pub fn environment(access_key_id: &str, env: &Env) -> Result<Credentials> {
     match env.keys() {
         None => Err(changed("are no longer set")),

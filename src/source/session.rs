@@ -1,4 +1,4 @@
-//! `sts:GetSessionToken`: long-term keys become temporary ones, as the former are never handed out.
+//! `sts:GetSessionToken`: turns long-term keys into temporary ones, since long-term keys are never handed out.
 
 use super::Asking;
 use crate::aws;
@@ -7,12 +7,12 @@ use crate::error::{Error, Result};
 use crate::request::{Session, Source};
 use crate::ui;
 
-/// AWS's own default is 12 hours; an hour is what a role lives, and renewing costs nothing.
+/// The default duration, in seconds. AWS's own is 12 hours; an hour is what a role has, and renewing costs nothing.
 const DEFAULT: u32 = 3600;
-/// With MFA each renewal takes a person and a code.
+/// The default with MFA, in seconds: each renewal takes a person and a code.
 const WITH_MFA: u32 = 12 * 3600;
 
-/// A session of `base_credentials`. What is temporary already is passed on.
+/// A session of `base_credentials`. Temporary ones are passed on as they are.
 pub async fn get(
     session: &Session,
     base: &Source,
@@ -22,7 +22,7 @@ pub async fn get(
     if !base_credentials.long_term() {
         return match &session.mfa_serial {
             None => Ok(base_credentials),
-            // Passed on they would be taken for what has the code.
+            // Passing them on would suggest that they have MFA.
             Some(serial) => Err(Error::Config {
                 what: format!("the MFA device {}", ui::clean(serial)),
                 reason: format!("{} gives temporary credentials, of which AWS makes no session with MFA", base.label()),
