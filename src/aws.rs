@@ -1,4 +1,5 @@
-//! The AWS SDK: its configuration over our HTTP clients, and its errors in our words, with advice.
+//! The AWS SDK: its configuration over our HTTP clients, and its errors in our words, with advice. Which call to make, and
+//! with what, is up to `source`.
 
 use std::time::Duration;
 
@@ -20,10 +21,10 @@ use crate::error::{self, Error, Result};
 use crate::http::{self, Http, NoAddress, NoClient};
 use crate::{redact, ui};
 
-/// STS in a sentence, and to [`Error::hint`].
+/// What messages call STS; [`Error::hint`] compares with it.
 pub const STS: &str = "AWS STS";
 
-/// Where AWS is asked. `endpoint` is STS's alone.
+/// Where to reach AWS. `endpoint` is a URL for STS alone.
 #[derive(Clone, Copy)]
 pub struct Place<'a> {
     pub region: Option<&'a str>,
@@ -31,7 +32,7 @@ pub struct Place<'a> {
     pub variant: Variant,
 }
 
-/// For the SDK's own providers. The region is handed in: looking for one would ask the metadata service.
+/// For the SDK's own providers. The region is handed in, as the SDK would ask the EC2 metadata service for one.
 pub fn provider_config(http: &Http, place: Place<'_>) -> ProviderConfig {
     ProviderConfig::without_region()
         .with_region(Some(Region::new(place.region.unwrap_or(DEFAULT_REGION).to_owned())))
@@ -43,19 +44,20 @@ pub fn provider_config(http: &Http, place: Place<'_>) -> ProviderConfig {
         .with_sleep_impl(TokioSleep::new())
 }
 
-/// One try. The SDK would count bytes instead, and give up after 5 s without any: before the connection does, and in words
-/// about throughput. The time for connecting is `http`'s.
+/// The limit for one attempt. Without it the SDK would watch the throughput, and give up after 5 s without a byte: before
+/// the connect timeout, which is `http`'s, and with a message about throughput.
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().read_timeout(ANSWER).build()
 }
 
-/// An answer of STS takes a fraction of a second; what takes this long is lost, and another try may not be.
+/// STS answers within a fraction of a second. After this long the answer is lost, and another attempt may succeed.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// Where no region is known, the one botocore's legacy global endpoint signs for.
+/// The region to sign for if none is known: that of the global endpoint, which botocore uses in legacy mode.
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// An STS client with `base` for signing, if it shall sign. Without a region, the home of the ARN's partition.
+/// An STS client that signs with `base`, or does not sign. Without a region it asks the home region of the partition in
+/// `arn`.
 pub fn sts(http: &Http, base: Option<&Credentials>, place: Place<'_>, arn: Option<&str>) -> Client {
     let partition = arn.and_then(|arn| arn.split(':').nth(1)).unwrap_or("aws");
     let home = match partition {
@@ -91,7 +93,7 @@ fn for_sdk(credentials: &Credentials) -> aws_credential_types::Credentials {
     aws_credential_types::Credentials::new(access_key_id, secret_access_key.expose(), token, None, "credsh")
 }
 
-/// What an SDK provider gave, as ours.
+/// Converts credentials from an SDK provider.
 pub fn from_sdk(credentials: &aws_credential_types::Credentials) -> Credentials {
     let since =
         |time: std::time::SystemTime| time.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs().try_into().ok();
@@ -103,10 +105,10 @@ pub fn from_sdk(credentials: &aws_credential_types::Credentials) -> Credentials 
     }
 }
 
-/// What STS gave, as ours.
+/// Converts credentials from an STS answer.
 ///
 /// # Errors
-/// It said yes and sent nothing.
+/// `Error::BadAnswer` if STS reported success without any.
 pub fn from_sts(given: Option<&aws_sdk_sts::types::Credentials>) -> Result<Credentials> {
     let given = given
         .ok_or_else(|| Error::BadAnswer { source: STS.into(), reason: "the answer holds no credentials".into() })?;
@@ -118,7 +120,8 @@ pub fn from_sts(given: Option<&aws_sdk_sts::types::Credentials>) -> Result<Crede
     })
 }
 
-/// A failed STS call. `caller` names the credentials that signed it; `hidden` is what was sent and is not to be repeated.
+/// Converts a failed STS call. `caller` names the credentials that signed it; `hidden` is what was sent and must not be
+/// repeated.
 pub fn sts_error<E>(operation: &'static str, caller: &str, hidden: &[&Secret], error: &SdkError<E>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -129,7 +132,7 @@ where
     if let Some(NoAddress { host, reason }) = behind(error).next() {
         return Error::Unresolved { source: STS.into(), host: host.clone(), reason: reason.clone() };
     }
-    // Whoever stands in for STS, a proxy or AWS_ENDPOINT_URL_STS, may echo what it was sent.
+    // A proxy, or whatever AWS_ENDPOINT_URL_STS names, may answer in place of STS and echo what it was sent.
     let told = |text: &str| redact::told(text, hidden);
     let Some(service) = error.as_service_error() else {
         let reason = match error {
@@ -141,11 +144,12 @@ where
     let code = told(service.meta().code().unwrap_or_default());
     let mut message = told(service.meta().message().unwrap_or_default());
     let status = error.raw_response().map_or(0, |response| response.status().as_u16());
-    // What a service says for the moment, whatever the code (RFC 9110).
+    // Temporary by its status, whatever the code says (RFC 9110, and RFC 6585 for 429).
     let passes = status >= 500 || status == 429 || status == 408;
     if code.is_empty() {
         let mut hint = None;
-        // STS says no with a code, and sends nobody elsewhere: a proxy's refusal, or its page to sign in at.
+        // STS gives a code whenever it refuses, and never redirects. So this is a proxy's refusal, or a network's sign-in
+        // page.
         if !passes {
             message = "the answer is not STS's".into();
             hint = Some(
@@ -163,8 +167,8 @@ where
     Error::Aws { operation, advice: advice(operation, &code, &message, caller), code, message, denied }
 }
 
-/// Cloud9's managed credentials answer InvalidClientTokenId, and not AccessDenied, for what they do not allow (AWS Cloud9
-/// User Guide, "Actions supported by AWS managed temporary credentials").
+/// Cloud9's managed credentials answer InvalidClientTokenId rather than AccessDenied to actions that they do not allow (AWS
+/// Cloud9 User Guide, "Actions supported by AWS managed temporary credentials").
 const CLOUD9: &str = "Cloud9's managed temporary credentials block this action. Of STS they allow GetCallerIdentity and \
     DecodeAuthorizationMessage only (so no role can be assumed), of IAM and Cloud9 a part, of everything else all. \
     Ways out: attach an instance profile to the environment and use `--source ec2`, or name another profile with \
@@ -172,7 +176,7 @@ const CLOUD9: &str = "Cloud9's managed temporary credentials block this action. 
 
 const SLOWER: &str = "AWS asks for fewer requests: try again in a minute";
 
-/// What AWS's codes, as STS has been seen to send them, are asking for.
+/// What to do about AWS's error codes, by the codes and messages that STS has been seen to send.
 fn advice(operation: &str, code: &str, message: &str, caller: &str) -> Option<String> {
     let says = |part: &str| message.contains(part);
     let text = match code {
@@ -198,7 +202,7 @@ fn advice(operation: &str, code: &str, message: &str, caller: &str) -> Option<St
     Some(text)
 }
 
-/// Who could have said no. Only a role has a trust policy.
+/// Who may have refused. Only a role has a trust policy.
 fn denied(operation: &str, caller: &str) -> Option<String> {
     match operation {
         "sts:AssumeRole" => Some(format!(
@@ -207,7 +211,7 @@ fn denied(operation: &str, caller: &str) -> Option<String> {
         "sts:AssumeRoleWithWebIdentity" => {
             Some("either the role's trust policy does not name the token's issuer, or one of its conditions (audience, subject) is not met".into())
         }
-        // Which takes no permission.
+        // The call itself needs no permission, so only an explicit deny can refuse it.
         "sts:GetSessionToken" => Some(format!(
             "a policy of {caller} or of its organization forbids it, perhaps without MFA: then pass --mfa-serial"
         )),
@@ -215,12 +219,12 @@ fn denied(operation: &str, caller: &str) -> Option<String> {
     }
 }
 
-/// IAM Identity Center in a sentence.
+/// What messages call IAM Identity Center.
 const SSO: &str = "IAM Identity Center";
 
-/// A failed SDK provider, of the profile `name` of IAM Identity Center. What has no answer of its portal in it is about the
-/// sign-in, which the SDK reads in private types, or about the profile, which it calls an invalid configuration.
-/// `sent` is the sign-in's token, and is not to be repeated.
+/// Converts the failure of an SDK provider for the IAM Identity Center profile `name`. Without an answer from the portal it
+/// concerns the sign-in, which the SDK reports in private types, or the profile, which it calls an invalid configuration.
+/// `sent` is the sign-in's token, and must not be repeated.
 pub fn sso_error(name: &str, sent: Option<&Secret>, error: &CredentialsError) -> Error {
     let name = ui::clean(name);
     let what = format!("profile {name}");
@@ -246,12 +250,12 @@ pub fn sso_error(name: &str, sent: Option<&Secret>, error: &CredentialsError) ->
     Error::Config { what: format!("{what} gave no credentials"), reason: reason(error), hint }
 }
 
-/// What to do about a profile that lacks something for IAM Identity Center.
+/// Advice for a profile that lacks a setting for IAM Identity Center.
 pub fn configure_sso(name: &str) -> String {
     format!("`aws configure sso --profile {}` asks for what is missing, and writes it", ui::clean(name))
 }
 
-/// What the portal's answer means. A proxy's has no code, but a status.
+/// What an error answer of the portal means. One that a proxy sent in its place has a status but no code.
 fn refused_by_portal(name: &str, status: u16, code: String, mut message: String, login: Option<String>) -> Error {
     let advice = match status {
         401 => login,
@@ -270,7 +274,7 @@ fn refused_by_portal(name: &str, status: u16, code: String, mut message: String,
     Error::Aws { operation: "sso:GetRoleCredentials", code, message, advice, denied: status < 500 && status != 429 }
 }
 
-/// A failed SDK provider of a profile.
+/// Converts the failure of an SDK provider for a profile of any other kind; `what` names it.
 pub fn provider_error(what: &str, error: &CredentialsError) -> Error {
     if let Some(none) = NoClient::behind(error) {
         return none.error(what);
@@ -278,7 +282,7 @@ pub fn provider_error(what: &str, error: &CredentialsError) -> Error {
     let reason = reason(error);
     let lower = reason.to_lowercase();
     match error {
-        // Where the SDK has nothing to add.
+        // The SDK gives no reason here.
         CredentialsError::CredentialsNotLoaded(_) if reason.is_empty() => Error::Config {
             what: format!("{what} gave no credentials"),
             reason: "it has no keys, role, IAM Identity Center, credential_process or web identity".into(),
@@ -294,14 +298,14 @@ pub fn provider_error(what: &str, error: &CredentialsError) -> Error {
     }
 }
 
-/// The links of a chain of errors that are a `T`.
+/// The errors in a chain that are of type `T`, outermost first.
 fn behind<'a, T: std::error::Error + 'static>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'a T> {
     std::iter::successors(Some(error), |error| error.source()).filter_map(|error| error.downcast_ref())
 }
 
-/// Why a provider failed: the links of its chain of errors that say something new.
+/// Why a provider failed: the messages in its chain of errors that add something new.
 fn reason(error: &CredentialsError) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut link: Option<&dyn std::error::Error> = std::error::Error::source(error);
@@ -319,7 +323,7 @@ fn reason(error: &CredentialsError) -> String {
 mod tests {
     use super::*;
 
-    /// Which takes longer to come about than a test may.
+    /// Tested by itself, since waiting for a real timeout takes too long.
     #[test]
     fn a_portal_that_is_silent_is_unreachable() {
         let late = SdkError::<GetRoleCredentialsError>::timeout_error("late");

@@ -1,5 +1,5 @@
-//! Credentials, and the type that keeps their secrets from being printed. Stops short of where they come
-//! from (`source`) and of how long they are good for (`lease`).
+//! Credentials, and the type that keeps their secrets from being printed. Where they come from is up to `source`, and how
+//! long they last is up to `lease`.
 
 use std::fmt;
 
@@ -9,23 +9,23 @@ use zeroize::Zeroizing;
 use crate::error::{Error, Result};
 use crate::time::Epoch;
 
-/// More than any AWS token (they run to some 2 KiB; the documented roof is none), less than what makes an
-/// `execve` fail: Linux takes 128 KiB for one string of the environment.
+/// The longest value accepted, in bytes: more than any AWS token (some 2 KiB; AWS documents no limit), and less than what
+/// makes `execve` fail (Linux allows 128 KiB for one string of the environment).
 const LONGEST: usize = 32 * 1024;
 
-/// A text that cannot be printed: `Debug` is redacted, there is no `Display`, and its memory is wiped.
-/// Serializing writes the secret, for the one place that stores it.
+/// A text that cannot be printed: `Debug` is redacted, there is no `Display`, and the memory is wiped on drop. Serializing
+/// does write the secret, for the one place that stores it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes a text into custody.
+    /// Takes ownership of a secret text.
     pub fn new(text: impl Into<String>) -> Self {
         Secret(Zeroizing::new(text.into()))
     }
 
-    /// The secret itself. Each call is a place to look at in a review.
+    /// The secret itself. Every call of this is a place to check in a review.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -40,22 +40,22 @@ impl fmt::Debug for Secret {
 /// One set of credentials as a source gave it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credentials {
-    /// `ASIA...` when temporary, `AKIA...` when long-term. Not a secret: it is in every request's header.
+    /// `ASIA...` when temporary, `AKIA...` when long-term. Not a secret: every signed request sends it in a header.
     pub access_key_id: String,
-    /// The signing key.
+    /// The secret that requests are signed with.
     pub secret_access_key: Secret,
     /// Absent only with long-term keys.
     pub session_token: Option<Secret>,
-    /// AWS's own word, by AWS's clock; seconds. `None` is unknown, which is not the same as expired.
+    /// When they end, as AWS said and by its clock; epoch seconds. `None` is unknown, which is not the same as expired.
     pub expiration: Option<Epoch>,
 }
 
 impl Credentials {
-    /// Refuses what could not be handed to a shell or a program whole: an empty value, a control character,
-    /// more than 32 KiB. What passes here can be quoted everywhere.
+    /// Refuses values that a shell or a program could not be given unchanged: an empty one, one with a control character,
+    /// one longer than 32 KiB. Whatever passes can be quoted for every shell.
     ///
     /// # Errors
-    /// `Error::Value` names the field; the value is never part of it.
+    /// `Error::Value`, which names the field and never contains its value.
     pub fn checked(self) -> Result<Self> {
         check("AccessKeyId", &self.access_key_id)?;
         check("SecretAccessKey", self.secret_access_key.expose())?;
@@ -63,15 +63,15 @@ impl Credentials {
         Ok(self)
     }
 
-    /// What of them may not be repeated, where somebody who was sent it says why it will not do. A short text is no secret,
-    /// and would be found in any message.
+    /// The values to redact where somebody who was sent these credentials explains why they were refused. Values under 8
+    /// bytes are left out: they are no real secret, and would match parts of any message.
     pub fn secrets(&self) -> Vec<&Secret> {
         let both = std::iter::once(&self.secret_access_key).chain(&self.session_token);
         both.filter(|secret| secret.expose().len() >= 8).collect()
     }
 
-    /// An IAM user's own keys, which do not end: never to be handed out. AWS begins their ids, and no others, with `AKIA`
-    /// (IAM User Guide, "Unique identifiers"); a token beside one has been left by another set of keys.
+    /// Whether these are an IAM user's own keys, which never expire and so are never handed out. Only their ids begin with
+    /// `AKIA` (IAM User Guide, "Unique identifiers"); a token beside such an id is left over from another set of keys.
     pub fn long_term(&self) -> bool {
         self.session_token.is_none() || self.access_key_id.starts_with("AKIA")
     }

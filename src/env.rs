@@ -1,5 +1,5 @@
-//! The process's surroundings, read once in `main` and handed in: environment variables, clock, home,
-//! own path. Nothing else in the crate reads them, so that a test can hand in others.
+//! The process's surroundings, read once in `main` and handed in: environment variables, clock, home, own path. Nothing
+//! else in the crate reads them, so a test can hand in others.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -10,33 +10,33 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::credentials::{Credentials, Secret};
 use crate::time::{self, Epoch};
 
-/// The request id of the lease this shell goes on renewing: 16 lower-case hexadecimal digits.
+/// The request id of the lease that this shell keeps renewing: 16 lower-case hexadecimal digits.
 pub const LEASE: &str = "CREDSH_LEASE";
-/// The source's label and the indicator's text, for the prompt of the shell that holds the lease.
+/// The source's label, for the prompt of the shell that holds the lease.
 pub const SOURCE: &str = "CREDSH_SOURCE";
-/// See [`SOURCE`].
+/// The text of the whole prompt indicator, likewise.
 pub const PROMPT: &str = "CREDSH_PROMPT";
-/// What a shell's `credsh` function says of its hook to `credsh doctor`: its name, then `prompt` and `preexec` if they are
-/// in place, and `not-last` if another prompt hook follows.
+/// The state of the hook, as the shell's `credsh` function reports it to `credsh doctor`: the shell's name, then `prompt`
+/// and `preexec` if those are in place, and `not-last` if another prompt hook follows.
 pub const HOOK: &str = "CREDSH_HOOK";
-/// How long a command may be held up by a renewal, in seconds; default 3.
+/// How long a renewal may hold up a command, in seconds: 1 to 60, default 3.
 pub const WAIT: &str = "CREDSH_WAIT";
-/// The profiles whose `credential_process` this process runs in, as words; set for that only, so that a credsh in it does not
-/// ask the same profile again.
+/// The profiles, as words, whose `credential_process` this process runs in. Only set for such a process, so that a credsh
+/// in it does not ask the same profile again.
 pub const ASKING: &str = "CREDSH_ASKING";
-/// `XDG_RUNTIME_DIR`: a private directory in memory, where the store is kept if there is one.
+/// A private directory in memory; the store goes there if it exists.
 pub const RUNTIME_DIR: &str = "XDG_RUNTIME_DIR";
-/// The user's time zone, where it is not the machine's.
+/// The user's time zone, if it differs from the machine's.
 const ZONE: &str = "TZ";
-/// No colour, whatever the terminal can do (the `NO_COLOR` convention: set and not empty).
+/// Disables colour, whatever the terminal supports (the `NO_COLOR` convention: set and not empty).
 pub const NO_COLOR: &str = "NO_COLOR";
-/// AWS: the container endpoint, whole (CloudShell, EKS) or as a path on 169.254.170.2 (ECS).
+/// AWS: the container endpoint, as a full URL (CloudShell, EKS).
 pub const CONTAINER_FULL: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
-/// See [`CONTAINER_FULL`]; this one wins, as in botocore and the Rust SDK.
+/// AWS: the same as a path on 169.254.170.2 (ECS). It wins over [`CONTAINER_FULL`], as in botocore and the Rust SDK.
 pub const CONTAINER_RELATIVE: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
-/// The `Authorization` header's value. A secret.
+/// The value of the `Authorization` header for the container endpoint. A secret.
 pub const CONTAINER_TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
-/// A file with the same; wins over the variable, and is read anew each time (EKS rotates it).
+/// A file that holds the same value. It wins over the variable, and is read anew each time, as EKS rotates it.
 pub const CONTAINER_TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 /// AWS: the standard variables of a set of credentials.
 pub const ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
@@ -44,49 +44,49 @@ pub const ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 pub const SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
 /// See [`ACCESS_KEY_ID`].
 pub const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
-/// The session token's old name, which botocore still knows.
+/// The session token's old name, which botocore still reads.
 pub const SECURITY_TOKEN: &str = "AWS_SECURITY_TOKEN";
-/// When they end: RFC 3339. botocore, the JavaScript SDK and starship read it.
+/// When these credentials end, in RFC 3339. botocore, the JavaScript SDK and starship read it.
 pub const EXPIRATION: &str = "AWS_CREDENTIAL_EXPIRATION";
-/// AWS: the profile. The AWS CLI v2 looks at the first, then the second; boto3 the other way round.
+/// AWS: the profile. AWS CLI v2 looks at the first name before the second; boto3 does the opposite.
 pub const PROFILE: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
-/// AWS: the region, first set wins (AWS CLI v2's order).
+/// AWS: the region. The first that is set wins (the order of AWS CLI v2).
 pub const REGION: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
-/// AWS: another STS endpoint, first set wins.
+/// AWS: an STS endpoint other than the default. The first that is set wins.
 pub const STS_ENDPOINT: [&str; 2] = ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"];
-/// `true` asks for the endpoints whose cryptography is FIPS 140's.
+/// `true` selects the endpoints with FIPS 140 cryptography.
 pub const USE_FIPS: &str = "AWS_USE_FIPS_ENDPOINT";
-/// `true` asks for the endpoints that are there over IPv6 too.
+/// `true` selects the dual-stack endpoints, which can be reached over IPv6 too.
 pub const USE_DUALSTACK: &str = "AWS_USE_DUALSTACK_ENDPOINT";
-/// `true` takes [`STS_ENDPOINT`] and what a profile says of the kind for nothing.
+/// `true` makes every SDK ignore [`STS_ENDPOINT`] and the endpoints that a profile configures.
 pub const IGNORE_ENDPOINTS: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
-/// AWS: web identity.
+/// AWS: web identity, that is `sts:AssumeRoleWithWebIdentity` with the token in this file.
 pub const WEB_IDENTITY_TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 /// See [`WEB_IDENTITY_TOKEN_FILE`].
 pub const ROLE_ARN: &str = "AWS_ROLE_ARN";
 /// See [`WEB_IDENTITY_TOKEN_FILE`].
 pub const ROLE_SESSION_NAME: &str = "AWS_ROLE_SESSION_NAME";
-/// `true` keeps every SDK from asking the EC2 metadata service.
+/// `true` keeps every SDK from querying the EC2 metadata service.
 pub const NO_IMDS: &str = "AWS_EC2_METADATA_DISABLED";
-/// AWS: another address of the EC2 metadata service.
+/// AWS: an address for the EC2 metadata service other than the default.
 pub const IMDS_ENDPOINT: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
-/// AWS: `IPv4` or `IPv6`, for the address of it that is not given.
+/// AWS: `IPv4` or `IPv6`, to choose the default address when [`IMDS_ENDPOINT`] is not set.
 pub const IMDS_MODE: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE";
-/// AWS: other files than `~/.aws/config` and `~/.aws/credentials`.
+/// AWS: the file to read instead of `~/.aws/config`.
 pub const CONFIG_FILE: &str = "AWS_CONFIG_FILE";
-/// See [`CONFIG_FILE`].
+/// AWS: the file to read instead of `~/.aws/credentials`.
 pub const CREDENTIALS_FILE: &str = "AWS_SHARED_CREDENTIALS_FILE";
-/// A PEM file to trust instead of the system's certificates (the Rust SDK ignores it; the CLI does not).
+/// A PEM file of certificates to trust instead of the system's. The AWS CLI honours it and the Rust SDK does not.
 pub const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
-/// The same for what is made with Python's requests, and, as it once was, the AWS CLI.
+/// The same variable of Python's requests library, which older versions of the AWS CLI used.
 pub const REQUESTS_CA_BUNDLE: &str = "REQUESTS_CA_BUNDLE";
-/// Those of these variables that hold a file's path, which may be a relative one.
+/// Those of these variables that hold a file's path, which may be relative.
 pub const FILES: [&str; 6] =
     [CONTAINER_TOKEN_FILE, WEB_IDENTITY_TOKEN_FILE, CONFIG_FILE, CREDENTIALS_FILE, CA_BUNDLE, REQUESTS_CA_BUNDLE];
-/// The login shell: `demo` opens it, and `doctor` says what to type in it where no hook says which it is.
+/// The login shell. `demo` opens it, and `doctor` words its advice for it if no hook names the shell.
 pub const SHELL: &str = "SHELL";
 
-/// Command line, environment variables, clock and chance of one run.
+/// The command line, environment variables, clock and randomness of one run.
 #[derive(Clone)]
 pub struct Env {
     vars: HashMap<String, String>,
@@ -96,7 +96,7 @@ pub struct Env {
 }
 
 impl Env {
-    /// What this process was started with. Values that are not UTF-8 are left out: AWS's are ASCII.
+    /// Reads what this process was started with. Variables that are not UTF-8 are left out; AWS's values are all ASCII.
     #[allow(clippy::disallowed_methods, reason = "the one place")]
     pub fn of_process() -> Self {
         let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
@@ -105,39 +105,38 @@ impl Env {
         Env { vars, words, clock: SystemTime::now, chance: RandomState::new() }
     }
 
-    /// The command line, the program's own name first.
+    /// The command line, beginning with the program's own name.
     pub fn words(&self) -> &[OsString] {
         &self.words
     }
 
-    /// A variable's value; empty is unset, as the Go SDK, the AWS CLI and most shells' users have it.
+    /// A variable's value. Empty counts as unset, as in the Go SDK, the AWS CLI and the minds of most shell users.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.vars.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Whether one of AWS's switches is on.
+    /// Whether one of AWS's boolean variables is on: `true` in any case; every other value means off.
     pub fn is_true(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
 
-    /// The names of all variables.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.vars.keys().map(String::as_str)
     }
 
-    /// The first of several names that is set.
+    /// The value of the first of these names that is set.
     pub fn first(&self, names: &[&str]) -> Option<&str> {
         names.iter().find_map(|name| self.get(name))
     }
 
-    /// The same with another value of one variable.
+    /// The same surroundings with one variable set to another value.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.vars.insert(name.into(), value.into());
         self
     }
 
-    /// The same without the standard credential variables: for where they are credsh's own output, which must
+    /// The same surroundings without the standard credential variables, for when these hold credsh's own output, which must
     /// not be taken for a source.
     #[must_use]
     pub fn without_keys(mut self) -> Self {
@@ -157,40 +156,40 @@ impl Env {
         })
     }
 
-    /// Whether AWS would see a container endpoint.
+    /// Whether an AWS SDK would find a container endpoint configured here.
     pub fn in_container(&self) -> bool {
         self.get(CONTAINER_FULL).is_some() || self.get(CONTAINER_RELATIVE).is_some()
     }
 
-    /// The clock, whole seconds.
+    /// The clock, in whole seconds of the epoch.
     pub fn now(&self) -> Epoch {
         let since = (self.clock)().duration_since(UNIX_EPOCH).unwrap_or_default();
         Epoch::try_from(since.as_secs()).unwrap_or(Epoch::MAX)
     }
 
-    /// What tells [`time_of_day`]s apart: `=` and the value of `TZ`; empty where it is not set, which is not the same as
-    /// set to nothing.
+    /// Identifies the time zone of [`time_of_day`]: `=` and the value of `TZ`, or an empty text if that is unset, which is
+    /// not the same as set to nothing.
     pub fn zone(&self) -> String {
         self.vars.get(ZONE).map_or(String::new(), |zone| format!("={zone}"))
     }
 
-    /// A number from 0 up to 1, for jitter; the same all through a run. `RandomState` is seeded by the system, which is
-    /// enough to keep two shells apart and needs no crate.
+    /// A number in 0..1, for jitter; the same for the whole run. `RandomState` is seeded by the system, which suffices to
+    /// keep two shells apart and needs no crate.
     pub fn random(&self) -> f64 {
         let bits = self.chance.hash_one(0_u8) >> 40;
         f64::from(u32::try_from(bits).unwrap_or(0)) / f64::from(1 << 24)
     }
 
-    /// How this program was called, as a path that stays good after an upgrade: the name found in `PATH`,
-    /// not the file behind its links (`/proc/self/exe` would name a version that a package manager removes).
+    /// How this program was called, as a path that survives an upgrade: the name found in `PATH`, with links unresolved.
+    /// `/proc/self/exe` would name the file of one version, which a package manager removes.
     pub fn exe(&self) -> PathBuf {
         let argv0 = self.words.first().map(PathBuf::from).unwrap_or_default();
         let found = which::which(&argv0).ok().and_then(|path| std::path::absolute(path).ok());
         found.or_else(|| std::env::current_exe().ok()).unwrap_or(argv0)
     }
 
-    /// The file that `variable` names, from wherever it is looked at: a renewal in the background has another working
-    /// directory. `~/` is the home, as to the AWS CLI.
+    /// The file that `variable` names, as an absolute path: a background renewal has another working directory. A leading
+    /// `~/` means the home directory, as in the AWS CLI.
     pub fn path(&self, variable: &str) -> Option<PathBuf> {
         let given = self.get(variable)?;
         let home = self.get("HOME").zip(given.strip_prefix("~/")).map(|(home, rest)| Path::new(home).join(rest));
@@ -204,14 +203,14 @@ impl Env {
     }
 }
 
-/// The user's time of day at `time`, 24 hours: `14:32`. jiff itself reads `TZ` and the machine's zone files; where there are
-/// none it is UTC, as to the C library.
+/// The user's time of day at `time`, 24 hours: `14:32`. jiff itself reads `TZ` and the machine's zone files; without them
+/// it is UTC, as in the C library.
 pub fn time_of_day(time: Epoch) -> Option<String> {
     let time = jiff::Timestamp::from_second(time).ok()?;
     Some(jiff::tz::TimeZone::system().to_datetime(time).strftime("%H:%M").to_string())
 }
 
-/// The machine's name, as `uname -n` has it; a container's own.
+/// The machine's name, as `uname -n` prints it; a container has its own.
 pub fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -1,8 +1,8 @@
-//! What can go wrong, one variant a cause. The words a person reads are made here; the advice is
-//! apart from them (`hint`), and so is the exit status (`Kind`). Printing is `ui`'s, exiting `main`'s.
+//! What can go wrong, with one variant for each cause. The message is made here, and the advice (`hint`) and the exit
+//! status (`Kind`) are kept apart from it. Printing is up to `ui`, exiting to `main`.
 //!
-//! A variant holds what failed and on what. Nothing here may hold a secret: bodies of answers come in
-//! only through `ui::clean`, and only where they are known to be an error's text.
+//! A variant holds what failed and on what, and never a secret: text from an answer comes in only through `ui::clean`,
+//! after `redact` where secrets were sent, and only if it is known to be an error's text.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,22 +10,22 @@ use std::path::PathBuf;
 /// `std::result::Result` with this crate's error.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Decides the exit status, and whether the hook speaks of a failure or tries again in silence.
+/// Decides the exit status, and whether the hook reports a failure or silently tries again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// 1: it failed.
+    /// 1: it failed, for a reason with no status of its own.
     Failed,
-    /// 2: the command line was wrong (clap's own status for the same).
+    /// 2: the command line was wrong (the status that clap uses for the same).
     Usage,
     /// 3: no source of credentials was found.
     NoSource,
-    /// 4: AWS, or the endpoint, said no. Trying again will not help.
+    /// 4: AWS, or the endpoint, refused. Trying again will not help.
     Denied,
-    /// 127, as a shell has it: there is no such command.
+    /// 127, as in a shell: there is no such command.
     NotFound,
-    /// 126: it is there, and cannot be run.
+    /// 126, as in a shell: the command exists but cannot be run.
     NotRunnable,
-    /// 5: the source could not be reached, or did not answer as its contract says.
+    /// 5: the source could not be reached, or its answer broke its contract.
     Unreachable,
 }
 
@@ -47,56 +47,57 @@ impl Kind {
 /// A failure, its cause, and what to do about it.
 #[derive(Debug)]
 pub enum Error {
-    /// A flag's value, or its company, cannot be taken.
+    /// The value of a flag cannot be accepted, or not beside the others.
     Flag { flag: &'static str, reason: String },
-    /// `looked` names each place and what was (not) there.
+    /// `looked` lists each place that was tried, and what was or was not there.
     NoSource { looked: Vec<String> },
-    /// A source is configured, but not so that it can be used: `what` failed because of `reason`.
+    /// A source is configured but unusable: `what` failed because of `reason`.
     Config { what: String, reason: String, hint: Option<String> },
     /// The request never got an answer.
     Unreachable { source: String, reason: String },
-    /// The same, as `host` has no address: that of the source, or of the proxy before it.
+    /// The same, because `host` has no address. It is the source's host, or that of the proxy in front of it.
     Unresolved { source: String, host: String, reason: String },
-    /// An answer that is not credentials: HTTP status, and what the body said about it.
+    /// The answer was an error: its HTTP status, and what the body said about it.
     Answer { source: String, status: u16, message: String, hint: Option<String> },
-    /// A 200 whose body breaks the contract, or holds credentials that cannot be used.
+    /// A 200 whose body breaks the contract, or holds unusable credentials.
     BadAnswer { source: String, reason: String },
-    /// AWS refused `operation` with an error `code`; `advice` is ours.
+    /// AWS refused `operation` with the error `code`; `advice` is credsh's own. `denied` if trying again will not help.
     Aws { operation: &'static str, code: String, message: String, advice: Option<String>, denied: bool },
-    /// Another credsh asked on our behalf, and this is what it was told.
+    /// Another credsh asked the source on our behalf and failed; `note` is its message.
     Shared { note: String, denied: bool },
-    /// An answer would need a person, and nobody may be asked (a hook), or nobody is there.
+    /// A person has to answer, and either may not be asked (in a hook) or is not there.
     NeedsPerson { what: String, hint: String },
-    /// Time was up before the work was done. Seconds.
+    /// The source did not answer in time; `seconds` is the whole wait.
     Deadline { what: String, seconds: u64 },
-    /// Another credsh, that process, was renewing the same for all of the wait, and perhaps `asks` a person. Seconds.
+    /// Another credsh, process `holder`, had the lease's lock for the whole wait of `seconds`, perhaps because it `asks` a
+    /// person.
     Held { holder: Option<u32>, asks: bool, seconds: u64 },
-    /// The store is not safe to use.
+    /// The store is not safe to use, or has no place to be.
     Store { path: PathBuf, reason: String, hint: String },
-    /// A file or a system call.
+    /// A file operation or a system call failed; the message reads "cannot {action} {path}".
     Io { action: &'static str, path: PathBuf, source: std::io::Error },
-    /// A value holds what no shell may be given.
+    /// A value that no shell may be given, or that the output format cannot hold.
     Value { what: String, reason: &'static str },
-    /// The lease is not in the store.
+    /// No lease is held.
     NoLease { hint: &'static str },
-    /// A shell's own lease, by its id, is not in the store.
+    /// The lease that this shell names, by its id, is not in the store.
     LeaseGone { id: String },
-    /// A program that was to be run.
+    /// A program could not be run.
     Run { program: String, source: std::io::Error },
-    /// Neither docker nor podman, or not the one that was named; or it is `there`, and is no program.
+    /// Neither docker nor podman was found, or not the engine that was named; or it is `there`, but is not a program.
     NoEngine { reason: String, there: bool },
-    /// A container engine's `command`, one of `compose`'s or another, that gives no container variables.
+    /// A container engine's `command` that takes no variables for a container; with `compose`, one of `compose`'s.
     NoVariables { command: String, compose: bool },
-    /// The played session of `demo` did not show what it must.
+    /// The session that `demo` plays did not show what it has to.
     Demo { missing: String },
 }
 
-/// What makes Cloud9 write its managed credentials.
+/// How to make Cloud9 write its managed credentials.
 pub const OPEN_THE_IDE: &str =
     "open the Cloud9 IDE as the environment's owner, and check Preferences > AWS Settings > Credentials";
 
 impl Error {
-    /// A file operation that failed: `action` reads "cannot {action} {path}".
+    /// Makes an error of a file operation that failed: `action` completes "cannot {action} {path}".
     pub fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
         let path = path.into();
         move |source| Error::Io { action, path, source }
@@ -130,14 +131,14 @@ impl Error {
         }
     }
 
-    /// Whether AWS said that it does not take the key it was asked with, or not any more.
+    /// Whether AWS does not, or no longer does, accept the key that signed the request.
     pub fn disowns_key(&self) -> bool {
         const CODES: [&str; 4] =
             ["ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"];
         matches!(self, Error::Aws { code, .. } if CODES.contains(&code.as_str()))
     }
 
-    /// What to do about it, for the `hint: ` line.
+    /// What to do about it, for the `hint: ` line; `None` if the message says it all.
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::NoSource { .. } => Some(
@@ -208,7 +209,7 @@ impl fmt::Display for Error {
             Error::Aws { operation, code, message, .. } => write!(f, "{operation} failed with {code}: {message}"),
             Error::Shared { note, .. } => write!(f, "the renewal failed: {note}"),
             Error::NeedsPerson { what, .. } => write!(f, "{what}"),
-            // What others have left of a wait may be less than half a second.
+            // Earlier steps may leave less than half a second of a wait, and "within 0 s" would make no sense.
             Error::Deadline { what, seconds } => write!(f, "{what} did not answer within {} s", seconds.max(&1)),
             Error::Held { holder, asks, seconds } => {
                 let process = holder.map(|holder| format!(" (process {holder})")).unwrap_or_default();
@@ -240,8 +241,9 @@ impl fmt::Display for Error {
     }
 }
 
-/// Another's message in the lower case of ours, without the "(os error 2)" nobody can use. Only a word's own capital goes:
-/// `No such file`, but `AWS_CA_BUNDLE`, `RPC struct is bad` and `ProfileFile provider`.
+/// A foreign message in credsh's style: lower case at the start, and without the "(os error 2)" that is no use to anyone.
+/// Only the capital of an ordinary word goes: `No such file`, but not `AWS_CA_BUNDLE`, `RPC struct is bad` or `ProfileFile
+/// provider`.
 pub fn lower(text: &str) -> String {
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut chars = text.chars();

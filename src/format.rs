@@ -1,5 +1,5 @@
-//! What `credsh export` prints: one arm a format. The names are the standard ones behind a prefix; the shapes are those of
-//! `aws configure export-credentials`, quoted.
+//! What `credsh export` prints, one arm for each format. Names are the standard ones behind a prefix; shapes are those of
+//! `aws configure export-credentials`, but quoted, which is up to `shell`.
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::shell::Grammar;
 use crate::time;
 
-/// `--format`'s values.
+/// The values of `--format`; clap shows the variants' comments as help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// `export NAME='value'` lines, for sh, bash, zsh and their kin
@@ -37,10 +37,10 @@ pub enum Format {
     Nu,
 }
 
-/// Renders the credentials.
+/// Renders the credentials. The result holds their secrets.
 ///
 /// # Errors
-/// A value that the format cannot hold.
+/// `Error::Value` for a value that the format cannot hold, `Error::Flag` for a prefix in a format with fixed names.
 pub fn render(format: Format, credentials: &Credentials, prefix: &str) -> Result<Secret> {
     let lines = |line: &dyn Fn(&str, &str) -> Result<String>| {
         let lines =
@@ -58,7 +58,7 @@ pub fn render(format: Format, credentials: &Credentials, prefix: &str) -> Result
         Format::Elvish => lines(&|name, value| Grammar::Elvish.set(name, value, true))?,
         Format::Powershell => lines(&|name, value| Grammar::PowerShell.set(name, value, true))?,
         Format::WindowsCmd => lines(&|name, value| Grammar::Cmd.set(name, value, true))?,
-        // Everything behind the first `=` is the value, to the letter: quotes would be part of it.
+        // docker and podman take everything after the first `=` literally, so quotes would become part of the value.
         Format::EnvFile => lines(&|name, value| Ok(format!("{name}={value}\n")))?,
         Format::Nu => json(
             &variables(credentials)
@@ -72,7 +72,7 @@ pub fn render(format: Format, credentials: &Credentials, prefix: &str) -> Result
     Ok(Secret::new(text))
 }
 
-/// Name and value of each variable, without prefix. What is not known is left out.
+/// The name, without prefix, and value of each variable. Unknown ones are left out.
 pub fn variables(credentials: &Credentials) -> Vec<(&'static str, Secret)> {
     let some = [
         (env::ACCESS_KEY_ID, Some(Secret::new(&*credentials.access_key_id))),
@@ -83,7 +83,7 @@ pub fn variables(credentials: &Credentials) -> Vec<(&'static str, Secret)> {
     some.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
-/// What a `credential_process` prints (AWS SDKs and Tools Reference, "Process credential provider").
+/// The JSON that a `credential_process` prints (AWS SDKs and Tools Reference, "Process credential provider").
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Process<'a> {
@@ -109,8 +109,8 @@ impl<'a> Process<'a> {
     }
 }
 
-/// What the container endpoint answers (CloudShell's), or with `role` what `aws sts assume-role` prints: scripts read it
-/// by these names.
+/// The JSON with which CloudShell's container endpoint answers or, with `role`, which `aws sts assume-role` prints: scripts
+/// read the fields by these names.
 ///
 /// # Errors
 /// As [`render`].
@@ -159,8 +159,8 @@ fn json(value: &impl Serialize) -> Result<String> {
     Ok(text + "\n")
 }
 
-/// Parsers of credentials files cut a value off at ` #` and ` ;`, and white space at its ends; to Python's, botocore's,
-/// U+00A0 and U+3000 are white space too.
+/// A section of a credentials file. Parsers of such files cut a value off at ` #` and ` ;` and strip white space at its
+/// ends; in Python, and so in botocore, that includes U+00A0 and U+3000.
 fn ini(credentials: &Credentials) -> Result<String> {
     let mut lines = vec!["[credsh]".to_owned()];
     for (name, value) in variables(credentials).into_iter().filter(|(name, _)| *name != env::EXPIRATION) {

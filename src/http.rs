@@ -1,8 +1,8 @@
 //! The two HTTP clients, and the adapter that lets the AWS SDK use them.
 //!
-//! *local* is for metadata endpoints: never a proxy, as the request carries a token and the answer credentials.
-//! *remote* is for AWS: the system's proxies, and another trust store than its own, which the Rust SDK ignores. Neither follows a
-//! redirect, and neither retries: that is decided where the meaning of a failure is known.
+//! *local* is for metadata endpoints: never a proxy, as the request carries a token and the answer credentials. *remote* is
+//! for AWS: the system's proxies and, if one is set, a CA bundle instead of the system's certificates, which the Rust SDK
+//! ignores. Neither follows a redirect or retries: only the caller knows what a failure means.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -25,13 +25,14 @@ use crate::error::{self, Error};
 use crate::time::{self, Epoch};
 use crate::ui;
 
-/// How long a connection to AWS, or to the proxy on the way, may take to come about: the kernel asks three times meanwhile.
-/// reqwest knows one such time a client, so the SDK's wishes for one operation or another are not looked at.
+/// How long connecting to AWS, or to a proxy on the way, may take; the kernel sends three SYNs in that time. reqwest has
+/// one such limit per client, so the SDK's settings for single operations are ignored.
 const CONNECT: Duration = Duration::from_secs(5);
-/// The same for a metadata service, which is on this machine or one hop from it (the SDKs' own time for EC2's).
+/// The same for a metadata service, which is on this machine or one hop away (the SDKs use the same limit for EC2's).
 const CONNECT_LOCAL: Duration = Duration::from_secs(1);
 
-/// Both clients, made when first used: a trust store costs milliseconds that loopback has no use for.
+/// Both clients, each made on first use: loading a trust store takes milliseconds, and a request to loopback does not need
+/// one.
 #[derive(Clone, Debug, Default)]
 pub struct Http {
     inner: Arc<Inner>,
@@ -47,15 +48,15 @@ struct Inner {
 }
 
 impl Http {
-    /// Clients that trust the certificates of `ca_bundle`, a file after what names it, and no others if there is one.
+    /// With `ca_bundle`, the setting and the PEM file that it names, only the certificates in that file are trusted.
     pub fn new(ca_bundle: Option<(String, PathBuf)>) -> Http {
-        // Fails only where one is installed already, which is as good.
+        // Fails only if a provider is installed already, which serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Http { inner: Arc::new(Inner { ca_bundle, ..Inner::default() }) }
     }
 
-    /// The client for plain-text metadata endpoints on `host`, which connects to `addresses` and no others, so that
-    /// what was checked is what is asked.
+    /// The client for plain-text metadata endpoints on `host`. It connects to `addresses` and no others, so that what was
+    /// checked is what is asked.
     ///
     /// # Errors
     /// The client cannot be built.
@@ -63,15 +64,15 @@ impl Http {
         built(without_tls().resolve_to_addrs(host, addresses))
     }
 
-    /// The client for an address outside.
+    /// The client for AWS and for anything else that is not a metadata endpoint.
     ///
     /// # Errors
-    /// As [`Http::pinned`], or the bundle is no PEM file.
+    /// As [`Http::pinned`], or the bundle cannot be read as PEM.
     pub fn remote(&self) -> Result<Client, NoClient> {
         self.inner.remote.get_or_init(|| self.build(base().connect_timeout(CONNECT).dns_resolver(Named))).clone()
     }
 
-    /// The client for an `https` metadata endpoint: with certificates, and without a proxy.
+    /// The client for an `https` metadata endpoint: it checks certificates and uses no proxy.
     ///
     /// # Errors
     /// As [`Http::remote`].
@@ -79,7 +80,7 @@ impl Http {
         self.build(base().no_proxy())
     }
 
-    /// The client for a plain-text metadata endpoint wherever it is.
+    /// The client for a plain-text metadata endpoint at any address.
     ///
     /// # Errors
     /// The client cannot be built.
@@ -91,49 +92,49 @@ impl Http {
         let Some((named_by, path)) = &self.inner.ca_bundle else { return built(builder) };
         let broken = |reason: String| NoClient { bundle: Some((named_by.clone(), path.clone())), reason };
         let unread = |error: std::io::Error| broken(error::lower(&error.to_string()));
-        // A FIFO would be waited for, past every deadline.
+        // Reading a FIFO would block, past every deadline.
         if !std::fs::metadata(path).map_err(unread)?.is_file() {
             return Err(broken("is no regular file".into()));
         }
         let pem = std::fs::read(path).map_err(unread)?;
         let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| broken(innermost(&error)))?;
-        // Which is how a file that is no PEM at all is read.
+        // An empty list is what reading a file that is not PEM at all gives.
         if certificates.is_empty() {
             return Err(broken("holds no certificate".into()));
         }
         builder.tls_certs_only(certificates).build().map_err(|error| broken(innermost(&error)))
     }
 
-    /// Notes the `Date` of an answer.
+    /// Notes the `Date` header of an answer, for [`Http::skew`].
     pub fn saw_date(&self, value: Option<&str>) {
         if let Some(date) = value.and_then(time::parse_http_date) {
             *self.inner.date.lock().unwrap_or_else(PoisonError::into_inner) = Some((date, Instant::now()));
         }
     }
 
-    /// The token of IAM Identity Center that was sent last. It is the SDK that reads it: here is where it can be known, so that
-    /// who echoes it is not repeated.
+    /// The IAM Identity Center token that was sent last, to redact an answer that echoes it. The SDK reads it from a file
+    /// of its own, so it can only be known here.
     pub fn sign_in(&self) -> Option<Secret> {
         self.inner.sign_in.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The last answerer's clock minus `now`, in seconds; 0 when none told it.
+    /// The clock of the last server that sent a `Date`, minus `now`; in seconds, 0 if none did.
     pub fn skew(&self, now: Epoch) -> Epoch {
         let seen = *self.inner.date.lock().unwrap_or_else(PoisonError::into_inner);
         seen.map_or(0, |(date, at)| date + Epoch::try_from(at.elapsed().as_secs()).unwrap_or(0) - now)
     }
 }
 
-/// Why nothing can be asked at all.
+/// Why a client could not be built, so that no request can be made at all.
 #[derive(Clone, Debug)]
 pub struct NoClient {
-    /// The bundle, if it is to blame.
+    /// The setting and the file of the CA bundle, if that is to blame.
     bundle: Option<(String, PathBuf)>,
     reason: String,
 }
 
 impl NoClient {
-    /// The failure of asking `source`. What is configured wrong is no fault of the network.
+    /// The failure to ask `source`. A bad bundle is a mistake in the configuration, not a network failure.
     pub fn error(&self, source: &str) -> Error {
         match &self.bundle {
             Some((named_by, path)) => Error::Config {
@@ -145,7 +146,7 @@ impl NoClient {
         }
     }
 
-    /// The one at the bottom of a failure of the SDK's.
+    /// The `NoClient` in the chain of an SDK error, if there is one.
     pub fn behind<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a NoClient> {
         std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
     }
@@ -159,14 +160,14 @@ impl fmt::Display for NoClient {
 
 impl std::error::Error for NoClient {}
 
-/// The system's resolver. reqwest's own asks it just so, and does not say for which name: that of AWS, which a mistyped
-/// region is in, or a proxy's.
+/// The system's resolver, which reqwest uses too, but without saying which name failed: an AWS host, which a mistyped
+/// region is part of, or a proxy.
 struct Named;
 
 impl Resolve for Named {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            // The port is put in by who asks.
+            // The caller replaces the port.
             match tokio::net::lookup_host((name.as_str(), 0)).await {
                 Ok(found) => Ok(Box::new(found.collect::<Vec<_>>().into_iter()) as Addrs),
                 Err(error) => {
@@ -179,7 +180,7 @@ impl Resolve for Named {
     }
 }
 
-/// A name that does not resolve.
+/// The error for a name that does not resolve.
 #[derive(Debug)]
 pub struct NoAddress {
     pub host: String,
@@ -205,16 +206,16 @@ fn base() -> ClientBuilder {
         .user_agent(concat!("credsh/", env!("CARGO_PKG_VERSION")))
 }
 
-/// Without a trust store: nothing but `http` is asked with it.
+/// A client without a trust store, for `http` only.
 fn without_tls() -> ClientBuilder {
     let empty =
         rustls::ClientConfig::builder().with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
-    // No connection is used twice: there are metadata services that close theirs after an answer and do not say so, and the
-    // next request would meet that. On this machine a new one costs nothing.
+    // Connections are not reused: some metadata services close theirs after an answer without saying so, and the next
+    // request would fail. On this machine a new one costs nothing.
     base().no_proxy().pool_max_idle_per_host(0).tls_backend_preconfigured(empty)
 }
 
-/// What failed at the bottom of a chain of errors: the rest repeats the URL, which may not be shown.
+/// The message of the innermost error. The outer ones repeat the URL, which may not be shown.
 pub fn innermost(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
@@ -223,10 +224,10 @@ pub fn innermost(error: &dyn std::error::Error) -> String {
     error::lower(&ui::clean(&innermost.to_string()))
 }
 
-/// An answer's body, unless that is longer than `most`.
+/// The body of an answer; `None` if it is longer than `most` bytes.
 ///
 /// # Errors
-/// It does not come to an end.
+/// The body breaks off, or does not end in time.
 pub async fn body(mut response: Response, most: usize) -> reqwest::Result<Option<Vec<u8>>> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
@@ -238,12 +239,13 @@ pub async fn body(mut response: Response, most: usize) -> reqwest::Result<Option
     Ok(Some(body))
 }
 
-/// Why a metadata service gave no answer within `time`.
+/// The message for a metadata service that gave no answer within `time`.
 pub fn unanswered(error: reqwest::Error, time: Duration) -> String {
     innermost(&Times { connect: CONNECT_LOCAL, answer: Some(time) }.error(error))
 }
 
-/// Addresses at which AWS SDKs serve metadata: loopback, 169.254/16 (ECS, EC2), fd00:ec2::/32 (EKS, EC2).
+/// Whether this is plain http to an address where AWS SDKs look for metadata: loopback, 169.254/16 (ECS, EC2),
+/// fd00:ec2::/32 (EKS, EC2).
 fn is_local(uri: &http::Uri) -> bool {
     let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     let local = match host.parse::<IpAddr>() {
@@ -260,7 +262,7 @@ impl HttpClient for Http {
     }
 }
 
-/// The header that IAM Identity Center wants its token in.
+/// The header in which IAM Identity Center expects its token.
 const SIGN_IN: &str = "x-amz-sso_bearer_token";
 
 #[derive(Debug)]
@@ -282,7 +284,7 @@ impl HttpConnector for Connector {
             let client = if local { http.local() } else { http.remote() };
             let times = Times { connect: if local { CONNECT_LOCAL } else { CONNECT }, answer: timeout };
             let client = client.map_err(|reason| ConnectorError::user(reason.into()))?;
-            // Everything credsh asks for fits in memory; a streaming body would be none of its requests.
+            // Everything that credsh sends fits in memory; a request with a streaming body is not one of its own.
             let request =
                 request.map(|body| body.bytes().map_or_else(reqwest::Body::default, |bytes| bytes.to_vec().into()));
             let mut request = reqwest::Request::try_from(request).map_err(|error| times.error(error))?;
@@ -296,7 +298,7 @@ impl HttpConnector for Connector {
     }
 }
 
-/// What an exchange may take: until there is a connection, and until the answer is whole.
+/// How long one exchange may take: to connect, and until the answer is complete.
 #[derive(Clone, Copy)]
 struct Times {
     connect: Duration,
@@ -304,13 +306,13 @@ struct Times {
 }
 
 impl Times {
-    /// The kind decides whether the SDK tries again. Its words for a time that is over are about operations and
-    /// throughput; here it is known which one was.
+    /// Converts an error. Its kind decides whether the SDK tries again. For a timeout the SDK would speak of operations and
+    /// throughput; here it is known which limit was exceeded.
     fn error(self, error: reqwest::Error) -> ConnectorError {
-        // The URL may hold what a profile's endpoint_url held.
+        // The URL may contain whatever a profile's endpoint_url does, such as a password.
         let error = error.without_url();
         if error.is_timeout() && error.is_connect() {
-            // Not tried again: the next would take as long, and somebody may be waiting at a prompt.
+            // Not retried: the next attempt would take as long, and somebody may be waiting at a prompt.
             ConnectorError::other(format!("no connection within {} s", self.connect.as_secs()).into(), None)
         } else if error.is_timeout() {
             let seconds = self.answer.map_or(String::new(), |time| format!(" within {} s", time.as_secs()));

@@ -1,5 +1,5 @@
-//! A lease: a request, the credentials it yielded, and when to ask again. The renewal policy lives here and
-//! nowhere else; the hooks only compare a clock with the numbers it computed. Pure: no clock, no I/O.
+//! A lease: a request, the credentials it yielded, and when to ask again. The renewal policy is here and nowhere else; the
+//! hooks only compare a clock with numbers computed here. Pure: no clock, no I/O.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,84 +8,84 @@ use crate::request::{Request, Source};
 use crate::time::{Epoch, NEVER};
 
 const MINUTE: Epoch = 60;
-/// A difference between two clocks that the one-second resolution of `Date` and a slow answer explain.
+/// How far two clocks may seem to differ because `Date` has whole seconds and an answer was slow; seconds.
 const SKEW_NOISE: Epoch = 5;
-/// The longest that AWS lets a session last: `sts:GetSessionToken` and `sts:GetFederationToken`, 129,600 s (STS API Reference,
-/// `DurationSeconds`).
+/// The longest session that AWS gives, in seconds: 129,600 s, for `sts:GetSessionToken` and `sts:GetFederationToken` (STS
+/// API Reference, `DurationSeconds`).
 const LONGEST_SESSION: Epoch = 36 * 3600;
-/// The longest a source is left alone after an answer that was of no use: a minute and its jitter.
+/// The longest pause after an answer that was of no use: a minute plus 20 % jitter, in seconds.
 pub const LONGEST: Epoch = 72;
-/// After how long a source is asked again whose answer does not say when it ends: a third of the shortest session that AWS
-/// gives (15 min), as these may have been issued a while ago. It cannot be known to be too often, so it is no oftener; a tool
-/// that asks whenever it runs (botocore does) asks more.
+/// How soon to ask a source again whose answer gives no end: a third of AWS's shortest session (15 min), in seconds, as the
+/// credentials may have been issued some time before. More often might be too often, and there is no telling; botocore,
+/// which asks whenever it is run, asks more.
 const UNKNOWN: Epoch = 5 * MINUTE;
-/// How many access key ids a lease remembers having handed out.
+/// How many access key ids a lease remembers of those it has handed out.
 const REMEMBERED: usize = 16;
 
-/// See the module. All times are the local clock's, in seconds.
+/// See the module. All times are epoch seconds by the local clock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
     pub request: Request,
     pub credentials: Credentials,
-    /// When these credentials were first seen.
+    /// When these credentials were first received.
     pub received: Epoch,
-    /// When they end by the local clock: AWS's word, corrected by the skew. [`NEVER`] when unknown.
+    /// When they end: the time that AWS gave, corrected by the clock skew. [`NEVER`] if unknown.
     pub expires: Epoch,
-    /// When to ask next. Before it nobody asks unless a person insists.
+    /// When to ask the source next. No background renewal asks sooner.
     pub due: Epoch,
     /// When the source was last asked.
     pub asked: Epoch,
-    /// How often in a row it gave no better credentials.
+    /// How many times in a row the source failed.
     pub failures: u32,
-    /// What the last failure was, for people.
+    /// The last failure's message and hint, on one line.
     pub note: Option<String>,
-    /// Whether asking again is no use before a person has done something: then the hook says `note`, once.
+    /// Whether asking again is of no use before a person has done something. The hook then says `note`, once.
     pub hopeless: bool,
-    /// Access key ids this lease handed out, so that they are not taken for a source when they come back
-    /// through the environment.
+    /// Ids of the access keys that this lease handed out, so that they are not taken for a source when the environment has
+    /// them.
     pub issued: Vec<String>,
 }
 
-/// How a lease stands at a moment.
+/// The state of a lease at a given time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Nothing to do.
     Fresh,
     /// Inside the renewal window: renew in the background.
     Window,
-    /// Inside the mandatory minute, or the clock was set back: renew before anything uses them.
+    /// Inside the mandatory minute, or the clock was set back: renew before anything uses the credentials.
     Mandatory,
-    /// Over.
+    /// The credentials have expired.
     Expired,
 }
 
-/// The source's clock minus the local one, if both clocks can be right about credentials that end at `end`: 0 if they would
-/// then live longer than any that AWS gives. It is the source that is wrong there, or lies (a `Date` of 1970); a local clock
-/// that is, however far, gives them the life that they have.
+/// The skew (the source's clock minus the local one, seconds) to apply to credentials that end at `end`: 0 if they would
+/// otherwise live longer than any that AWS gives. Then the source's clock is wrong, or it lies (a `Date` of 1970); a local
+/// clock, however wrong, does not look like that, as the correction yields the true life.
 pub fn believed(skew: Epoch, end: Option<Epoch>, now: Epoch) -> Epoch {
     if end.is_some_and(|end| end - skew - now > LONGEST_SESSION) { 0 } else { skew }
 }
 
 impl Lease {
-    /// A lease as it was stored under `id`. Not one that nothing here would have made, as where a disk or a person has
-    /// changed a byte: another request's, values that no shell may be given, times that no clock shows or that would
-    /// leave the source alone for longer than the policy does.
+    /// Reads a lease as it was stored under `id`. `None` for what credsh would not have written, as when a disk or an
+    /// editor has changed a byte: another request's lease, values that no shell may be given, times out of range, or a
+    /// `due` later than the policy allows.
     pub fn read(bytes: &[u8], id: &str) -> Option<Lease> {
         let lease: Lease = serde_json::from_slice(bytes).ok()?;
         let lease = Lease { credentials: lease.credentials.checked().ok()?, ..lease };
         let times = [lease.expires, lease.due, lease.asked, lease.credentials.expiration.unwrap_or(0)];
         let sound = times.iter().all(|time| (0..=NEVER).contains(time))
-            // Moved along with a clock that was set back to its beginning.
+            // May be negative: `moved` shifts it along with a local clock that was set back to about 1970.
             && (-NEVER..=NEVER).contains(&lease.received)
             && lease.due <= lease.window().max(lease.asked + LONGEST)
             && !lease.note.as_deref().unwrap_or_default().contains(char::is_control);
         (sound && lease.request.id() == id).then_some(lease)
     }
 
-    /// A lease on just-received credentials. `skew` is the source's clock minus the local one, seconds.
+    /// A lease on credentials received just now. `skew` is the source's clock minus the local one, in seconds.
     pub fn new(request: Request, credentials: Credentials, now: Epoch, skew: Epoch) -> Lease {
         let skew = if skew.abs() <= SKEW_NOISE { 0 } else { skew };
-        // A far year, as 9999, is how some say that theirs do not end.
+        // Some sources give a far-off year, such as 9999, for credentials that do not expire.
         let credentials = Credentials { expiration: credentials.expiration.filter(|end| *end < NEVER), ..credentials };
         let expires = credentials.expiration.map_or(NEVER, |end| (end - skew).clamp(0, NEVER));
         let issued = vec![credentials.access_key_id.clone()];
@@ -101,16 +101,16 @@ impl Lease {
             hopeless: false,
             issued,
         };
-        // Cloud9 rewrites its file every 5 of the 15 minutes, and reading it costs nothing: half a minute later the next
-        // is there, and the old one is not held until its window.
+        // Cloud9 rewrites its file every 5 of the 15 minutes that the credentials last, and reading it costs nothing. So it
+        // is read half a minute after the next rewrite, instead of holding the old credentials until their window.
         let rewritten = if matches!(lease.request.source, Source::Cloud9 { .. }) { lease.expires - 570 } else { NEVER };
         lease.due = lease.window().min(rewritten).min(lease.unknown(now)).max(now + 1);
         lease
     }
 
-    /// Takes the answer of a renewal. One that ends no later is not a rotation (CloudShell's endpoint rotates
-    /// at its own pace): no error, nothing replaced, ask again later. By AWS's own word, as the local clock may have been
-    /// set since: then the same end has another place on it.
+    /// Takes the answer of a renewal. If it ends no later than what is held, the source has not rotated yet (CloudShell's
+    /// rotates when it likes): no error, nothing is replaced, and it is asked again later. AWS's own times are compared,
+    /// not `expires`: the local clock may have been set since, and would give the same end another time.
     #[must_use]
     pub fn renewed(self, answer: Lease, random: f64) -> Lease {
         let no_later = |end| self.credentials.expiration.is_some_and(|own| end <= own);
@@ -123,7 +123,7 @@ impl Lease {
         self.replaced(answer)
     }
 
-    /// Takes an answer whatever it is.
+    /// Takes an answer unconditionally, but keeps the ids of the keys handed out before.
     #[must_use]
     pub fn replaced(self, answer: Lease) -> Lease {
         let mut issued = self.issued;
@@ -133,13 +133,13 @@ impl Lease {
         Lease { issued: issued.split_off(skip), ..answer }
     }
 
-    /// Whether it has handed out the key with this id.
+    /// Whether this lease has handed out the key with this id.
     pub fn has_issued(&self, access_key_id: &str) -> bool {
         self.issued.iter().any(|id| id == access_key_id)
     }
 
-    /// Takes a failure: the credentials stay, the next attempt moves. Where the clock was set back, so does the end, by as
-    /// much as is known of that: what is left would else be more than there ever was.
+    /// Takes a failure: the credentials stay, and the next attempt moves. If the local clock was set back, the end moves
+    /// back as far as is known, or more life would seem to remain than there ever was. `note` is the failure on one line.
     #[must_use]
     pub fn failed(self, now: Epoch, random: f64, note: String, hopeless: bool) -> Lease {
         let failures = self.failures.saturating_add(1);
@@ -148,22 +148,23 @@ impl Lease {
         Lease { due: now + lease.pause(now, random), ..lease }
     }
 
-    /// The same life by a clock that shows `by` seconds more, in times that [`Lease::read`] takes.
+    /// The same lease by a local clock that shows `by` seconds more, in the range that [`Lease::read`] accepts.
     fn moved(self, by: Epoch) -> Lease {
         let received = (self.received + by).clamp(-NEVER, NEVER);
         Lease { expires: (self.expires + by).clamp(0, NEVER), received, ..self }
     }
 
-    /// When to ask again at `now` if no end makes it due. Of the environment never: its id names the key, so that it gives these
-    /// or none.
+    /// When to ask again for credentials without a known end; else [`NEVER`]. Also [`NEVER`] for the environment: that
+    /// source includes the access key id, so it gives the same credentials or none.
     fn unknown(&self, now: Epoch) -> Epoch {
         let gives_others = !matches!(self.request.source.root(), Source::Env { .. });
         if self.expires == NEVER && gives_others { now + UNKNOWN } else { NEVER }
     }
 
-    /// How long to leave the source alone: max(1 s, min(60 s, R/4)) with 20 % jitter. Once nothing remains
-    /// R/4 would be the one second for ever, so then each failure doubles it: up to 8 s, as each second more is one in
-    /// which commands run with what is over although the source is back; up to the minute if a person has to act first.
+    /// How many seconds to leave the source alone: max(1 s, min(60 s, R/4)) with 20 % jitter, R being the life that
+    /// remains. After the end R/4 would stay at one second for ever, so each failure doubles the pause: up to 8 s, as in
+    /// each further second commands run with expired credentials though the source may be back; up to a minute if a person
+    /// has to act first.
     pub fn pause(&self, now: Epoch, random: f64) -> Epoch {
         if self.expires == NEVER {
             return UNKNOWN;
@@ -176,18 +177,18 @@ impl Lease {
         jittered.max(1)
     }
 
-    /// The source's clock minus the local one, as it was when `expires` was set.
+    /// The source's clock minus the local one, in seconds, as of when `expires` was set.
     fn skew(&self) -> Epoch {
         self.credentials.expiration.map_or(0, |end| end - self.expires)
     }
 
-    /// Life at receipt, L.
+    /// L: the life at receipt, in seconds.
     fn life(&self) -> Epoch {
         (self.expires - self.received).max(0)
     }
 
-    /// When the renewal window opens: 5 min before the end if L <= 20 min, 15 min if L < 90 min, else 60 min, and
-    /// never more than L/2. The table the AWS SDKs are converging on (boto/botocore#3760, aws-sdk-go-v2).
+    /// When the renewal window opens: 5 min before the end if L <= 20 min, 15 min if L < 90 min, else 60 min, and never
+    /// more than L/2. The AWS SDKs are converging on this table (boto/botocore#3760, aws-sdk-go-v2).
     pub fn window(&self) -> Epoch {
         if self.expires == NEVER {
             return NEVER;
@@ -201,18 +202,18 @@ impl Lease {
         (self.expires - window.min(life / 2)).max(0)
     }
 
-    /// When renewing becomes mandatory: the last minute, and never more than L/10.
+    /// When renewing becomes mandatory: in the last minute, and never more than L/10 before the end.
     pub fn mandatory(&self) -> Epoch {
         if self.expires == NEVER { NEVER } else { (self.expires - MINUTE.min(self.life() / 10)).max(0) }
     }
 
-    /// The least that the clock can show: when the source was last asked, but for noise. Below it the clock was set back, by
-    /// nobody knows how much, and `due` and `expires` would come that much too late: it is time to ask.
+    /// The earliest time that the clock can show: when the source was last asked, less the noise. If it shows less it was
+    /// set back, nobody knows how far, and `due` and `expires` would come as much too late: so it is time to ask.
     pub fn earliest(&self) -> Epoch {
         (self.asked - SKEW_NOISE).max(0)
     }
 
-    /// Whether to ask.
+    /// Whether to ask the source: `due` has come, or the clock was set back.
     pub fn is_due(&self, now: Epoch) -> bool {
         now >= self.due || now < self.earliest()
     }
@@ -316,7 +317,7 @@ mod tests {
     #[test]
     fn a_clock_that_was_set_right_keeps_no_lease_from_being_renewed() {
         let (first, later) = (answer(1_000_000, Some(600)), answer(1_000_400, Some(600)));
-        // Received while the local clock was two hours ahead.
+        // As received while the local clock was two hours ahead.
         let ahead =
             |lease: &Lease| Lease::new(lease.request.clone(), lease.credentials.clone(), lease.received + 7200, -7200);
         assert_eq!(ahead(&first).expires, first.expires + 7200, "the control");
@@ -325,13 +326,13 @@ mod tests {
         let same = Lease { asked: 1_000_300, ..first.clone() };
         let kept = ahead(&first).renewed(same, 0.5);
         assert_eq!((kept.expires, kept.window(), kept.due), (first.expires, first.window(), 1_000_360));
-        // An end that was not known is known now.
+        // An unknown end is replaced by a known one.
         assert_eq!(answer(1_000_000, None).renewed(first.clone(), 0.5).expires, first.expires);
     }
 
     #[test]
     fn what_moves_with_a_clock_stays_readable() {
-        // Both are read, so what a renewal makes of them has to be.
+        // Both leases can be read, so the one that a renewal makes of them must be readable too.
         let kept = |received, shown| {
             let lease = Lease { received, ..answer(1_000_000, Some(600)) };
             let answer = Lease { expires: shown, ..lease.clone() };
@@ -351,11 +352,11 @@ mod tests {
             assert_eq!(lease.state(now) == State::Fresh, !due, "{now}");
         }
         assert!(answer(1_000_000, None).is_due(998_800));
-        // 20 minutes back, and nobody answers: there is no more left than there was.
+        // The clock is set back 20 minutes, and the source is down: no more life may remain than there was.
         let failed = lease.clone().failed(998_800, 0.5, "down".into(), false);
         assert_eq!((failed.expires, failed.received, failed.due), (999_400, 998_800, 998_860));
         assert_eq!((failed.window(), failed.is_due(998_801)), (999_100, false));
-        // The source knows better: the same end, where its clock and ours now put it.
+        // The source corrects that: the same end, placed by the two clocks as they are now.
         let same = Lease { asked: 998_800, expires: 999_300, ..lease.clone() };
         let kept = lease.clone().renewed(same, 0.5);
         assert_eq!((kept.expires, kept.received, kept.asked), (999_300, 998_700, 998_800));

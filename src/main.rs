@@ -1,7 +1,7 @@
 //! credsh keeps temporary AWS credentials fresh in the shell that is already open.
 //!
-//! The way of the data is one line: argv -> cli -> request -> store (fresh? done) -> source -> store -> shell or format
-//! -> stdout.
+//! Data flows one way: argv -> cli -> request -> store (fresh? done) -> source -> store -> shell or format -> stdout. What
+//! a command does is in `command`; this file only parses, runs, prints the error and exits.
 
 #![deny(
     clippy::disallowed_methods,
@@ -38,9 +38,9 @@ mod ui;
 use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 
-/// A defect, as a rule of a library that an endpoint's odd answer has found, is told as any failure is: no trace in the middle
-/// of a prompt, no SIGABRT's 134, and not what it says for itself, which may be what the endpoint sent. Where it is tells
-/// enough, without the directories of the machine that built this.
+/// Reports a panic like any other failure: it is usually an assertion in a library that met an unexpected answer. A trace
+/// would land in the middle of a prompt, SIGABRT would make the status 134, and the panic's message may quote what an
+/// endpoint sent. The location is enough for a bug report; the build machine's directories are left out.
 #[allow(clippy::disallowed_methods, reason = "what follows a panic is not to be run, here or in any thread")]
 fn panicked(info: &PanicHookInfo<'_>) {
     let place = info.location().map_or(String::new(), |at| {
@@ -54,7 +54,7 @@ fn panicked(info: &PanicHookInfo<'_>) {
     std::process::exit(error::Kind::Failed.status().into());
 }
 
-/// Parse, run, print the error once, exit. Nothing else prints an error or exits.
+/// Parses, runs, prints the error once and exits. Nothing else prints an error or exits.
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(panicked));
     let env = env::Env::of_process();

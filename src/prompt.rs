@@ -1,6 +1,6 @@
-//! The prompt segment's text: `cloudshell 12m`, or `cloudshell until 14:32`. The hooks compute the same text by the same
-//! rule, as they may not start a program for it; a test holds them to it. Only the time of day is not theirs: fish and old
-//! bash know no local time, so it comes with the lease.
+//! The text of the prompt segment: `cloudshell 12m`, or `cloudshell until 14:32`. The hooks may not start a program for it,
+//! so they compute it by the same rule, and a test compares the two. Only the time of day comes with the lease, as fish and
+//! old bash cannot convert to local time.
 
 use clap::ValueEnum;
 
@@ -8,29 +8,29 @@ use crate::env;
 use crate::lease::Lease;
 use crate::time::{Epoch, NEVER};
 
-/// What the segment says of the end: `12m`, true when the prompt came up, or `until 14:32`, which stays true.
+/// How the segment gives the end: as `12m`, which was true when the prompt appeared, or as `until 14:32`, which stays true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Time {
     Left,
     Until,
 }
 
-/// From here on a time of day could be taken for another day's. 18 h, not 24: nobody should have to think.
+/// From this many seconds on, a time of day could be another day's. 18 h rather than 24, to leave no doubt.
 const AMBIGUOUS: Epoch = 18 * 3600;
 
-/// [`segment`], with the time as it is wanted.
+/// The text of [`segment`], with the end given as `time` says.
 pub fn segment_with(time: Time, lease: &Lease, now: Epoch) -> String {
     let clock = if time == Time::Until { clock(lease) } else { String::new() };
     labelled(lease, &until(lease.expires, now, &clock))
 }
 
-/// The time of day when the lease ends; empty when that is unknown.
+/// The local time of day at which the lease ends; empty if the end is unknown.
 pub fn clock(lease: &Lease) -> String {
     if lease.expires == NEVER { String::new() } else { env::time_of_day(lease.expires).unwrap_or_default() }
 }
 
-/// Source and time left: seconds below two minutes, minutes up to ninety, hours above; `expired` after; no time
-/// when the end is unknown. Never longer than the truth: 12m59s is `12m`.
+/// Source and time left: seconds below two minutes, minutes up to ninety, hours above; `expired` after the end, and no time
+/// if the end is unknown. Rounded down, so never more than is left: 12m59s is `12m`.
 pub fn segment(lease: &Lease, now: Epoch) -> String {
     labelled(lease, &left(lease.expires, now))
 }
@@ -40,7 +40,7 @@ fn labelled(lease: &Lease, time: &str) -> String {
     if time.is_empty() { label } else { format!("{label} {time}") }
 }
 
-/// `until 14:32`; the time left where `clock` is empty, over, or so far away that it could be another day's.
+/// `until 14:32`; or the time left if `clock` is empty, the end has passed, or it is far enough away to be another day's.
 fn until(expires: Epoch, now: Epoch, clock: &str) -> String {
     match expires - now {
         1..AMBIGUOUS if !clock.is_empty() => format!("until {clock}"),

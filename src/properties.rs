@@ -1,18 +1,19 @@
-//! How properties are tested: against a few hundred random cases, of which a failing one is made as small as it goes.
-//! Always the same cases, so that what fails here fails there; `PROPTEST_RNG_SEED` and `PROPTEST_CASES` give others.
+//! How properties are tested: against a few hundred random cases, and a failing case is shrunk before it is shown. The
+//! cases are the same on every run and machine, so a failure in CI can be reproduced; `PROPTEST_RNG_SEED` and
+//! `PROPTEST_CASES` choose others.
 
 use std::fmt::Debug;
 
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
-/// `holds` panics where the property does not hold.
+/// Runs `holds` on `cases` cases of `strategy`; it panics where the property does not hold.
 pub fn for_all<T: Debug>(cases: u32, strategy: &impl Strategy<Value = T>, holds: impl Fn(T)) {
     let given = Config::default();
     let seed = if given.rng_seed == RngSeed::Random { RngSeed::Fixed(2026) } else { given.rng_seed };
-    // Its own default is the sign that none was asked for.
+    // 256 is proptest's own default, so it means that no number was asked for.
     let cases = if given.cases == 256 { cases } else { given.cases };
-    // What failed is printed; no file of it is left in the sources.
+    // A failing case is printed. By default proptest would also write a file of it among the sources.
     let config = Config { cases, rng_seed: seed, failure_persistence: None, max_shrink_iters: 2000, ..given };
     let outcome = TestRunner::new(config).run(strategy, |case| {
         holds(case);

@@ -1,22 +1,23 @@
-//! What another has said, without the secrets that it was sent or may give: an endpoint, a proxy or a process may echo them,
-//! in many spellings.
+//! Foreign messages without secrets: an endpoint, a proxy or a process may echo what it was sent, or the credentials that
+//! it gives, escaped in many ways. Which texts and which secrets these are is up to the caller.
 
 use crate::credentials::Secret;
 use crate::ui;
 
-/// Foreign words for a message. A token is taken out before they are cut short: half a token would not be found; and after
-/// JSON is read, in which it can be spelled in many ways.
+/// Foreign text for a message, without the secrets in `hidden`. They are taken out before the text is cut short, as half a
+/// token would not be found; and it must come after JSON is parsed, which can spell a token in many ways.
 pub fn told(text: &str, hidden: &[&Secret]) -> String {
     ui::clean(&without(text, hidden))
 }
 
-/// Pages of HTML and echoed URLs have spellings of their own, and tags in between. What has a token in one of those is not
-/// shown at all: to find where it begins and ends would be to know them all.
+/// Foreign text with every plain occurrence of a secret replaced by `**`. HTML pages and echoed URLs escape characters, and
+/// put tags in between. If a secret shows only when that is undone, the whole text becomes `**`: to find where such a token
+/// begins and ends would take knowing every escape.
 pub fn without(text: &str, hidden: &[&Secret]) -> String {
     let hidden = hidden.iter().filter(|secret| !secret.expose().is_empty());
     let text = hidden.clone().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), "**"));
     let tokens: Vec<String> = hidden.flat_map(|secret| readings(secret.expose())).collect();
-    // Nor is an answer that was wrapped into a message.
+    // A credentials answer that was wrapped into a message, given away by its field's name, is not shown either.
     let held = |text: &String| {
         tokens.iter().any(|token| !token.is_empty() && text.contains(token))
             || text.to_ascii_lowercase().contains("secretaccesskey")
@@ -24,18 +25,18 @@ pub fn without(text: &str, hidden: &[&Secret]) -> String {
     if readings(&text).iter().any(held) { "**".into() } else { text }
 }
 
-/// All of a text that no spelling changes.
+/// The characters of a text that no escaping changes.
 fn letters(text: &str) -> String {
     text.chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
-/// How an escape begins, its number's base and greatest number of digits.
+/// Escapes: how each begins, the base of its number, and its greatest number of digits.
 const ESCAPES: [(&str, u32, usize); 6] =
     [("%", 16, 2), ("\\u", 16, 4), ("\\x", 16, 2), ("&#x", 16, 6), ("&#X", 16, 6), ("&#", 10, 7)];
-/// Escapes within escapes, as deep as anybody writes them.
+/// Escapes may be nested; nobody nests them deeper.
 const DEPTH: usize = 4;
 
-/// The letters of a text as it is and after each round of unescaping, with its tags and without.
+/// The letters and digits of a text as it is and after each round of unescaping, each with its tags and without.
 fn readings(text: &str) -> Vec<String> {
     let rounds = std::iter::successors(Some(text.to_owned()), |text| Some(unescaped(text)));
     rounds.take(1 + DEPTH).flat_map(|text| [letters(&text), letters(&without_tags(&text))]).collect()
@@ -52,8 +53,8 @@ fn unescaped(text: &str) -> String {
             Some((c, &number[digits..]))
         });
         let read = read.or_else(|| {
-            // Which one does not matter: none stands for a letter or a digit. Looked for no further than a name goes: else a
-            // body of nothing but these would be read again from each to its end.
+            // A named entity. Which one does not matter, as none stands for an ASCII letter or digit. The search for its
+            // `;` ends with the name, or a body of nothing but `&` would be scanned to its end from each of them.
             let name = rest.strip_prefix('&')?.trim_start_matches(|c: char| c.is_ascii_alphabetic());
             Some(('&', name.strip_prefix(';')?))
         });
@@ -82,7 +83,7 @@ pub fn without_tags(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Read from each escape to the end of the text it would take many minutes.
+    /// If each escape were searched for to the end of the text, this would take many minutes.
     #[test]
     fn a_long_text_is_read_once() {
         let token = Secret::new("to/ken");

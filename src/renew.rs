@@ -1,5 +1,5 @@
-//! A request's lease, brought up to date: store, then lock, then store again, then source, then store. The one
-//! place where the store and the sources meet, so that of any number of shells one asks.
+//! Brings a request's lease up to date: store, then lock, then store again, then source, then store. The one place where
+//! the store and the sources meet, so that of any number of shells one asks. When a lease is due is decided in `lease`.
 
 use std::time::{Duration, Instant};
 
@@ -11,54 +11,54 @@ use crate::store::{Failure, Lock, Store};
 use crate::time::{Epoch, NEVER};
 use crate::{source, ui};
 
-/// What a source gets of a wait that others have used up, the moment that loopback needs; and how much longer than that
-/// source's wait is waited for who asks it.
+/// The least time that a source gets, even if waiting for the lock has used up the deadline: enough for loopback. Also how
+/// much longer than the deadline the lock is waited for, so that its holder's deadline passes first.
 const LEAST: Duration = Duration::from_millis(500);
 
-/// How long a source is left alone that gave nothing at all, or nothing that could be kept, seconds.
+/// How long to leave a source alone that gave nothing, or nothing that could be stored; seconds.
 pub const PAUSE: Epoch = 10;
 
-/// When the stored lease is not good enough.
+/// When to renew a stored lease instead of using it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum When {
-    /// It is due: what the hooks do, with the back-off that the last failure set.
+    /// When it is due, by the back-off if the last attempt failed: what the background renewals of the hooks use.
     Due,
-    /// It is due, or all but over, back-off or not: somebody is about to use it.
+    /// When it is due or, whatever the back-off, in its mandatory minute: somebody is about to use it.
     Needed,
-    /// It is all but over: what costs a person's trouble is used until it ends.
+    /// Only in its mandatory minute: renewing costs a person's effort, so it is used until almost its end.
     Over,
-    /// It is inside its renewal window: a person asked.
+    /// When it is inside its renewal window: a person asked.
     Window,
     /// Always.
     Now,
 }
 
-/// How it may be renewed.
+/// The conditions of a renewal.
 pub struct Terms {
     pub when: When,
     /// Whether a person is there to be asked for an MFA code.
     pub person: bool,
-    /// Whether to wait for a renewal that is already under way. A background one need not: every shell will find the
-    /// other's outcome.
+    /// Whether to wait for a renewal that is under way. A background one need not: each shell picks up the other's result.
     pub queue: bool,
+    /// How long the whole renewal may take, the wait for the lock included.
     pub deadline: Duration,
 }
 
-/// What came of it. There is a lease in either case: with a failure it is the last good one.
+/// What came of it. There is a lease in any case: after a failure the last good one.
 pub struct Outcome {
     pub lease: Lease,
-    /// Whether the source was asked and gave something.
+    /// Whether the source was asked and gave credentials.
     pub renewed: bool,
-    /// Whether that was what it had given before: it has not rotated yet.
+    /// Whether they were the same as before: the source has not rotated yet.
     pub unchanged: bool,
     pub failure: Option<Error>,
 }
 
-/// Opens the store. One that is unsafe is refused; one that is merely broken (a full disk, a read-only one) is
-/// done without: losing the credentials for it would be worse.
+/// Opens the store. An unsafe one is refused. One that is merely broken (a full or read-only disk) is done without, and the
+/// person told: to lose the credentials over it would be worse.
 ///
 /// # Errors
-/// `Error::Store`.
+/// `Error::Store` if it is unsafe.
 pub fn open_store(env: &Env) -> Result<Option<Store>> {
     match Store::open(env) {
         Ok(store) => Ok(Some(store)),
@@ -70,10 +70,10 @@ pub fn open_store(env: &Env) -> Result<Option<Store>> {
     }
 }
 
-/// See the module.
+/// Brings the lease of `request` up to date: see the module.
 ///
 /// # Errors
-/// What the source failed with, if there is no lease that is still good.
+/// What the source failed with, if no lease is still good; `Error::Held` if another renewal took too long.
 pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms) -> Result<Outcome> {
     let Some(store) = store else {
         let lease = fresh(request, None, env, terms)?;
@@ -86,9 +86,9 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
         return Ok(Outcome { lease, renewed: false, unchanged: false, failure: None });
     }
     source::not_in_a_circle(&request.source, env)?;
-    // Whoever began with us is about to say what came of it.
+    // Whoever started when we did is about to have a result.
     let lock = match store.lock(&id, if terms.queue { until + LEAST } else { until }) {
-        // As in `open_store`. In the background nobody would get to see what came of it.
+        // As in `open_store`. A background renewal gives up, as nobody would see its result.
         Err(error) if terms.when != When::Due => {
             unshared(&error);
             return match (fresh(request, Some(store), env, terms), before) {
@@ -100,34 +100,34 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
         lock => lock?,
     };
     let stored = load(store, &id)?;
-    // Whoever had the lock has asked for us, successfully or not. Seen by the change, as seconds cannot tell an answer
-    // that came while we waited from one that came before.
+    // Whoever had the lock has asked for us, successfully or not. The change shows it; times do not, as within a second an
+    // answer that came while we waited looks like one that came before.
     if let Some(lease) = stored.clone().filter(|_| stored != before && terms.when != When::Now) {
         let failure = lease.note.clone().map(|note| Error::Shared { note, denied: lease.hopeless });
         return outcome(lease, false, failure, env);
     }
-    // Nor, where there is no lease, by who finds the same failure that was there when we came: it is of before.
+    // Without a lease, a failure that was left counts too, unless it was there when we came: then it is old.
     let left =
         store.left(&id).filter(|left| stored.is_none() && known.as_ref() != Some(left) && terms.when != When::Now);
-    // Nor by who would wait for longer than was waited for.
+    // Nor does it count for someone who would give the source more time than it had.
     if let Some(Failure { note, .. }) = left.filter(|left| terms.deadline.as_secs() <= left.wait) {
         return Err(Error::Shared { note, denied: false });
     }
     let Some(mut lock) = lock else {
-        // To the nearest: of a wait that others have had a part of.
+        // Rounded to the nearest second, as part of the wait may have been used up before.
         let late = store.held(&id, (terms.deadline + LEAST).as_secs());
-        // Where the source was to be asked in any case, that it was not is a failure.
+        // With `Now` the source was to be asked in any case; that it was not is a failure.
         return match stored {
             Some(lease) if terms.when == When::Now => outcome(lease, false, Some(late), env),
             Some(lease) => outcome(lease, false, None, env).map_err(|_| late),
             None => Err(late),
         };
     };
-    // Told, and not asked before the lock is taken: a process asks while it is run, and whoever is asked for the same in two
-    // places answers one of them in vain.
+    // Tells those who wait that a person may be asked. Asking is not done before taking the lock: a `credential_process`
+    // asks while it runs, and a person who is asked the same in two terminals answers one of them in vain.
     lock.may_ask(terms.person && request.may_ask() && ui::Terminal::open().is_ok());
     let wait = terms.deadline.as_secs();
-    // One wait: what the lock has taken of it is not there for the source.
+    // One deadline for everything: what the wait for the lock took is not left for the source.
     let left = if terms.queue { until.saturating_duration_since(Instant::now()) } else { terms.deadline };
     let left = left.max(LEAST);
     let terms = &Terms { deadline: left, ..*terms };
@@ -135,7 +135,7 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
     match (fresh(request, Some(store), env, terms), stored) {
         (Ok(answer), stored) => {
             let lease = match stored {
-                // Somebody insists, and these are others: whoever gave them has changed their mind about how long they live.
+                // A person insists, and got other credentials: the source has changed its mind about how long they live.
                 Some(stored) if terms.when == When::Now && !stored.has_issued(&answer.credentials.access_key_id) => {
                     stored.replaced(answer)
                 }
@@ -153,7 +153,7 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
             outcome(lease, false, Some(error), env)
         }
         (Err(error), None) => {
-            // What is wrong with the source, and not with who asked: another shell may have another token, or a person.
+            // Only for trouble of the source itself: another shell may have another token, or a person to ask.
             if error.kind() == Kind::Unreachable {
                 lock.leave(Failure { note: one_line(&error), at: env.now(), wait, by: std::process::id() });
             }
@@ -163,22 +163,22 @@ pub fn lease(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms)
     }
 }
 
-/// Not all that failed here (`Kind::Failed`): a `credential_process` does when a network is away, and is well when that is
-/// back, without a word from anybody.
+/// Whether asking again is no use before a person acts. Not every `Kind::Failed` is of that kind: a `credential_process`
+/// fails while the network is down, and works again when it is back, without anyone doing anything.
 fn hopeless(error: &Error) -> bool {
     matches!(error, Error::NeedsPerson { .. }) || error.kind() == Kind::Denied
 }
 
-/// A message with its hint, for where there is only one line.
+/// A message and its hint on one line, for places that have only one.
 pub fn one_line(error: &Error) -> String {
     let told = match error {
-        // The line would be cut short before the last place, which is the only one that was asked, and before the hint.
+        // The full list would be cut short before the hint and before its last place, the only one that was asked.
         Error::NoSource { looked } if let [_, .., last] = &looked[..] => {
             format!("no source of credentials was found; {last}")
         }
         _ => error.to_string(),
     };
-    // Cut short apart: the hint is ours, and is what can be done.
+    // The hint is not cut short: it is our own text, and says what to do.
     let hint = error.hint().map_or(String::new(), |hint| format!("; {}", ui::clean(&hint)));
     ui::clean(&told) + &hint
 }
@@ -195,7 +195,7 @@ fn outcome(lease: Lease, renewed: bool, failure: Option<Error>, env: &Env) -> Re
 }
 
 fn wanted(lease: &Lease, when: When, now: i64) -> bool {
-    // A look at a file's time, where there is a file: a newer one is not left unread until the lease is due.
+    // A look at a file's time, if the source is a file: a newer one should not stay unread until the lease is due.
     if when != When::Due && source::newer_than(&lease.request.source, &lease.credentials) {
         return true;
     }
@@ -203,13 +203,13 @@ fn wanted(lease: &Lease, when: When, now: i64) -> bool {
         When::Due => lease.is_due(now),
         When::Needed => lease.is_due(now) || now >= lease.mandatory(),
         When::Over => now >= lease.mandatory(),
-        // Where no end is known a person is the only one who may know that it is over.
+        // If no end is known, only the person may know that the credentials have expired.
         When::Window => lease.state(now) != State::Fresh || lease.expires == NEVER,
         When::Now => true,
     }
 }
 
-/// The stored lease; one that cannot be read is told of by whoever comes upon it first, as it is not there for the next.
+/// Loads the stored lease. Whoever first comes upon an unreadable one reports it, as it is gone for the next.
 ///
 /// # Errors
 /// As [`Store::load`].
@@ -221,8 +221,8 @@ pub fn load(store: &Store, id: &str) -> Result<Option<Lease>> {
     Ok(lease)
 }
 
-/// The credentials are in hand: a disk that does not take them is a pity, not a failure. But what is stored is as due as it
-/// was, and would be renewed at every prompt.
+/// Stores the lease. That a disk does not take it is no failure, as the credentials are in hand. But what is stored is then
+/// as due as before, and would be renewed at every prompt; so the source gets a rest.
 fn save(store: &Store, lease: &Lease, lock: &Lock, pause: Epoch, env: &Env) {
     if let Err(error) = store.save_locked(lease, lock, env) {
         unshared(&error);
@@ -239,7 +239,7 @@ fn fresh(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms) -> 
     let mut given = source::Given { person: terms.person, ..source::Given::default() };
     let base = request.base_with_code();
     if let Some(base) = &base {
-        // A lease of its own, taken from the store until it is over.
+        // The base has a lease of its own, used until almost its end.
         let terms = Terms { when: When::Over, ..*terms };
         given.base = Some((base.source.clone(), lease(base, store, env, &terms)?.lease.credentials));
     }
@@ -254,11 +254,12 @@ fn fresh(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms) -> 
             });
         }
     };
-    // One wait, of which the base has had its part; but a person at a question is not waited for, there or here.
+    // One deadline, of which the base has used its part. But where a person may be asked both get all of it, as a person's
+    // time does not count.
     let left = if terms.person { terms.deadline } else { until.saturating_duration_since(Instant::now()).max(LEAST) };
     let answer = source::ask(request, env, given, left).inspect_err(|error| {
         if let (Some(store), Some(base), true) = (store, &base, error.disowns_key()) {
-            // Or it would be in the way until its hours are over: only they would have a code asked for again.
+            // While the rejected session is stored, which may be for hours, no new code is asked for.
             let _ = store.remove(&base.id());
             ui::say(format_args!(
                 "what took an MFA code ({}) is forgotten, and a new one will be asked for",

@@ -1,5 +1,5 @@
-//! The flags that say which credentials are meant, shared by every command that takes them, and the patterns AWS
-//! documents for their values, so that a typo is told here and not by a server. What they mean is `request`'s.
+//! The flags that say which credentials are meant, shared by every command that takes them, and the patterns that AWS
+//! documents for their values, so that a typo is found here and not by a server. What they mean is up to `request`.
 
 use clap::{Args, ValueEnum};
 
@@ -34,12 +34,12 @@ pub struct Selectors {
 }
 
 impl Selectors {
-    /// Whether nothing was typed, so that the shell's own lease is meant.
+    /// Whether no flag was given, so that the shell's own lease is meant.
     pub fn is_empty(&self) -> bool {
         self.words().is_empty()
     }
 
-    /// The same again as words of a command line, for the hook to repeat.
+    /// The flags as words of a command line, for the hook to repeat.
     pub fn words(&self) -> Vec<String> {
         let kind = self.source.and_then(|kind| Some(kind.to_possible_value()?.get_name().to_owned()));
         let duration = self.duration.map(|seconds| seconds.to_string());
@@ -57,7 +57,7 @@ impl Selectors {
     }
 }
 
-/// `--source`'s values.
+/// The values of `--source`; clap shows the variants' comments as help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SourceKind {
     /// The container endpoint: CloudShell, ECS, EKS Pod Identity
@@ -78,10 +78,10 @@ pub enum SourceKind {
     Env,
 }
 
-/// `--role`'s pattern.
+/// Checks `--role` against the pattern of a role's ARN.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The message for the person.
 pub fn role_arn(text: &str) -> Result<String, String> {
     let parts: Vec<&str> = text.splitn(6, ':').collect();
     let account = |id: &str| id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit());
@@ -104,7 +104,7 @@ fn plain(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_graphic())
 }
 
-/// STS takes 900 to 43200 for a role.
+/// Reads `--duration`, in seconds: STS takes 900 to 43200 for a role.
 fn duration(text: &str) -> Result<u32, String> {
     match seconds(text) {
         Some(seconds @ 900..=43200) => Ok(seconds),
@@ -113,7 +113,7 @@ fn duration(text: &str) -> Result<u32, String> {
     }
 }
 
-/// Reads seconds, or a number with `s`, `m` or `h`.
+/// Reads seconds, or a number with `s`, `m`, `min` or `h`; `None` for anything else.
 pub fn seconds(text: &str) -> Option<u32> {
     let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let factor = match unit {
@@ -146,7 +146,7 @@ fn mfa_serial(text: &str) -> Result<String, String> {
     if ok { Ok(text.into()) } else { Err("AWS takes a serial number or an ARN of 9 to 256 characters".into()) }
 }
 
-/// A region's name becomes part of a host name.
+/// Checks a region's name, which becomes part of a host name.
 pub fn region(text: &str) -> Result<String, String> {
     let ok = (1..=63).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');

@@ -1,4 +1,4 @@
-//! Shells: each one's script, and the grammars they are written in: quoting, setting. Nothing else knows a shell's grammar,
+//! Shells: the script of each, and the grammars for quoting and setting variables. Nothing else knows a shell's grammar,
 //! and nothing else quotes.
 
 use std::path::Path;
@@ -25,48 +25,48 @@ pub enum Shell {
     Powershell,
 }
 
-/// The token in the scripts that stands for the words of their `__credsh_start` call.
+/// Stands in a hook's script for the arguments of its `__credsh_start` call, in the other scripts for the program.
 const TOKEN: &str = "@CREDSH@";
-/// The one that stands for their version.
+/// Stands in a script for credsh's version.
 const VERSION: &str = "@VERSION@";
-/// The options zsh's script is evaluated under, whatever the user's are; sticky for the functions it defines. Where
-/// `builtin` is a function of the user's nothing can be told from theirs.
+/// Around zsh's script, which is evaluated under these options whatever the user's are, and whose functions keep them. A
+/// user's function named `builtin` would leave no sure way to call a builtin, so then nothing is set up.
 const ZSH: [&str; 2] = [
     "if [[ -z ${ZSH_VERSION-} ]]; then [[ $- != *i* ]] || \\printf '%s\\n' 'credsh: not set up: this is for zsh; bash wants `eval \"$(credsh init bash)\"`' >&2; elif [[ -o interactive && ! -o restricted ]] && typeset -f builtin >/dev/null; then \\print -u2 'credsh: not set up: `builtin` is a function here'; else \\builtin emulate zsh -o no_aliases -o no_xtrace -o no_verbose -o no_err_exit -o no_err_return -o no_force_float -o no_source_trace -o local_traps -c ",
     "; fi\n",
 ];
 
-/// fish reads all of a script before it runs any of it, and one before 3.6 knows not all of the builtins in ours: to such a
-/// fish it is a string that is not evaluated.
+/// Around fish's script. fish parses all of a script before it runs any, and before 3.6 lacks some of the builtins in ours:
+/// such a fish sees only a string that it does not evaluate.
 const FISH: [&str; 2] = [
     "if string match -qr '^(3\\.([6-9]|[1-9][0-9])|[4-9]|[1-9][0-9])' -- $version\n    eval ",
     "\nelse if status is-interactive\n    echo \"credsh: not set up: fish 3.6 is wanted, and this is $version\" >&2\nend\n",
 ];
 
-/// What a script says of its rest, which a shell without a lease seldom calls: where it begins, by which functions it is
-/// entered, and where it ends.
+/// Mark a script's rest, which a shell without a lease seldom calls: the functions by which it is entered follow the first
+/// mark.
 const REST: [&str; 2] = ["# rest: ", "# end of the rest"];
 
-/// A script's code, and the line that says what it is: a third of the text is comments, and a shell reads what it is
-/// handed twice, as output and as code, at every start. No line of the scripts that begins with `#` is anything else.
+/// A script's code, and the line that says what it is. A third of the text is other comments, and at every start a shell
+/// reads what it is given twice, as output and as code. In our scripts a line that begins with `#` is always a comment.
 #[derive(Default)]
 struct Code {
     before: String,
     rest: String,
     after: String,
-    /// The functions by which the rest is entered.
+    /// The names of the functions by which the rest is entered.
     entries: &'static str,
 }
 
 impl Code {
-    /// In one pass, as somebody waits for a shell meanwhile.
+    /// In one pass, as somebody is waiting for a shell.
     fn of(script: &'static str) -> Self {
         let mut code = Code { before: String::with_capacity(script.len()), ..Code::default() };
         let mut part = &mut code.before;
         for line in script.split_inclusive('\n') {
             let bare = line.trim_ascii_start();
             if !bare.starts_with('#') || line.starts_with("# credsh: ") {
-                // Nor is there an indentation, in the scripts with a rest and from there on, that means anything.
+                // From there on indentation means nothing either, in the scripts that have a rest.
                 part.push_str(if code.entries.is_empty() { line } else { bare });
             } else if let Some(entries) = line.strip_prefix(REST[0]) {
                 code.entries = entries;
@@ -92,13 +92,13 @@ impl Shell {
         }
     }
 
-    /// The hook, started with `words`: program, prefix, side, time, store, lease, selectors. A shell that `holds` no lease,
-    /// or may do soon, gets the rest of it as a string.
+    /// The hook's script, started with `words`: program, prefix, side, time, store, lease, selectors. Unless the shell
+    /// `holds` a lease, or soon may, it gets the rest of it as a string.
     ///
     /// # Errors
-    /// A word with a control character.
+    /// `Error::Value` for a word with a control character.
     pub fn init(self, words: &[&str], holds: bool) -> Result<String> {
-        // The token is in the last line or two, the version in the first.
+        // The token is in one of the last two lines, the version in the first.
         let (text, end) = self.script().rsplit_once(TOKEN).unwrap_or((self.script(), ""));
         let Code { before, rest, after, entries } = Code::of(text);
         let mut script = before.replace(VERSION, env!("CARGO_PKG_VERSION"));
@@ -113,10 +113,10 @@ impl Shell {
         }
     }
 
-    /// `code` for when one of its `entries` is first called: each of these functions is at first one that has `code` evaluated,
-    /// and then calls what has taken its place: itself, where nothing has, so only if `code` came to its end. To parse code
-    /// takes a shell three to five times as long as to find the end of a string. Untraced, where the shell's options are the
-    /// user's: it is long, and of no interest.
+    /// Has `code` evaluated only when one of its `entries` is first called: parsing it takes a shell three to five times as
+    /// long as finding the end of a string. Each entry is at first a function that has `code` evaluated, and then calls
+    /// what has replaced it; if `code` did not run to its end that would be itself, so it checks. It runs untraced where
+    /// the user's options apply: it is long, and of no interest.
     fn later(self, entries: &str, code: &str) -> String {
         let (begin, end, entry, done) = match self {
             Shell::Bash => (
@@ -149,11 +149,11 @@ impl Shell {
         text
     }
 
-    /// One shell for each kind of file from which a lease is adopted.
+    /// One shell for each kind of file from which leases are adopted.
     pub const KINDS: [Shell; 3] = [Shell::Bash, Shell::Fish, Shell::Nu];
 
-    /// The ending of the file from which this shell adopts a lease. bash and zsh share theirs; so do those that read it
-    /// as data.
+    /// The ending of the file from which this shell adopts a lease. bash and zsh share theirs; so do those that read it as
+    /// data.
     pub fn lease_file(self) -> &'static str {
         match self {
             Shell::Bash | Shell::Zsh => "sh",
@@ -162,8 +162,8 @@ impl Shell {
         }
     }
 
-    /// What is typed at it, where its hook is to be had: in its start-up file at every start, and in a shell that runs at once
-    /// (but nu, which evaluates no output: it loads it when it starts).
+    /// The line that installs the hook, in a start-up file or typed into a running shell. (nu evaluates no output, and
+    /// loads it at its next start.)
     pub fn start_line(self) -> &'static str {
         match self {
             Shell::Bash => "eval \"$(credsh init bash)\"",
@@ -178,7 +178,7 @@ impl Shell {
         }
     }
 
-    /// What it is written in.
+    /// The grammar of this shell's language.
     pub fn grammar(self) -> Grammar {
         match self {
             Shell::Bash | Shell::Zsh => Grammar::Posix,
@@ -193,32 +193,32 @@ impl Shell {
     /// See [`Grammar::quote`].
     ///
     /// # Errors
-    /// A control character.
+    /// As there.
     pub fn quote(self, text: &str) -> Result<String> {
         self.grammar().quote(text)
     }
 
-    /// A line that calls one of the script's functions: code, or for the shells that can read it a JSON array, so that
-    /// nothing has to be evaluated (nu could not).
+    /// A line that calls one of the script's functions: code or, for shells that can read it, a JSON array, so that nothing
+    /// has to be evaluated (nu could not).
     ///
     /// # Errors
     /// As [`Shell::quote`].
     pub fn call(self, function: &str, words: &[&str]) -> Result<String> {
         match self {
             Shell::Bash | Shell::Zsh | Shell::Fish => Ok(format!("{function} {}\n", self.grammar().words(words)?)),
-            // nu's lists are JSON's, as long as there are only strings in them.
+            // A list of strings is written in nu as in JSON.
             Shell::Nu | Shell::Elvish | Shell::Xonsh | Shell::Powershell => {
                 Ok(format!("[{}]\n", Grammar::Nu.words(&[&[function], words].concat())?))
             }
         }
     }
 
-    /// The line with which a hooked shell takes a lease over. Holds its secrets.
+    /// The line with which a hooked shell adopts a lease. It holds the secrets.
     ///
-    /// One line for every shell of the user's, so the end's time of day in it may be another shell's, under another `TZ`.
-    /// Hence its zone goes with it, and a shell whose own differs shows the time left instead: never an hour that is not its
-    /// user's. (An offset handed to each shell by `init` would be that shell's own, but wrong after a change of summer time or
-    /// of the laptop's place; a formatter in each shell is what fish and bash 3.2 do not have.)
+    /// One line serves all of the user's shells, so the time of day in it may be from one with another `TZ`. Hence its zone
+    /// goes with it, and a shell whose own differs shows the time left instead: never another zone's hour. (A UTC offset
+    /// handed to each shell by `init` would be wrong after a change of summer time or of the laptop's place; and fish and
+    /// bash 3.2 cannot format a local time themselves.)
     ///
     /// # Errors
     /// As [`Shell::quote`].
@@ -226,7 +226,7 @@ impl Shell {
         let Lease { credentials, expires, due, .. } = lease;
         let token = credentials.session_token.as_ref().map_or("", Secret::expose);
         let zone = env.zone();
-        // Not worth a refusal: such a zone is only a reason not to name the hour.
+        // Such a zone is no reason to refuse the lease, only not to name the hour.
         let (clock, zone) = if self.quote(&zone).is_ok() { (prompt::clock(lease), zone) } else { Default::default() };
         let words = [
             &lease.request.id(),
@@ -248,7 +248,7 @@ impl Shell {
     }
 }
 
-/// A script that is sourced to publish credentials, for people who have only the program.
+/// A script to source that publishes credentials, for people who have only the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Script {
     /// bash, zsh, dash, ksh, mksh, busybox, yash
@@ -264,7 +264,7 @@ impl Script {
         }
     }
 
-    /// The script, which will run the program at `exe`.
+    /// The script, made to run the program at `exe`.
     ///
     /// # Errors
     /// As [`Grammar::quote`].
@@ -277,7 +277,7 @@ impl Script {
     }
 }
 
-/// The builtin by which a shell prints lines, to the letter: another program's arguments could be seen.
+/// The builtin with which a shell prints lines unchanged. A program would show them to other users among its arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Print {
     /// `printf`
@@ -289,12 +289,12 @@ pub enum Print {
 }
 
 impl Print {
-    /// The shell's grammar.
+    /// The grammar of that shell.
     pub fn grammar(self) -> Grammar {
         if self == Print::Fish { Grammar::Fish } else { Grammar::Posix }
     }
 
-    /// Commands that print `lines`.
+    /// The commands that print `lines`.
     ///
     /// # Errors
     /// As [`Grammar::quote`].
@@ -302,13 +302,13 @@ impl Print {
         let words = lines.map(|line| self.grammar().quote(line)).collect::<Result<Vec<_>>>()?;
         Ok(match self {
             Print::Printf | Print::Fish => vec![format!(r"printf '%s\n' {}", words.join(" "))],
-            // All its words go on one line.
+            // `print` puts all its arguments on one line.
             Print::Ksh => words.iter().map(|word| format!("print -r -- {word}")).collect(),
         })
     }
 }
 
-/// How a command language writes a word and sets a variable. More than there are hooks for.
+/// How a command language quotes a word and sets a variable. There are more of them than shells with a hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grammar {
     /// sh, bash, zsh, dash, ksh, mksh, yash
@@ -318,34 +318,34 @@ pub enum Grammar {
     Elvish,
     Xonsh,
     PowerShell,
-    /// `cmd.exe`, which has no quoting to speak of
+    /// `cmd.exe`, which has hardly any quoting.
     Cmd,
 }
 
-/// A path as it can be a word.
+/// A path as text for a command line.
 ///
 /// # Errors
-/// It is not UTF-8.
+/// `Error::Value` if it is not UTF-8.
 pub fn text(path: &Path) -> Result<&str> {
     path.to_str().ok_or_else(|| Error::Value { what: format!("the path {}", path.display()), reason: "is not UTF-8" })
 }
 
-/// Single quotes that nothing inside ends but the quote itself.
+/// In single quotes, in which a POSIX shell gives no character a meaning but the quote itself.
 fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// The same in fish, in whose single quotes a backslash quotes itself and the quote.
+/// The same for fish, where a backslash inside single quotes escapes itself and the quote.
 fn fish_literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', r"\\").replace('\'', r"\'"))
 }
 
 impl Grammar {
-    /// `text` as one word, whatever it holds: the one quoting function.
+    /// `text` as one word, whatever it contains: the one quoting function.
     ///
     /// # Errors
-    /// A control character: no credential, name or path has one, and terminals obey them. For `cmd.exe` also what it
-    /// would expand wherever it stands.
+    /// `Error::Value` for a control character: no credential, name or path has one, and terminals obey them. For `cmd.exe`
+    /// also for what it would expand even in quotes.
     pub fn quote(self, text: &str) -> Result<String> {
         if text.chars().any(char::is_control) {
             return Err(Error::Value { what: "a value for the shell".into(), reason: "holds a control character" });
@@ -354,9 +354,9 @@ impl Grammar {
             Grammar::Posix => literal(text),
             Grammar::Fish => fish_literal(text),
             Grammar::Elvish => format!("'{}'", text.replace('\'', "''")),
-            // As there is no control character, nu, JSON and Python write it the same way.
+            // Without control characters, nu, JSON and Python all write a string this way.
             Grammar::Nu | Grammar::Xonsh => format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\"")),
-            // PowerShell takes the typographic quotes for quotes too.
+            // PowerShell also accepts the typographic quotes as quotes.
             Grammar::PowerShell => {
                 let doubled =
                     |c: char| if "'\u{2018}\u{2019}\u{201a}\u{201b}".contains(c) { vec![c, c] } else { vec![c] };
@@ -369,13 +369,13 @@ impl Grammar {
         })
     }
 
-    /// Words one after another, as arguments or in a list.
+    /// Several words, as arguments or as the items of a list.
     fn words(self, words: &[&str]) -> Result<String> {
         let quoted: Result<Vec<String>> = words.iter().map(|word| self.quote(word)).collect();
         Ok(quoted?.join(if matches!(self, Grammar::Nu | Grammar::Xonsh) { ", " } else { " " }))
     }
 
-    /// A line that exports a variable; with `export` unset one that only assigns it, where there is a difference.
+    /// A line that exports a variable; without `export` one that only sets it, where there is a difference.
     ///
     /// # Errors
     /// As [`Grammar::quote`].
@@ -393,8 +393,8 @@ impl Grammar {
         })
     }
 
-    /// A line, without its end, that takes variables out of the environment. All of them are set: some shells complain of one
-    /// that is not.
+    /// A command, without a newline, that removes variables from the environment. All must be set: some shells complain
+    /// about one that is not.
     pub fn unset(self, names: &[&str]) -> String {
         let each = |before: &str, between: &str| {
             let words: Vec<String> = names.iter().map(|name| format!("{before}{name}")).collect();
@@ -434,7 +434,7 @@ mod tests {
         }
     }
 
-    /// The others are tried in their shells, by `credsh doctor`'s test.
+    /// The other grammars are tested in their shells, by the tests of `credsh doctor`.
     #[test]
     fn unset_in_what_is_not_run_here() {
         assert_eq!(Grammar::PowerShell.unset(&["A", "B"]), "Remove-Item Env:A, Env:B");
@@ -481,7 +481,7 @@ mod tests {
         }
     }
 
-    /// bash: a local that a readonly variable has the name of stays that variable, and a comment behind code is code where
+    /// In bash a local with the name of a readonly variable stays that variable, and a comment behind code is code where
     /// `interactive_comments` is off.
     #[test]
     fn the_users_shell_may_be_of_any_kind() {
@@ -508,7 +508,7 @@ mod tests {
         }
     }
 
-    /// What another part calls has to stand for itself until the rest is there: or it would be no function.
+    /// What other parts call must be an entry, or it would not exist before the rest is evaluated.
     #[test]
     fn the_rest_is_entered_by_every_function_that_another_part_names() {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
@@ -516,9 +516,9 @@ mod tests {
             let rest = shell.script().split_once(REST[0]).unwrap().1.split_once(REST[1]).unwrap().0;
             let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
             let words = |text: &str| -> Vec<String> { text.split(|c| !word(c)).map(str::to_owned).collect() };
-            // The script to source has the answer for it evaluated by a shell with a hook.
+            // The script to source has a hooked shell evaluate credsh's answer, which calls these functions.
             let others = words(&[&before, &after, Script::Sh.text(), Script::Fish.text()].concat());
-            // A definition in the rest stands alone at the beginning of a line; what people type is called from nowhere.
+            // A definition in the rest begins its line. What people type is called from nowhere in the scripts.
             let defined = rest.lines().filter_map(|line| {
                 let name = line.strip_prefix("function ").or_else(|| line.split_once("() {").map(|(name, _)| name))?;
                 Some(name.trim_end_matches(" {").to_owned()).filter(|name| name.chars().all(word))

@@ -1,10 +1,10 @@
-//! Leases on disk: a private directory, atomic files, one renewal at a time. Knows nothing of when to renew
-//! (`lease`) or whom to ask (`source`).
+//! Leases on disk: a private directory, atomic files, one renewal at a time. When to renew is up to `lease`, whom to ask up
+//! to `source`.
 //!
-//! Per lease: `ID.json` for credsh, `ID.sh` and `ID.fish` for the shells to source without a fork, `ID.words` for those that
-//! read it as data, `ID.lock`, which also holds who has it, and what came of a renewal where there is no lease to.
-//! All 0600 in a directory 0700. Plain text, like `~/.aws/sso/cache` and `~/.aws/cli/cache`, but in memory
-//! where there is an `XDG_RUNTIME_DIR`, and short-lived.
+//! Each lease has `ID.json` for credsh, `ID.sh` and `ID.fish` for shells to source without a fork, `ID.words` for shells
+//! that read it as data, and `ID.lock`, which also names the holder and keeps a failure that had no lease to be noted in.
+//! All are 0600 in a directory 0700. Plain text, like `~/.aws/sso/cache` and `~/.aws/cli/cache`, but short-lived, and in
+//! memory where there is an `XDG_RUNTIME_DIR`.
 
 use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
@@ -22,42 +22,43 @@ use crate::lease::{LONGEST, Lease};
 use crate::shell::Shell;
 use crate::time::Epoch;
 
-/// The store's directory, checked.
+/// The store's directory, after it was checked.
 pub struct Store {
     dir: PathBuf,
 }
 
-/// One lease's lock. The kernel lets go of it with its holder, however that ends.
+/// The lock of one lease. The kernel releases it with its holder, however that ends.
 pub struct Lock {
     file: File,
     path: PathBuf,
     held: Held,
 }
 
-/// What a renewal came to that had no lease to note it in. It stands in the lock's file: that is there in any case, and
-/// whoever waits for the lock reads it next.
+/// The failure of a renewal that had no lease to note it in. It is kept in the lock file, which is there in any case, and
+/// which whoever waits for the lock reads next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     pub note: String,
+    /// When it happened, in epoch seconds.
     pub at: Epoch,
-    /// How long the source was given for it, seconds.
+    /// How long the process was willing to wait, in seconds.
     pub wait: u64,
-    /// The process: of two in the same second one may be news.
+    /// Its process id, as two failures in the same second may be different ones.
     pub by: u32,
 }
 
-/// A lock's file: who has the lock, or had it last, whether a person may be asked by it, and the last failure that was left.
+/// A lock file's content: who has or last had the lock, whether that may ask a person, and the last failure that was left.
 #[derive(Serialize, Deserialize)]
 struct Held {
     holder: u32,
-    /// Where that is a process: see [`here`].
+    /// Where the process number in `holder` is valid; see [`here`].
     place: String,
     asks: bool,
     failure: Option<Failure>,
 }
 
 impl Held {
-    /// Without the lock perhaps not all of it, and then nothing.
+    /// Reads a lock file. Without the lock it may be half written; that reads as `None`.
     fn of(path: &Path) -> Option<Held> {
         let mut text = String::new();
         open(path, OpenOptions::new().read(true)).ok()??.read_to_string(&mut text).ok()?;
@@ -66,56 +67,56 @@ impl Held {
     }
 }
 
-/// Where a process's number means something: this machine, and on it this container (pid_namespaces(7)).
+/// Where a process id is valid: on this machine and, there, in this container (pid_namespaces(7)).
 fn here() -> String {
     let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
     format!("{} {}", env::host(), namespace.display())
 }
 
 impl Lock {
-    /// Whether it still locks anybody out: `clear` removes lock files, and with them what was to be renewed.
+    /// Whether this lock still keeps others out. `clear` removes lock files, and with them the reason to write the lease.
     pub fn stands(&self) -> bool {
         same_file(&self.file, &self.path)
     }
 
-    /// Has the background leave the source alone until then, also where a disk takes nothing that would say so: a file's time
-    /// needs no room. An end and not a beginning, as that is for who renews to say.
+    /// Makes background renewals leave the source alone until `until`. The file's time records it, as that needs no room on
+    /// a full disk. It is the end of the pause and not its beginning, as how long it is is up to whoever renews.
     pub fn rest(&self, until: Epoch) {
         let until = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(until).unwrap_or(0));
         let _ = self.file.set_modified(until);
     }
 
-    /// Leaves it for those who wait for the lock, or who come next.
+    /// Leaves a failure for those who wait for the lock or come next.
     pub fn leave(&mut self, failure: Failure) {
         self.held.failure = Some(failure);
         self.write();
     }
 
-    /// Notes for who waits for it whether a person may be asked meanwhile.
+    /// Notes, for those who wait for the lock, whether a person may be asked in the meantime.
     pub fn may_ask(&mut self, may: bool) {
         self.held.asks = may;
         self.write();
     }
 
-    /// Not worth a failure: only words depend on it.
+    /// Failing to write is no error, as only messages depend on it.
     fn write(&self) {
         let Ok(text) = serde_json::to_vec(&self.held) else { return };
-        // Over what is there, and only then no longer than it: that needs no room on a disk that is full.
+        // Overwrite first and shorten then: that needs no room on a full disk.
         if self.file.write_all_at(&text, 0).and_then(|()| self.file.set_len(text.len() as u64)).is_err() {
             let _ = self.file.set_len(0);
         }
-        // Not the file's own time: a file server's clock may be ahead of ours.
+        // Not the time of writing: a file server's clock may be ahead of ours, and it would pass for a rest.
         self.rest(0);
     }
 }
 
-/// Where the store is, whether it exists or not: `$XDG_RUNTIME_DIR/credsh`, else the cache directory. A runtime directory
-/// that is not there is none (`su` and `sudo` hand on another session's, and a session's goes with it): nobody would ever
-/// clean up what was made in its name. Nor is another user's (the XDG Base Directory Specification wants it to be one's own):
-/// what root made there would be in the way of whose it is.
+/// Where the store is, whether it exists or not: `$XDG_RUNTIME_DIR/credsh`, else the user's cache directory. A runtime
+/// directory that does not exist is ignored (`su` and `sudo` pass on another session's, which goes when that ends): nobody
+/// would clean up one that credsh made. So is another user's, as the XDG Base Directory Specification demands: what root
+/// made there would be in its owner's way.
 ///
 /// # Errors
-/// Neither is known.
+/// `Error::Store` if neither directory is known.
 pub fn place(env: &Env) -> Result<PathBuf> {
     let own = |dir: &&str| fs::metadata(dir).is_ok_and(|meta| meta.uid() == rustix::process::geteuid().as_raw());
     if let Some(dir) = env.get(env::RUNTIME_DIR).filter(|dir| dir.starts_with('/')).filter(own) {
@@ -128,10 +129,10 @@ pub fn place(env: &Env) -> Result<PathBuf> {
     })
 }
 
-/// The surroundings of a shell that keeps its leases at `own`, and the place it has to look at from now on if that is
-/// another. It belongs to the shell: whatever XDG_RUNTIME_DIR becomes while it runs, what is typed and what is renewed go
-/// where the shell looks. Only a place whose directory is gone, as a session's is when it ends and tmux stays, is given up, or
-/// one that is refused, when there is another to go to.
+/// The surroundings of a shell that keeps its leases at `own`, and the new place if it has to look elsewhere from now on.
+/// Whatever XDG_RUNTIME_DIR becomes while the shell runs, its commands and renewals use the place that it looks at. That is
+/// given up only if the parent directory is gone, as when a session ends and tmux stays, or if it is refused as unsafe and
+/// there is another.
 pub fn of_shell(own: Option<&Path>, env: Env) -> (Env, Option<PathBuf>) {
     let Some((own, parent)) = own.and_then(|own| Some((own, own.parent()?))) else { return (env, None) };
     let other = place(&env).ok().filter(|place| place != own);
@@ -144,25 +145,25 @@ pub fn of_shell(own: Option<&Path>, env: Env) -> (Env, Option<PathBuf>) {
     }
 }
 
-/// The file whose age is fish's clock: its time is the epoch, so `path mtime -R` prints now.
+/// fish's clock: this file's time is the epoch, so `path mtime -R`, which prints its age, prints now.
 pub const CLOCK: &str = "clock";
 
-/// How the name of a file begins that is being written.
+/// The prefix of the names of files that are being written.
 const TEMPORARY: &str = ".new-";
 
 impl Store {
     /// Opens the store, creating it if needed.
     ///
     /// # Errors
-    /// `Store` when it belongs to somebody else, others can write to it, or it is a link: then whoever made it
-    /// could read the leases or have a shell source their file.
+    /// `Error::Store` if it belongs to somebody else, is open to others or is a link: whoever made it could read the
+    /// leases, or have a shell source a file of theirs.
     pub fn open(env: &Env) -> Result<Store> {
         let store = Store { dir: place(env)? };
         let dir = store.dir.as_path();
         match fs::symlink_metadata(dir) {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                // `~/.cache` may have to be made too.
+                // `~/.cache` may have to be created too.
                 DirBuilder::new()
                     .recursive(true)
                     .mode(0o700)
@@ -211,8 +212,8 @@ impl Store {
         self.dir.join(format!("{id}.{ending}"))
     }
 
-    /// The lease, if there is one. What does not parse, is no file or may not be read is set aside as `ID.broken`, and it is
-    /// as if there were none; the second value says so.
+    /// Loads the lease `id`, if there is one. What does not parse, is no regular file or may not be read is set aside as
+    /// `ID.broken` and counts as none; the second value says so.
     ///
     /// # Errors
     /// The disk does not give it, or it cannot be set aside.
@@ -229,14 +230,14 @@ impl Store {
             if let Some(lease) = read(&mut file, id).map_err(Error::io("read", &path))? {
                 return Ok((Some(lease), None));
             }
-            // Somebody else may have done so by now, and somebody else again have put a good one in its place.
+            // Somebody else may have set it aside by now, and a third put a good one in its place.
             if !same_file(&file, &path) {
                 return self.load(id);
             }
         }
         let aside = self.path(id, "broken");
         let mut moved = fs::rename(&path, &aside);
-        // No directory takes a file's place, nor a file a directory's: what was set aside before.
+        // An earlier `ID.broken` is in the way if it is a directory and this is a file, or the reverse.
         if moved.as_ref().is_err_and(|error| error.kind() != ErrorKind::NotFound) && discard(&aside).is_ok() {
             moved = fs::rename(&path, &aside);
         }
@@ -248,7 +249,7 @@ impl Store {
         Ok((None, Some(warning)))
     }
 
-    /// Every readable lease, by the time it ends. What cannot be read is left where it is, for who wants that one to be told.
+    /// Every readable lease, sorted by the time it ends. An unreadable one stays, to be reported to whoever needs it.
     ///
     /// # Errors
     /// The directory cannot be read.
@@ -270,25 +271,26 @@ impl Store {
         Ok(entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect())
     }
 
-    /// Writes the lease, and what the shells source to adopt it.
+    /// Writes the lease, and the files from which shells adopt it.
     ///
     /// # Errors
-    /// A value no shell may be given, or the disk.
+    /// A value that no shell may be given, or a failure of the disk.
     pub fn save(&self, lease: &Lease, env: &Env) -> Result<()> {
         let id = lease.request.id();
         let path = self.path(&id, "json");
-        // What cannot be written (a path that is no text) leaves nothing behind.
+        // Serialized first, so that a lease that cannot be (a path that is not UTF-8) leaves nothing behind.
         let json = serde_json::to_vec(lease).map_err(|error| Error::io("write", &path)(error.into()))?;
         let json = zeroize::Zeroizing::new(json);
-        // The shells' files first: killed in between, what is lost is that the renewal is known, and not its outcome.
+        // The shells' files go first: if this process is killed in between, shells still get the new credentials.
         for shell in Shell::KINDS {
-            // Not worth a wait for the disk: made again by the next renewal, and only of use to shells that are alive.
+            // Not synced: only running shells use these files, and the next renewal writes them again.
             self.write(&self.path(&id, shell.lease_file()), shell.adopt(lease, env)?.expose().as_bytes(), false)?;
         }
         self.write(&path, &json, true)
     }
 
-    /// A reader sees the old file or the new one: temporary file created 0600, fsync if it shall `last`, rename.
+    /// Writes a file so that readers see the old content or the new: a temporary file created 0600, an fsync if it shall
+    /// `last`, a rename.
     fn write(&self, path: &Path, bytes: &[u8], last: bool) -> Result<()> {
         let error = || Error::io("write", path);
         let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(&self.dir).map_err(error())?;
@@ -300,10 +302,10 @@ impl Store {
         Ok(())
     }
 
-    /// Takes the lease's lock, waiting until `until`; `None` when somebody else still has it then.
+    /// Takes the lock of the lease `id`, waiting until `until`; `None` if somebody else still has it then.
     ///
     /// # Errors
-    /// The lock file cannot be made.
+    /// The lock file cannot be created, or locked at all.
     pub fn lock(&self, id: &str, until: Instant) -> Result<Option<Lock>> {
         let path = self.path(id, "lock");
         loop {
@@ -314,7 +316,8 @@ impl Store {
                     let held = Held { holder: std::process::id(), place: here(), asks: false, failure };
                     let lock = Lock { file, path: path.clone(), held };
                     if lock.stands() {
-                        // The kernel tells nobody who has it; nor may who was killed at a question still seem to ask.
+                        // The kernel does not tell who has the lock; nor may a holder that was killed at a question still
+                        // seem to ask.
                         lock.write();
                         return Ok(Some(lock));
                     }
@@ -326,23 +329,24 @@ impl Store {
             if Instant::now() >= until {
                 return Ok(None);
             }
-            // Polled, as the kernel's blocking flock knows no deadline; the holder needs milliseconds.
+            // Polled, as the kernel's blocking flock has no deadline; a holder usually needs milliseconds.
             std::thread::sleep(Duration::from_millis(15));
         }
     }
 
-    /// Whether the source is to be left alone; not for longer than anybody would have it, as where the clock was set back.
+    /// Whether to leave the source alone at `now` (epoch seconds). A time further off than the longest pause is ignored:
+    /// the clock was set back.
     pub fn rests(&self, id: &str, now: Epoch) -> bool {
         fs::metadata(self.path(id, "lock")).is_ok_and(|meta| (now + 1..=now + LONGEST).contains(&meta.mtime()))
     }
 
-    /// The last failure that was left, if one was.
+    /// The last failure that was left for this lease, if any.
     pub fn left(&self, id: &str) -> Option<Failure> {
         Held::of(&self.path(id, "lock"))?.failure
     }
 
-    /// That somebody else has had the lease's lock for as long: who, where a full disk took that, and where it is a process
-    /// of this machine's and not of a container's that has the same store.
+    /// The error after waiting for the lock for `seconds`. It names the holder, unless a full disk did not take that, or it
+    /// is a process on another machine or in another container with the same store.
     pub fn held(&self, id: &str, seconds: u64) -> Error {
         let held = Held::of(&self.path(id, "lock"));
         let asks = held.as_ref().is_some_and(|held| held.asks);
@@ -358,7 +362,7 @@ impl Store {
             return Ok(());
         }
         self.save(lease, env)?;
-        // And if that was in the middle of it. Who has taken a new lock by now writes the files anew.
+        // It may also have been cleared during the write. Whoever has taken a new lock by now writes the files anew.
         let id = lease.request.id();
         if !lock.stands() && self.lock(&id, Instant::now())?.is_some() {
             self.remove(&id)?;
@@ -366,11 +370,11 @@ impl Store {
         Ok(())
     }
 
-    /// Removes a lease and all its files; whether there was one. The lock goes first: a renewal that is writing sees by that,
-    /// when it is done, that it was in vain.
+    /// Removes a lease with all its files; whether there was one. The lock goes first: a renewal that is writing finds it
+    /// gone when it is done, and removes what it wrote.
     ///
     /// # Errors
-    /// A file is there and cannot be removed: the first of them. The others, which hold secrets, are gone.
+    /// The first file that is there and cannot be removed. The others, which hold secrets, are gone.
     pub fn remove(&self, id: &str) -> Result<bool> {
         let (mut found, mut first) = (false, Ok(()));
         for ending in endings().filter(|_| is_id(id)) {
@@ -384,21 +388,21 @@ impl Store {
         first.map(|()| found)
     }
 
-    /// Removes what is of no more use: leases a week past their end (a shell that comes back sooner can repeat them), and
-    /// temporary files of writers that were killed a minute ago. Called after `renewed` was saved, so that a store tidies
-    /// itself; failures can wait.
+    /// Removes what is of no more use: leases a week past their end (until then a shell that comes back can repeat them),
+    /// and temporary files of writers that were killed over a minute ago. Called after `renewed` was saved, so that a store
+    /// in use stays tidy; failures can wait.
     pub fn tidy(&self, env: &Env, renewed: &Lease) {
         for lease in self.all().unwrap_or_default() {
             let id = lease.request.id();
-            // Not one that somebody is renewing just now: that would go with it.
+            // Not one that somebody is renewing now: the renewal would go with it.
             if env.now() - lease.expires > 7 * 24 * 3600
                 && self.lock(&id, Instant::now()).is_ok_and(|lock| lock.is_some())
             {
                 let _ = self.remove(&id);
             }
         }
-        // Now, by the clock of who made the files: a file server's may be minutes from ours, and a live writer's file look
-        // long forgotten.
+        // By the clock that stamps the files: a file server's may be minutes off ours, and a live writer's file look
+        // abandoned.
         let written = fs::metadata(self.path(&renewed.request.id(), "json")).and_then(|meta| meta.modified());
         let (Ok(now), Ok(entries)) = (written, fs::read_dir(&self.dir)) else { return };
         for entry in entries.filter_map(std::result::Result::ok) {
@@ -410,8 +414,8 @@ impl Store {
         }
     }
 
-    /// Removes every lease, and all that is left of others: of one that is being renewed, or whose writer was killed. How
-    /// many there were.
+    /// Removes every lease, and what is left of others: of one that is being renewed, or whose writer was killed. Returns
+    /// how many leases there were.
     ///
     /// # Errors
     /// As [`Store::remove`].
@@ -431,18 +435,19 @@ impl Store {
     }
 }
 
-/// How the names of a lease's files end, in the order in which they are removed: see [`Store::remove`].
+/// The endings of the names of a lease's files, in the order in which [`Store::remove`] removes them.
 fn endings() -> impl Iterator<Item = &'static str> {
     ["lock"].into_iter().chain(Shell::KINDS.map(Shell::lease_file)).chain(["json", "broken"])
 }
 
-/// A request id, before it becomes part of a path: it may come from the environment.
+/// Whether this is a request id, 16 lower-case hexadecimal digits: it may come from the environment, and becomes part of a
+/// path.
 pub fn is_id(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
-/// Opens what should be a file of the store's; `None` where it is something else, or a file that may not be opened. A FIFO
-/// has nobody at its other end to wait for, and a link could name any file, whose time would become the clock's.
+/// Opens a file of the store; `None` if it is something else, or may not be opened. A FIFO must not block, and a link could
+/// name any file, whose time would then be set as the clock's.
 fn open(path: &Path, options: &mut OpenOptions) -> std::io::Result<Option<File>> {
     let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits();
     match options.custom_flags(flags.cast_signed()).open(path) {
@@ -454,7 +459,8 @@ fn open(path: &Path, options: &mut OpenOptions) -> std::io::Result<Option<File>>
     }
 }
 
-/// The lock or the clock, made if need be. What stands in its place can be no loss: neither holds anything of worth.
+/// Opens the lock or the clock, creating it if needed. Anything else in its place is removed: neither holds anything of
+/// value.
 fn create(path: &Path) -> Result<File> {
     loop {
         let mut options = OpenOptions::new();
@@ -469,12 +475,12 @@ fn create(path: &Path) -> Result<File> {
     }
 }
 
-/// Removes a file, or what stands in its place; but a directory only if it is empty, as nobody here has put anything in it.
+/// Removes a file or what is in its place; a directory only if empty, as its content would not be credsh's.
 fn discard(path: &Path) -> std::io::Result<()> {
     fs::remove_file(path).or_else(|error| fs::remove_dir(path).map_err(|_| error))
 }
 
-/// The lease in a file, if that is one.
+/// Reads a lease from a file; `None` if it does not hold one.
 fn read(file: &mut File, id: &str) -> std::io::Result<Option<Lease>> {
     let mut bytes = zeroize::Zeroizing::new(Vec::new());
     file.read_to_end(&mut bytes)?;

@@ -1,29 +1,29 @@
-//! Points in time as whole seconds since the Unix epoch, and the three texts they are read from and
-//! written to. No clock: `env` has the only one.
+//! Points in time as whole seconds of the Unix epoch, and the texts they are read from and written to. The clock itself is
+//! in `env`.
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
-/// Seconds since 1970-01-01T00:00:00Z. Signed, so that a difference needs no care.
+/// Seconds since 1970-01-01T00:00:00Z. Signed, so that subtracting two of them is always safe.
 pub type Epoch = i64;
 
-/// A time that does not come: the due time of a lease whose end is unknown. Eleven digits, so that the
-/// oldest shell's arithmetic holds it and an accidental millisecond value is never taken for it.
+/// A time that never comes: the end of a lease whose end is unknown. It has eleven digits: few enough for the arithmetic of
+/// the oldest shell, and too few to be confused with a time given in milliseconds by mistake.
 pub const NEVER: Epoch = 99_999_999_999;
 
-/// Reads RFC 3339 with any offset and any fraction (STS sends whole seconds, moto microseconds). A time
-/// without an offset is refused: it could be anybody's clock.
+/// Reads RFC 3339 with any offset and any fraction of a second (STS sends whole seconds, moto microseconds). A time without
+/// an offset is refused, as there is no telling whose clock it is by. So is one before 1970, or not before [`NEVER`].
 pub fn parse_rfc3339(text: &str) -> Option<Epoch> {
     parse_far_rfc3339(text).filter(|time| *time < NEVER)
 }
 
-/// The same of a time that may be in a far year, as 9999, which is [`NEVER`].
+/// The same, but a time too far away to be represented, as in the year 9999, is read as [`NEVER`].
 pub fn parse_far_rfc3339(text: &str) -> Option<Epoch> {
     let time = DateTime::from_str(text.trim(), Format::DateTimeWithOffset).ok()?.secs();
     (time >= 0).then_some(time.min(NEVER))
 }
 
-/// Writes RFC 3339 in UTC, `Z`, whole seconds: what botocore, the JavaScript SDK and starship all parse.
+/// Writes RFC 3339 in UTC with `Z` and whole seconds, which botocore, the JavaScript SDK and starship all parse.
 pub fn format_rfc3339(time: Epoch) -> String {
     DateTime::from_secs(time).fmt(Format::DateTime).unwrap_or_else(|_| "1970-01-01T00:00:00Z".into())
 }
@@ -33,7 +33,7 @@ pub fn parse_http_date(text: &str) -> Option<Epoch> {
     DateTime::from_str(text, Format::HttpDate).ok().map(|time| time.secs())
 }
 
-/// `YYYYmmddHHMMSS` in UTC, as the session names of the original script have it.
+/// `YYYYmmddHHMMSS` in UTC, as in the session names of the original script.
 pub fn compact(time: Epoch) -> String {
     format_rfc3339(time).chars().filter(char::is_ascii_digit).collect()
 }

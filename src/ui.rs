@@ -1,6 +1,6 @@
-//! The law of output. stdout is for the shell or the program that asked, and only commands write it.
-//! stderr is for the person, and only this file writes it: `credsh: `, lower case, no full stop, the hint on a
-//! line of its own. Questions go to `/dev/tty`, so that a captured stdout does not swallow them.
+//! The law of output. stdout is for the shell or program that asked, and only commands write it. stderr is for the person,
+//! and only this file writes it: `credsh: `, lower case, no full stop, the hint on a line of its own. Questions go to
+//! `/dev/tty`, so that a captured stdout does not swallow them.
 
 use std::fmt::Display;
 use std::fs::{File, OpenOptions};
@@ -24,11 +24,11 @@ pub fn error(error: &Error) {
     }
 }
 
-/// Reports what clap has to say about the command line, in the same shape; the exit status. Help and version are
-/// what was asked for, and go to stdout.
+/// Reports clap's complaint about the command line in the same style; returns the exit status. Help and version were asked
+/// for, and go to stdout.
 pub fn usage(error: &clap::Error) -> u8 {
     if !error.use_stderr() {
-        // Also when nobody reads on.
+        // Not an error, even if the reader has gone.
         let _ = error.print();
         return 0;
     }
@@ -41,7 +41,7 @@ pub fn usage(error: &clap::Error) -> u8 {
     let first = paragraphs.next().unwrap_or_default();
     let (values, first): (Vec<&str>, Vec<&str>) =
         first.lines().map(str::trim).partition(|line| line.starts_with(VALUES));
-    // With what was typed in it, however long that is.
+    // In full, however long the text that was typed is.
     say(clean(first.join(" ").trim_start_matches("error: ")));
     for line in values {
         hint(&format!("one of {}", line.trim_start_matches(VALUES).trim_end_matches(']')));
@@ -60,12 +60,12 @@ pub fn usage(error: &clap::Error) -> u8 {
     2
 }
 
-/// How clap begins the line that lists what a flag takes, right under the complaint.
+/// How clap begins the line with the values that a flag takes, right below its complaint.
 const VALUES: &str = "[possible values: ";
 
 /// Tells the person something.
 pub fn say(text: impl Display) {
-    // Nobody reads stderr any more: nothing left to tell, and nobody to tell it to.
+    // If nobody reads stderr any more, there is nobody to tell.
     let _ = writeln!(io::stderr(), "credsh: {}", unobeyed(&text.to_string()));
 }
 
@@ -74,7 +74,7 @@ pub fn hint(text: &str) {
     let _ = writeln!(io::stderr(), "hint: {}", unobeyed(text));
 }
 
-/// Names and paths come from arguments, variables and files, and may hold anything: here is where all of them pass.
+/// Text without control characters. Names and paths come from arguments, variables and files, and all of them pass here.
 fn unobeyed(text: &str) -> String {
     text.replace(|c: char| c.is_control() && c != '\n', "")
 }
@@ -82,7 +82,7 @@ fn unobeyed(text: &str) -> String {
 /// Writes to stdout. A reader that has seen enough (`| head -1`) is not a failure.
 ///
 /// # Errors
-/// The disk that stdout goes to is full.
+/// Any other failure to write, as to a full disk.
 pub fn print(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -91,22 +91,22 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
-/// Whether stdout may be coloured.
+/// Whether stdout may be coloured: it is a terminal that can, and `NO_COLOR` is not set.
 pub fn colour(env: &Env) -> bool {
     io::stdout().is_terminal() && env.get(env::NO_COLOR).is_none() && env.get("TERM").is_some_and(|term| term != "dumb")
 }
 
-/// Asks for a code on the terminal. What is typed is not shown: it would stand in every recording of the terminal, and the
-/// next minute still be good.
+/// Asks for an MFA code on the terminal. The answer is not echoed: it would be in every recording of the terminal, and be
+/// good for another minute.
 ///
 /// # Errors
-/// There is no terminal, or it was closed before the answer.
+/// `Error::NeedsPerson` without a terminal, `Error::Io` if it is closed before the answer.
 pub fn ask(question: &str) -> Result<String> {
     let terminal = Terminal::open().map_err(|error| Error::NeedsPerson {
         what: Error::io("ask on", TTY)(error).to_string(),
         hint: "type `credsh refresh` with the same flags and XDG_RUNTIME_DIR in a terminal first: until the session that it gets is over nothing asks".into(),
     })?;
-    // Before the question: who sees that may be quick to answer.
+    // Echo goes off before the question is shown, as the answer may come quickly.
     let terminal = Arc::new(terminal);
     let unseen = Unseen::of(&terminal).map_err(Error::io("ask on", TTY))?;
     write!(&terminal.file, "{question}").map_err(Error::io("ask on", TTY))?;
@@ -117,14 +117,14 @@ pub fn ask(question: &str) -> Result<String> {
 
 const TTY: &str = "/dev/tty";
 
-/// The terminal, and how it was found.
+/// The controlling terminal, and the modes in which it was found.
 pub struct Terminal {
     file: File,
     before: Termios,
 }
 
 impl Terminal {
-    /// That of this process's session.
+    /// Opens the terminal of this process's session.
     ///
     /// # Errors
     /// There is none.
@@ -133,7 +133,7 @@ impl Terminal {
         Ok(Terminal { before: tcgetattr(&file)?, file })
     }
 
-    /// To be kept from somebody.
+    /// The open file, for [`crate::detach::keep_terminal_back`].
     pub fn file(self) -> File {
         self.file
     }
@@ -146,15 +146,15 @@ impl Terminal {
         let _ = self.set(&self.before);
     }
 
-    /// Lends it to the process `to`, which has been started since.
+    /// Lends the terminal to the process `to`, which was started after this was opened.
     ///
     /// # Errors
-    /// No thread can be had.
+    /// The thread that waits for signals cannot be started.
     pub fn lend(self, to: Pid) -> io::Result<Lent> {
         let terminal = Arc::new(self);
         let lent = Arc::clone(&terminal);
         let undo = move || {
-            // It has got Ctrl-C as well, and may need a moment to put things right itself, or to stop putting them wrong.
+            // The other process got the Ctrl-C too. Give it 250 ms to restore the terminal itself, or to stop changing it.
             for _ in 0..125 {
                 if test_kill_process(to).is_err() {
                     break;
@@ -167,29 +167,30 @@ impl Terminal {
     }
 }
 
-/// A terminal on which another process asks, until dropped: as it was found, if Ctrl-C ends them both.
+/// A terminal that another process uses to ask, until dropped. If Ctrl-C ends both, it is left as it was found.
 pub struct Lent {
     terminal: Arc<Terminal>,
     _ending: Ending,
 }
 
 impl Lent {
-    /// Puts it right after who has it was killed, which may have been in the middle of a question that is not shown.
+    /// Restores the modes after the borrower was killed, perhaps in the middle of a question with the echo off.
     pub fn restore(&self) {
         self.terminal.restore();
     }
 }
 
-/// What is done before a signal ends this process, until dropped.
+/// What to do before a signal ends this process, until dropped.
 struct Ending {
     mask: SigSet,
     over: Arc<Mutex<bool>>,
 }
 
 impl Ending {
-    /// Who is ended from outside may stand in a `$( )`, where no shell puts the terminal right. Blocked, and taken by a thread
-    /// that can do more than a handler may: nothing of how the process takes its signals is changed. SIGKILL leaves no time
-    /// for any of it. `redo` is for who is still there after, as the signal is ignored (nohup).
+    /// Runs `undo` before one of `signals` ends this process: that may be inside a `$( )`, after which no shell restores
+    /// the terminal. The signals are blocked, and taken by a thread, which may do more than a handler; how the process
+    /// handles them is not changed. `redo` runs if it is still there afterwards, as the signal is ignored (nohup). SIGKILL
+    /// leaves no time for any of this.
     fn with(
         signals: &[Signal],
         undo: impl Fn() + Send + 'static,
@@ -200,7 +201,7 @@ impl Ending {
         let over = Arc::clone(&ending.over);
         std::thread::Builder::new().spawn(move || {
             while let Ok(signal) = signals.wait() {
-                // Held, so that nothing goes on beside it that would be cut off.
+                // Held while the process ends, so that nothing beside it is cut off halfway.
                 let Ok(over) = over.lock() else { break };
                 if !*over {
                     undo();
@@ -230,18 +231,18 @@ impl Drop for Ending {
     }
 }
 
-/// A terminal that shows nothing of what is typed, until dropped.
+/// A terminal with the echo off, until dropped.
 struct Unseen<'a> {
     terminal: &'a Terminal,
     ending: Ending,
 }
 
 impl<'a> Unseen<'a> {
-    /// Ctrl-C becomes a key too: as a signal it would end this process, and leave the terminal as it is now.
+    /// Ctrl-C arrives as a key too: as a signal it would end this process and leave the terminal without its echo.
     fn of(terminal: &'a Arc<Terminal>) -> io::Result<Self> {
         let mut quiet = terminal.before.clone();
         quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
-        // One key, however long it takes: these count without ICANON, and are whatever the last program left.
+        // Read key by key, however long one takes: without ICANON these apply, and are as the last program left them.
         quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
         quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
         let ends = [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT];
@@ -249,7 +250,7 @@ impl<'a> Unseen<'a> {
         let again = quiet.clone();
         let ending = Ending::with(&ends, move || undone.restore(), move || drop(redone.set(&again)))?;
         let unseen = Unseen { terminal, ending };
-        // What was typed ahead is part of the answer.
+        // What was typed ahead is kept, as part of the answer.
         terminal.set(&quiet)?;
         Ok(unseen)
     }
@@ -260,7 +261,7 @@ impl<'a> Unseen<'a> {
             tty.read_exact(&mut key)?;
             match key[0] {
                 b'\n' | b'\r' => return String::from_utf8(line).map_err(|_| io::ErrorKind::InvalidData.into()),
-                // Ctrl-C and Ctrl-\, for all who would have got the signal.
+                // Ctrl-C and Ctrl-\: pass it on to everyone who would have got the signal.
                 b'\x03' | b'\x1c' => {
                     drop(self);
                     rustix::process::kill_current_process_group(rustix::process::Signal::INT)?;
@@ -269,7 +270,7 @@ impl<'a> Unseen<'a> {
                 b'\x04' if line.is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
                 b'\x08' | b'\x7f' => _ = line.pop(),
                 b'\x15' | b'\x17' => line.clear(),
-                // No code has any other.
+                // No code has any other control character.
                 ..=b'\x1f' => {}
                 typed => line.push(typed),
             }
@@ -279,13 +280,13 @@ impl<'a> Unseen<'a> {
 
 impl Drop for Unseen<'_> {
     fn drop(&mut self) {
-        // First, or it might be made quiet once more; and signals still come after both.
+        // In this order, or a signal in between might turn the echo off again. Blocked signals arrive only after both.
         self.ending.over();
         self.terminal.restore();
     }
 }
 
-/// Text from elsewhere, fit for a terminal: without control characters, on one line, at most 300 characters.
+/// Foreign text made fit for a terminal: without control characters, on one line, cut to 300 characters.
 pub fn clean(text: &str) -> String {
     let words: Vec<&str> =
         text.split(|c: char| c.is_control() || c.is_whitespace()).filter(|word| !word.is_empty()).collect();

@@ -1,5 +1,5 @@
-//! The renewal policy, in worlds of all kinds: lives of 20 s to 12 h, sources that rotate early, late or only at the end,
-//! that fail, and clocks that run ahead and are set. A shell in them looks at its clock every second.
+//! Property tests of the renewal policy, in simulated worlds: lives of 20 s to 12 h; sources that rotate early, late or
+//! only at the end, or fail; local clocks that run ahead and are set. A shell in them looks at its clock every second.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -8,50 +8,50 @@ use super::*;
 use crate::credentials::Secret;
 use crate::properties::for_all;
 
-/// When the worlds begin, by the source's clock, which is right.
+/// The time at which each world begins, by the source's clock, which is always right.
 const START: Epoch = 1_800_000_000;
 
-/// What happens in a world, one after the other.
+/// One event in a world; they follow one another.
 #[derive(Clone, Copy, Debug)]
 enum Event {
-    /// This many seconds.
+    /// This many seconds pass.
     Passes(Epoch),
-    /// The source fails from now on, or does not.
+    /// The source fails from now on, or works again.
     Fails(bool),
-    /// The local clock is set, this much further.
+    /// The local clock is set this many seconds forward, or back if negative.
     Set(Epoch),
 }
 
-/// What the source was asked, and what came of it.
+/// One question to the source, and its outcome.
 #[derive(Clone, Copy, Debug)]
 struct Asked {
-    /// By the right clock.
+    /// When, by the source's clock.
     at: Epoch,
-    /// What was left of the credentials then, by the local clock.
+    /// The life that the credentials then had left by the local clock, in seconds.
     left: Epoch,
     outcome: Outcome,
     failures: u32,
-    /// How often the clock had been set.
+    /// How many times the local clock had been set by then.
     sets: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Outcome {
-    /// The answer is the lease now: it is another's, or what it held was over by the local clock.
+    /// The answer replaced the lease: it was a later one, or what was held had expired by the local clock.
     Taken,
     Unchanged,
     Failed,
 }
 
-/// How a world is made.
+/// The parameters of a world.
 #[derive(Clone, Debug)]
 struct Plan {
     life: Epoch,
-    /// The source gives new credentials when this much is left of the last.
+    /// The source issues new credentials when the last ones have this many seconds left.
     rotates: Epoch,
-    /// How much sooner what it gives every other time ends: there may be two of them behind one name.
+    /// Every other answer ends this many seconds sooner: there may be two servers behind one name.
     lags: Epoch,
-    /// How far the local clock is ahead.
+    /// How many seconds the local clock is ahead of the source's.
     ahead: Epoch,
     random: f64,
     events: Vec<Event>,
@@ -73,7 +73,7 @@ impl World {
         World { now: START, ahead: plan.ahead, fails: false, sets: 0, lease, asked: Vec::new(), plan }
     }
 
-    /// All of its events; how they went.
+    /// Plays all the events of a plan.
     fn run(plan: Plan) -> World {
         let mut world = World::new(plan);
         for event in world.plan.events.clone() {
@@ -90,7 +90,7 @@ impl World {
         self.now + self.ahead
     }
 
-    /// Seconds in which nothing is due are not looked at one by one.
+    /// Skips the seconds in which nothing is due.
     fn pass(&mut self, seconds: Epoch) {
         let until = self.now + seconds;
         while self.now < until {
@@ -110,7 +110,7 @@ impl World {
         } else {
             let lags = if self.asked.len() % 2 == 1 { self.plan.lags } else { 0 };
             let end = if end - self.now <= self.plan.rotates { self.now + self.plan.life } else { end - lags };
-            // What is over is refused as no answer.
+            // Credentials that have expired are refused as a bad answer, so the source gives at least a second.
             let end = end.max(self.now + 1);
             before.clone().renewed(answer(self.now, self.ahead, end), self.plan.random)
         };
@@ -126,14 +126,14 @@ impl World {
         self.asked.push(Asked { at: self.now, left, outcome, failures: self.lease.failures, sets: self.sets });
     }
 
-    /// How long the source was left alone after each question that nothing was set after.
+    /// For each question, how many seconds passed until the next; only where the clock was not set in between.
     fn gaps(&self) -> impl Iterator<Item = (Asked, Epoch)> {
         let pairs = self.asked.windows(2).filter(|pair| pair[0].sets == pair[1].sets);
         pairs.map(|pair| (pair[0], pair[1].at - pair[0].at))
     }
 }
 
-/// Credentials that end at `end` by the source's clock; the local one is `ahead` of it.
+/// An answer whose credentials end at `end` by the source's clock; the local clock is `ahead` of it.
 fn answer(now: Epoch, ahead: Epoch, end: Epoch) -> Lease {
     let credentials = Credentials {
         access_key_id: format!("ASIA{end}"),
@@ -147,7 +147,7 @@ fn answer(now: Epoch, ahead: Epoch, end: Epoch) -> Lease {
 fn plans(event: impl Strategy<Value = Event>) -> impl Strategy<Value = Plan> {
     let life = prop_oneof![20..=1200_i64, 20..=5400_i64, 900..=43200_i64];
     let ahead = prop_oneof![Just(0), -5..=5_i64, -100_000..=100_000_i64];
-    // In parts of a life, so that an event is likely to fall where something is going on.
+    // In thousandths of a life, so that an event is likely to fall when something is going on.
     let parts = (0..=1000_i64, prop_oneof![Just(0), 0..=1000_i64]);
     (life, parts, ahead, 0.0..1.0, vec(event, 1..12)).prop_map(|(life, (rotates, lags), ahead, random, events)| {
         let scaled = |event| match event {
@@ -178,7 +178,7 @@ fn a_source_that_gives_is_asked_before_the_end_and_no_shell_is_without() {
     for_all(500, &plans(passes()), |plan| {
         let world = World::run(plan);
         for asked in &world.asked {
-            // But for what two clocks may differ without its being a skew.
+            // Up to SKEW_NOISE the two clocks may differ without a correction being applied.
             assert!(asked.left > -SKEW_NOISE, "{asked:?}");
         }
         let end = world.lease.credentials.expiration.unwrap();
@@ -189,8 +189,8 @@ fn a_source_that_gives_is_asked_before_the_end_and_no_shell_is_without() {
     });
 }
 
-/// Whatever came of the question before: there is another, within the mandatory minute or before it; and after one that
-/// was of no use while most of what was left is still left.
+/// Whatever came of a question, the next comes by the mandatory minute; and if it was of no use, while most of what was
+/// left is still left.
 #[test]
 fn no_question_is_later_than_the_mandatory_minute() {
     for_all(500, &plans(anything()), |plan| {
@@ -213,7 +213,7 @@ fn no_question_is_sooner_than_the_back_off() {
             let least = match (asked.outcome, asked.left) {
                 (Outcome::Taken, _) => 1,
                 (_, left @ 1..) => (left / 4).clamp(1, 60) * 4 / 5,
-                // 1, 2, 4 and then 8 s; each less a fifth.
+                // 1, 2, 4 and then 8 s, less up to a fifth for jitter.
                 _ => (1 << asked.failures.min(3)) * 4 / 5,
             };
             assert!(gap >= least.max(1), "{asked:?}, and again after {gap} s");
@@ -221,7 +221,7 @@ fn no_question_is_sooner_than_the_back_off() {
     });
 }
 
-/// However long nothing comes: a day of it is some thousand questions, and not one a second.
+/// A source that is down for a day is asked some thousand times, not once a second.
 #[test]
 fn a_source_that_is_gone_is_not_pestered() {
     for_all(50, &plans(faults()), |plan| {
@@ -231,7 +231,7 @@ fn a_source_that_is_gone_is_not_pestered() {
     });
 }
 
-/// Time makes a lease only more urgent.
+/// As time passes a lease only becomes more urgent.
 #[test]
 fn the_later_it_is_the_more_urgent() {
     for_all(300, &(plans(anything()), 0..=50_000_i64, 0..=50_000_i64), |(plan, one, other)| {
@@ -249,8 +249,8 @@ fn the_later_it_is_the_more_urgent() {
     });
 }
 
-/// Wherever the clock is set to, the next question comes no later than the lease's own numbers say; and if it was set
-/// back behind the last one, when nothing is known any more, at once.
+/// Wherever the clock is set, the next question comes no later than the lease's own numbers say. Set back to before the
+/// last question, nothing is known any more, and the source is asked at once.
 #[test]
 fn a_clock_that_is_set_postpones_no_question_beyond_the_leases_own_life() {
     for_all(500, &(plans(anything()), anything_set()), |(plan, by)| {
@@ -277,7 +277,7 @@ fn anything_set() -> impl Strategy<Value = Epoch> {
     prop_oneof![-50_000..=50_000_i64, -100..=100_i64, -100_000_000..=100_000_000_i64]
 }
 
-/// What is stored of any of them is a lease again.
+/// A lease can be stored and read back after any sequence of events.
 #[test]
 fn whatever_happened_the_lease_can_be_read_again() {
     for_all(300, &plans(anything()), |plan| {

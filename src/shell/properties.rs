@@ -1,5 +1,5 @@
-//! Quoting, held against the shells themselves: whatever a value holds, a shell that reads it has that value and has run
-//! nothing. Hundreds of values to one start of a shell.
+//! Property tests of quoting, against the shells themselves: a shell that reads a quoted value has that value, and has run
+//! nothing. Hundreds of values for each start of a shell.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -15,7 +15,7 @@ use crate::credentials::Credentials;
 use crate::format::{self, Format};
 use crate::properties::for_all;
 
-/// What shells have meanings for, each enough to show in what becomes of it.
+/// Text that means something to some shell, each piece enough for a mistake to show in the result.
 const PIECES: &[&str] = &[
     "'",
     "''",
@@ -105,13 +105,13 @@ fn hostile() -> impl Strategy<Value = String> {
     vec(piece, 0..8).prop_map(|pieces| pieces.concat())
 }
 
-/// A shell, how it reads the file that follows, and its grammar; `word` is a function that sets `W0`, `W1`, ... to what it
-/// is called with, and `env` a line that prints all.
+/// A shell, how it is given a script, and its grammar. `before` begins the script, and defines `put`, which sets `W0`,
+/// `W1`, ... to its argument, one at each call.
 struct Reader {
     program: &'static [&'static str],
     grammar: Grammar,
     before: &'static str,
-    /// On its input instead of as a file.
+    /// Whether it reads the script from stdin, as if typed, instead of from a file.
     typed: bool,
 }
 
@@ -152,7 +152,8 @@ const fn posix(program: &'static [&'static str]) -> Reader {
     Reader { program, grammar: Grammar::Posix, before: POSIX, typed: false }
 }
 
-/// A file with each value as a variable's and as a word, read by the shell: the variables that a program then sees.
+/// Has the shell read each value once as a variable's and once as an argument; returns the variables that a program then
+/// sees.
 fn read_by(reader: &Reader, values: &[String]) -> HashMap<String, String> {
     let mut script = String::from(reader.before);
     for (number, value) in values.iter().enumerate() {
@@ -187,7 +188,7 @@ fn run(program: &[&str], script: &str, typed: bool) -> HashMap<String, String> {
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// One case is 250 values, so that a shell is started once for as many.
+/// One case has 250 values on average, so that a single start of a shell tests that many.
 fn for_all_values(read: impl Fn(&[String]) -> HashMap<String, String>, names: &[&str], who: &str) {
     for_all(2, &vec(hostile(), 0..500), |values| {
         let seen = read(&values);
@@ -206,7 +207,7 @@ fn every_shell_reads_what_was_quoted_for_it() {
     }
 }
 
-/// What an interactive shell would make of `!` is what this test is for, in two of them.
+/// Shows that these two interactive shells do expand `!`, which the test above would otherwise not prove.
 #[test]
 fn the_control_of_the_typed_lines() {
     for reader in READERS.iter().filter(|reader| reader.typed) {
