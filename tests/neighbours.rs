@@ -335,8 +335,7 @@ fn an_editors_terminal_is_told_when_a_command_begins(shell: Shell) {
         assert!(session.run("echo $TEMPORARY_AWS_ACCESS_KEY_ID") > first, "{case}");
         assert_eq!(session.prompt().matches("[cloudshell ").count(), usize::from(flags.is_empty()), "{case}");
         // Where a prompt begins is told once.
-        let marks =
-            |session: &mut Session| session.run(r#"marks=${PS1//'\[\]'/}; echo $(((${#PS1} - ${#marks}) / 4))"#);
+        let marks = |session: &mut Session| session.run(r"marks=${PS1//'\[\]'/}; echo $(((${#PS1} - ${#marks}) / 4))");
         assert_eq!(marks(&mut session), "<begin>1", "{case}");
         // A start-up file is read once more.
         session.line(&shell.init(flags));
