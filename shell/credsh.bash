@@ -341,14 +341,12 @@ function credsh_off {
   __credsh_drop
   # The segment goes from PS1, and from the copy that virtualenv restores later.
   if [[ -n $__credsh_ps1 ]]; then
-    # PS1 may be readonly by now. Only an assignment can tell, and a failed one would end credsh_off: so in a subshell.
-    # shellcheck disable=SC2030,SC2031 # tried apart, on purpose
-    if [[ -n ${PS1-} ]] && (PS1=) 2>/dev/null; then __credsh_bare "$__credsh_ps1"; fi
+    # PS1 may be readonly by now, and in posix mode a failed `unset` ends more than itself: so in a subshell.
+    if [[ -n ${PS1-} ]] && (\builtin unset -v PS1) 2>/dev/null; then __credsh_bare "$__credsh_ps1"; fi
     if [[ -n ${_OLD_VIRTUAL_PS1-} ]]; then _OLD_VIRTUAL_PS1=${_OLD_VIRTUAL_PS1//"$__credsh_ps1"/}; fi
   fi
   if [[ -n $__credsh_ps0 ]]; then
-    # shellcheck disable=SC2030,SC2031
-    if (PS0=) 2>/dev/null; then
+    if (\builtin unset -v PS0) 2>/dev/null; then
       PS0=${PS0+${PS0//"$__credsh_ps0"/}}
       if [[ -z $PS0 ]]; then \builtin unset -v PS0; fi
     fi
