@@ -144,7 +144,7 @@ function credsh { __credsh_typed "$@"; }
 # rest: __credsh_look __credsh_load __credsh_older __credsh_adopt __credsh_drop __credsh_restore __credsh_typed credsh_off
 # Up to the end marker: what a newer bash without a lease seldom calls. `init` hands it to such a shell as one string, which
 # is evaluated when one of the functions named above is first called: a shell reads a string in a third of the time that it
-# takes to parse code (src/shell.rs).
+# takes to parse code (src/shell/mod.rs).
 
 # The program's answer, as code: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE UNTIL ZONE
 # EARLIEST.

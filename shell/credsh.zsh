@@ -83,7 +83,7 @@ function credsh { __credsh_typed "$@"; }
 
 # rest: __credsh_look __credsh_load __credsh_adopt __credsh_drop __credsh_restore __credsh_typed credsh_off
 # Up to the end marker: what a shell without a lease seldom calls. `init` hands it to such a shell as one string, which is
-# evaluated when one of the functions named above is first called (src/shell.rs).
+# evaluated when one of the functions named above is first called (src/shell/mod.rs).
 
 # The program's answer, as code: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE UNTIL ZONE
 # EARLIEST.

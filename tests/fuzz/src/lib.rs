@@ -20,7 +20,7 @@ pub mod redact;
 pub mod request;
 #[path = "../../../src/selectors.rs"]
 pub mod selectors;
-#[path = "../../../src/shell.rs"]
+#[path = "../../../src/shell/mod.rs"]
 pub mod shell;
 #[path = "../../../src/time.rs"]
 pub mod time;

@@ -6,108 +6,28 @@
 //! All are 0600 in a directory 0700. Plain text, like `~/.aws/sso/cache` and `~/.aws/cli/cache`, but short-lived, and in
 //! memory where there is an `XDG_RUNTIME_DIR`.
 
-use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions, TryLockError};
+mod file;
+mod lock;
+
+use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use directories::BaseDirs;
-use rustix::fs::OFlags;
-use serde::{Deserialize, Serialize};
 
 use crate::env::{self, Env};
 use crate::error::{Error, Result};
-use crate::lease::{LONGEST, Lease};
+use crate::lease::Lease;
 use crate::shell::Shell;
 use crate::time::Epoch;
+use file::{create, discard, open, same_file};
+pub use lock::{Failure, Lock};
 
 /// The store's directory, after it was checked.
 pub struct Store {
     dir: PathBuf,
-}
-
-/// The lock of one lease. The kernel releases it with its holder, however that ends.
-pub struct Lock {
-    file: File,
-    path: PathBuf,
-    held: Held,
-}
-
-/// The failure of a renewal that had no lease to note it in. It is kept in the lock file, which is there in any case, and
-/// which whoever waits for the lock reads next.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    pub note: String,
-    /// When it happened, in epoch seconds.
-    pub at: Epoch,
-    /// How long the process was willing to wait, in seconds.
-    pub wait: u64,
-    /// Its process id, as two failures in the same second may be different ones.
-    pub by: u32,
-}
-
-/// A lock file's content: who has or last had the lock, whether that may ask a person, and the last failure that was left.
-#[derive(Serialize, Deserialize)]
-struct Held {
-    holder: u32,
-    /// Where the process number in `holder` is valid; see [`here`].
-    place: String,
-    asks: bool,
-    failure: Option<Failure>,
-}
-
-impl Held {
-    /// Reads a lock file. Without the lock it may be half written; that reads as `None`.
-    fn of(path: &Path) -> Option<Held> {
-        let mut text = String::new();
-        open(path, OpenOptions::new().read(true)).ok()??.read_to_string(&mut text).ok()?;
-        let sound = |failure: &Failure| !failure.note.contains(char::is_control);
-        serde_json::from_str(&text).ok().filter(|held: &Held| held.failure.as_ref().is_none_or(sound))
-    }
-}
-
-/// Where a process id is valid: on this machine and, there, in this container (pid_namespaces(7)).
-fn here() -> String {
-    let namespace = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
-    format!("{} {}", env::host(), namespace.display())
-}
-
-impl Lock {
-    /// Whether this lock still keeps others out. `clear` removes lock files, and with them the reason to write the lease.
-    pub fn stands(&self) -> bool {
-        same_file(&self.file, &self.path)
-    }
-
-    /// Makes background renewals leave the source alone until `until`. The file's time records it, as that needs no room on
-    /// a full disk. It is the end of the pause and not its beginning, as how long it is is up to whoever renews.
-    pub fn rest(&self, until: Epoch) {
-        let until = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(until).unwrap_or(0));
-        let _ = self.file.set_modified(until);
-    }
-
-    /// Leaves a failure for those who wait for the lock or come next.
-    pub fn leave(&mut self, failure: Failure) {
-        self.held.failure = Some(failure);
-        self.write();
-    }
-
-    /// Notes, for those who wait for the lock, whether a person may be asked in the meantime.
-    pub fn may_ask(&mut self, may: bool) {
-        self.held.asks = may;
-        self.write();
-    }
-
-    /// Failing to write is no error, as only messages depend on it.
-    fn write(&self) {
-        let Ok(text) = serde_json::to_vec(&self.held) else { return };
-        // Overwrite first and shorten then: that needs no room on a full disk.
-        if self.file.write_all_at(&text, 0).and_then(|()| self.file.set_len(text.len() as u64)).is_err() {
-            let _ = self.file.set_len(0);
-        }
-        // Not the time of writing: a file server's clock may be ahead of ours, and it would pass for a rest.
-        self.rest(0);
-    }
 }
 
 /// Where the store is, whether it exists or not: `$XDG_RUNTIME_DIR/credsh`, else the user's cache directory. A runtime
@@ -307,50 +227,22 @@ impl Store {
     /// # Errors
     /// The lock file cannot be created, or locked at all.
     pub fn lock(&self, id: &str, until: Instant) -> Result<Option<Lock>> {
-        let path = self.path(id, "lock");
-        loop {
-            let file = create(&path)?;
-            match file.try_lock() {
-                Ok(()) => {
-                    let failure = Held::of(&path).and_then(|held| held.failure);
-                    let held = Held { holder: std::process::id(), place: here(), asks: false, failure };
-                    let lock = Lock { file, path: path.clone(), held };
-                    if lock.stands() {
-                        // The kernel does not tell who has the lock; nor may a holder that was killed at a question still
-                        // seem to ask.
-                        lock.write();
-                        return Ok(Some(lock));
-                    }
-                    continue;
-                }
-                Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(error)) => return Err(Error::io("lock", path)(error)),
-            }
-            if Instant::now() >= until {
-                return Ok(None);
-            }
-            // Polled, as the kernel's blocking flock has no deadline; a holder usually needs milliseconds.
-            std::thread::sleep(Duration::from_millis(15));
-        }
+        Lock::take(self.path(id, "lock"), until)
     }
 
-    /// Whether to leave the source alone at `now` (epoch seconds). A time further off than the longest pause is ignored:
-    /// the clock was set back.
+    /// See [`lock::rests`].
     pub fn rests(&self, id: &str, now: Epoch) -> bool {
-        fs::metadata(self.path(id, "lock")).is_ok_and(|meta| (now + 1..=now + LONGEST).contains(&meta.mtime()))
+        lock::rests(&self.path(id, "lock"), now)
     }
 
-    /// The last failure that was left for this lease, if any.
+    /// See [`lock::left`].
     pub fn left(&self, id: &str) -> Option<Failure> {
-        Held::of(&self.path(id, "lock"))?.failure
+        lock::left(&self.path(id, "lock"))
     }
 
-    /// The error after waiting for the lock for `seconds`. It names the holder, unless a full disk did not take that, or it
-    /// is a process on another machine or in another container with the same store.
+    /// See [`lock::held`].
     pub fn held(&self, id: &str, seconds: u64) -> Error {
-        let held = Held::of(&self.path(id, "lock"));
-        let asks = held.as_ref().is_some_and(|held| held.asks);
-        Error::Held { holder: held.filter(|held| held.place == here()).map(|held| held.holder), asks, seconds }
+        lock::held(&self.path(id, "lock"), seconds)
     }
 
     /// Writes the lease as [`Store::save`] does, unless it was cleared since `lock` was taken: then it stays cleared.
@@ -446,48 +338,9 @@ pub fn is_id(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
-/// Opens a file of the store; `None` if it is something else, or may not be opened. A FIFO must not block, and a link could
-/// name any file, whose time would then be set as the clock's.
-fn open(path: &Path, options: &mut OpenOptions) -> std::io::Result<Option<File>> {
-    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits();
-    match options.custom_flags(flags.cast_signed()).open(path) {
-        Ok(file) => Ok(file.metadata()?.is_file().then_some(file)),
-        Err(error) => match fs::symlink_metadata(path) {
-            Ok(meta) if !meta.is_file() || error.kind() == ErrorKind::PermissionDenied => Ok(None),
-            _ => Err(error),
-        },
-    }
-}
-
-/// Opens the lock or the clock, creating it if needed. Anything else in its place is removed: neither holds anything of
-/// value.
-fn create(path: &Path) -> Result<File> {
-    loop {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(0o600);
-        if let Some(file) = open(path, &mut options).map_err(Error::io("create", path))? {
-            return Ok(file);
-        }
-        match discard(path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io("remove", path)(error)),
-            _ => {}
-        }
-    }
-}
-
-/// Removes a file or what is in its place; a directory only if empty, as its content would not be credsh's.
-fn discard(path: &Path) -> std::io::Result<()> {
-    fs::remove_file(path).or_else(|error| fs::remove_dir(path).map_err(|_| error))
-}
-
 /// Reads a lease from a file; `None` if it does not hold one.
 fn read(file: &mut File, id: &str) -> std::io::Result<Option<Lease>> {
     let mut bytes = zeroize::Zeroizing::new(Vec::new());
     file.read_to_end(&mut bytes)?;
     Ok(Lease::read(&bytes, id))
-}
-
-fn same_file(file: &File, path: &Path) -> bool {
-    let (Ok(open), Ok(there)) = (file.metadata(), fs::metadata(path)) else { return false };
-    (open.dev(), open.ino()) == (there.dev(), there.ino())
 }
