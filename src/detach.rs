@@ -1,12 +1,13 @@
-//! Isolation of processes: this one from debuggers and core files; a background renewal from the shell that started it,
-//! whose open files the starter keeps back, and whose session and terminal the renewal itself leaves; and a child program
-//! from the terminal. The only module with `unsafe`.
+//! Isolation of processes: this one from debuggers, core files and a limit on the size of files; a background renewal from the
+//! shell that started it, whose open files the starter keeps back, and whose session and terminal the renewal itself leaves;
+//! and a child program from the terminal. The only module with `unsafe`.
 
 use std::fs::{self, File};
 use std::os::fd::BorrowedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
+use nix::sys::signal::{SigHandler, Signal, signal};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::ioctl::{NoArg, Opcode, ioctl};
 
@@ -15,6 +16,17 @@ use rustix::ioctl::{NoArg, Opcode, ioctl};
 pub fn from_debuggers() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
+
+/// Has a write beyond the limit on the size of files (`ulimit -f`) fail like one to a full disk, where credsh goes on without
+/// the store, instead of ending the process with SIGXFSZ. With a handler and not ignored, as `exec` resets a handler: a
+/// program that replaces this process, or is started by it, has the signal as it was.
+pub fn from_file_size_limit() {
+    extern "C" fn nothing(_: i32) {}
+    // SAFETY: the handler does nothing, so it cannot call what is not async-signal-safe. It replaces the default action, and
+    // is installed before any other thread runs.
+    #[allow(unsafe_code, reason = "a signal's action can be set in no other way")]
+    let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::Handler(nothing)) };
 }
 
 /// Marks every open file above stderr close-on-exec, so that the next program this process starts does not inherit what the

@@ -63,6 +63,7 @@ fn main() -> ExitCode {
         Err(error) => return ExitCode::from(ui::usage(&error)),
     };
     detach::from_debuggers();
+    detach::from_file_size_limit();
     match command::run(cli, env) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {

@@ -279,6 +279,22 @@ fn a_full_disk_costs_no_credentials() {
     assert_eq!((run.status, run.stderr.as_str()), (0, ""), "the control");
 }
 
+/// The kernel's answer to a write beyond the limit is a signal, which ends whoever does not expect it.
+#[test]
+fn a_limit_on_the_size_of_files_costs_no_credentials() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let under = |words: &str| {
+        let mut sh = sandbox.command("sh");
+        Run::of(sh.args(["-c", &format!("ulimit -f 0; exec \"$0\" {words}"), CREDSH]).output().unwrap())
+    };
+    let run = under("export");
+    assert!(run.stderr.contains("file too large; ") && run.stderr.lines().count() == 1, "{run:?}");
+    assert!(run.ok().contains("ASIATEST0001"));
+    let run = under("exec -- sh -c 'kill -XFSZ $$'");
+    assert_eq!(run.status, -1, "a program that it becomes has the signal as it was: {run:?}");
+}
+
 /// What is stored stays due, so it would be asked for at every prompt.
 #[test]
 fn what_cannot_be_kept_is_not_asked_for_at_every_prompt() {
