@@ -1,5 +1,6 @@
-/* The wall clock, or every clock, as many seconds later as the file beside this library says, read anew each time: for LD_PRELOAD. What is
- * on the market (libfaketime) takes its settings from getenv, and bash has a getenv of its own that knows nothing yet. */
+/* For LD_PRELOAD: shifts the wall clock, or with EVERY all clocks, by the seconds that the file OFFSET holds, which is read
+ * anew on each call. libfaketime would not do: it reads its settings with getenv, and bash replaces getenv with its own,
+ * which knows no variables yet at that point. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +13,7 @@
 static long offset(void) {
   int kept = errno, file;
   char text[32] = "";
-  /* Named when this is compiled: to ask the loader (dladdr) would need a C library as new as the compiler's. */
+  /* The path is compiled in: asking the loader for it (dladdr) would need a C library as new as the compiler's. */
   if ((file = open(OFFSET, O_RDONLY | O_CLOEXEC)) >= 0) {
     if (read(file, text, sizeof text - 1) < 0) *text = 0;
     close(file);

@@ -1,4 +1,4 @@
-//! A clock that can be set, for everything in a sandbox and nothing else: the machine's belongs to everybody.
+//! A clock that can be set, for the programs of one sandbox only: the machine's own clock is shared by every test.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,12 +11,12 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Gives the sandbox a clock of its own, which is right at first.
+    /// Gives the sandbox a wall clock of its own, at first the same as the machine's.
     pub fn of(sandbox: &mut Sandbox) -> Clock {
         Clock::made(sandbox, false)
     }
 
-    /// The same with the clock by which waiting is measured too.
+    /// The same, for the monotonic clock by which waiting is measured too.
     pub fn of_waiting(sandbox: &mut Sandbox) -> Clock {
         Clock::made(sandbox, true)
     }
@@ -24,7 +24,7 @@ impl Clock {
     fn made(sandbox: &mut Sandbox, every: bool) -> Clock {
         let library = sandbox.home().join("clock.so");
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/clock.c");
-        // There is a C compiler where there is Rust, which links with it.
+        // A C compiler is always there: Rust links with it.
         let mut cc = Command::new("cc");
         cc.args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]).arg(&library).arg(source);
         cc.arg(format!("-DEVERY={}", i32::from(every)));
@@ -36,9 +36,9 @@ impl Clock {
         clock
     }
 
-    /// Sets it apart from the machine's, by seconds.
+    /// Sets it this many seconds ahead of the machine's.
     pub fn set(&self, offset: i64) {
-        // As one step: a reader of a file that is being written would see no offset.
+        // Replaced in one step: a reader of a half-written file would see no offset.
         let (new, file) = (self.library.with_extension("new"), Clock::file(&self.library));
         std::fs::write(&new, offset.to_string()).unwrap();
         std::fs::rename(new, file).unwrap();

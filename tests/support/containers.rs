@@ -1,5 +1,5 @@
-//! Real containers without a registry: podman over runc and Debian's busybox, and the docker CLI against podman's socket.
-//! Where they cannot run, a test fails with what the engine said.
+//! Real containers without a registry: podman with runc and Debian's busybox, and the docker CLI talking to podman's
+//! socket. Where containers cannot run, a test fails with the engine's own message.
 
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use super::{Run, Sandbox};
 
-/// runc, as crun wants capabilities that virtual machines do not have; small limits, as these cannot be raised there.
+/// runc, as crun requires capabilities that some virtual machines lack; low limits, as they cannot be raised there.
 const CONF: &str = "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n[engine]\nruntime = \"runc\"\n[network]\nnetwork_backend = \"netavark\"\n";
 
-/// A container's root directory, and podman's own places, all in the sandbox.
+/// A container's root file system and podman's own directories, all in the sandbox.
 pub struct Containers {
     pub sandbox: Sandbox,
     service: Option<Child>,
@@ -38,7 +38,7 @@ impl Containers {
         Containers { sandbox, service: None }
     }
 
-    /// Global options that keep podman's places in the sandbox.
+    /// The global options that keep podman's directories in the sandbox.
     pub fn global(&self) -> Vec<String> {
         let dir = |name: &str| self.sandbox.home().join(name).to_str().unwrap().to_owned();
         let pairs = [
@@ -57,13 +57,13 @@ impl Containers {
         command
     }
 
-    /// `run` and what starts a container of the prepared root, for podman.
+    /// podman's arguments that run a container from the prepared root file system.
     pub fn run(&self) -> Vec<String> {
         let root = self.sandbox.home().join("root");
         ["run", "--rm", "--network", "host", "--rootfs", root.to_str().unwrap()].map(str::to_owned).to_vec()
     }
 
-    /// Starts podman's service, with an image named `localhost/bb:1`; the address, for docker.
+    /// Starts podman's API service, with an image named `localhost/bb:1`, and returns its address for docker.
     pub fn serve(&mut self) -> String {
         let mut import = self.podman();
         let archive = self.sandbox.home().join("root.tar");
@@ -86,7 +86,7 @@ impl Containers {
 
 impl Drop for Containers {
     fn drop(&mut self) {
-        // What still runs, and what is mounted for it: the sandbox could not be removed with that in it.
+        // Removes running containers and their mounts, without which the sandbox's directory could not be deleted.
         let _ = self.podman().args(["rm", "--all", "--force", "--time", "0"]).output();
         if let Some(service) = &mut self.service {
             let _ = service.kill();

@@ -1,5 +1,5 @@
-//! A container credentials endpoint of our own, as nothing real exists to test against: settable life, rotation and
-//! faults, and a record of every request. It is an EC2 metadata service (IMDSv2) too, with one role.
+//! A fake container credentials endpoint, as there is no real one to test against: lifetime, rotation and faults can be
+//! set, and every request is recorded. It is also an EC2 metadata service (IMDSv2) with one role.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,55 +7,56 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// What the endpoint wants in `Authorization`.
+/// The token that the endpoint requires in `Authorization`.
 pub const TOKEN: &str = "test-authorization-token";
-/// Another that it takes, with all that a real one may have in it.
+/// Another token that it accepts, with every kind of character that a real one may contain.
 pub const BASE64: &str = "test/F1x+base64=to-ken==";
-/// One with its scheme.
+/// A third, which includes the scheme.
 pub const BEARER: &str = "Bearer abcdefghijklmnop";
 pub const PATH: &str = "/latest/meta-data/container/security-credentials";
-/// Where it is EKS's, with the same tokens.
+/// The path on EKS, with the same tokens.
 pub const EKS: &str = "/v1/credentials";
-/// Where a token is put, of CloudShell's other dialect and of EC2's only one.
+/// Where clients PUT for a session token: the only way on EC2, and an alternative on CloudShell.
 pub const PUT: &str = "/latest/api/token";
-/// EC2's list of roles, and before each its credentials.
+/// EC2's list of roles, and the prefix of the path of each role's credentials.
 pub const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
-/// What it gives to who puts.
+/// The session token that a PUT yields.
 pub const SESSION: &str = "session-token-of-put";
 
-/// What it does with a request that has the right path and token.
+/// How it answers a request with the right path and token.
 #[derive(Clone, Debug)]
 pub enum Behaviour {
-    /// Credentials.
+    /// Sends credentials.
     Good,
-    /// This status and body, with these further header lines.
+    /// Sends this status and body, with these additional header lines.
     Answer { status: u16, headers: String, body: String },
-    /// This status the next time, and then credentials.
+    /// Sends this status once, and credentials from then on.
     Once(u16),
-    /// These bytes, then close: whatever HTTP they are.
+    /// Sends these bytes, whether they are HTTP or not, and closes.
     Raw(Vec<u8>),
-    /// These bytes, and no word of it that nothing more is answered on the connection: it is closed when something is asked.
+    /// Sends these bytes on a connection that seems reusable (no `Connection: close`), but closes it when
+    /// the next request arrives.
     Last(Vec<u8>),
-    /// Close without a word.
+    /// Closes without sending anything.
     Close,
-    /// Say nothing for this long, then close.
+    /// Sends nothing for this long, then closes.
     Hang(Duration),
-    /// Credentials, this long after the request.
+    /// Sends credentials, this long after the request.
     Slow(Duration),
-    /// Credentials, as soon as it is told to behave otherwise.
+    /// Sends credentials, but only once it is told to behave in another way.
     Held,
-    /// Credentials, a byte each `Duration`.
+    /// Sends credentials, one byte per `Duration`.
     Trickle(Duration),
 }
 
-/// When new credentials are made.
+/// When it issues new credentials.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rotation {
-    /// In the second half of their life, like CloudShell's.
+    /// In the second half of their life, as CloudShell does.
     HalfLife,
     /// With every request.
     Always,
-    /// Never: the same Expiration for ever.
+    /// Never: the Expiration stays the same.
     Never,
 }
 
@@ -63,7 +64,7 @@ pub enum Rotation {
 pub struct Request {
     pub method: String,
     pub path: String,
-    /// Lower-case names.
+    /// The names are in lower case.
     pub headers: Vec<(String, String)>,
 }
 
@@ -79,11 +80,11 @@ struct State {
     life: i64,
     number: u32,
     ends: i64,
-    /// Added to the clock in `Date` and Expiration.
+    /// Seconds added to the clock in `Date` and Expiration.
     clock: i64,
-    /// Replaces fields of a good answer: name, JSON text.
+    /// Fields that replace those of a good answer: name, JSON text.
     fields: Vec<(String, String)>,
-    /// What it does at these paths, whatever else it is told.
+    /// The behaviour at these paths, which takes precedence over `behaviour`.
     at: Vec<(&'static str, Behaviour)>,
     requests: Vec<Request>,
 }
@@ -94,7 +95,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Good credentials that live `life` seconds.
+    /// Sends good credentials that live `life` seconds.
     pub fn start(life: i64) -> Endpoint {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -128,7 +129,7 @@ impl Endpoint {
         self.port
     }
 
-    /// As CloudShell spells it.
+    /// The endpoint's URI, spelt as in CloudShell.
     pub fn uri(&self) -> String {
         format!("http://localhost:{}{PATH}", self.port)
     }
@@ -137,7 +138,7 @@ impl Endpoint {
         self.lock().behaviour = behaviour;
     }
 
-    /// The same of [`PUT`] or [`ROLES`] alone, which do well otherwise.
+    /// Sets the behaviour at [`PUT`] or [`ROLES`] only; by default both answer well.
     pub fn behave_at(&self, path: &'static str, behaviour: Behaviour) {
         let at = &mut self.lock().at;
         at.retain(|(known, _)| *known != path);
@@ -152,7 +153,7 @@ impl Endpoint {
         self.lock().rotation = rotation;
     }
 
-    /// From the next rotation on.
+    /// Sets the life in seconds, from the next rotation on.
     pub fn live(&self, life: i64) {
         self.lock().life = life;
     }
@@ -162,24 +163,24 @@ impl Endpoint {
         self.lock().ends = 0;
     }
 
-    /// Sets the server's clock apart from the machine's.
+    /// Sets the endpoint's clock this many seconds ahead of the machine's.
     pub fn clock(&self, offset: i64) {
         self.lock().clock = offset;
     }
 
-    /// Replaces (or adds) one field of good answers: its JSON text, or "" to leave it out.
+    /// Replaces or adds one field of good answers; `json` is its JSON text, or "" to leave the field out.
     pub fn field(&self, name: &str, json: &str) {
         let fields = &mut self.lock().fields;
         fields.retain(|(known, _)| known != name);
         fields.push((name.into(), json.into()));
     }
 
-    /// Knows nothing of the dialect with PUT from now on.
+    /// From now on answers each PUT with 404, as an endpoint without that dialect does.
     pub fn without_put(&self) {
         self.behave_at(PUT, Behaviour::Answer { status: 404, headers: String::new(), body: String::new() });
     }
 
-    /// The access key id it served last.
+    /// The access key id that it served last.
     pub fn key(&self) -> String {
         key(self.lock().number)
     }
@@ -188,7 +189,7 @@ impl Endpoint {
         self.lock().requests.clone()
     }
 
-    /// How many requests for credentials it has had.
+    /// How many requests for credentials it has received.
     pub fn count(&self) -> usize {
         self.lock().requests.iter().filter(|request| request.method == "GET").count()
     }
@@ -215,7 +216,7 @@ pub fn rfc3339(time: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
-/// An HTTP `Date`; the name of the day is not looked at by anybody, but must be one.
+/// An HTTP `Date`. Nobody compares the name of the day, but it has to be one.
 pub fn http_date(time: i64) -> String {
     let text = rfc3339(time);
     let month = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]

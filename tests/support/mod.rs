@@ -1,5 +1,5 @@
-//! What the tests share: a sandbox for the program (own HOME, own store, no AWS variables but those given), a
-//! fault-injecting container endpoint, and real shells on a pty.
+//! What the tests share: a sandbox for the program (its own HOME and store, and no AWS variables but those a test sets),
+//! fake endpoints whose faults can be set, and real shells on a pty.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, clippy::must_use_candidate, missing_docs)]
 
@@ -20,11 +20,12 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-/// A port of loopback where nobody listens: not one of those that are given out, or another test might get it meanwhile.
+/// A port of loopback that nobody listens on. It is below the range that the kernel assigns from, or another
+/// test might get it meanwhile.
 pub const CLOSED: u16 = 1;
 
-/// A port of loopback that neither takes a connection nor refuses it, as an address behind a firewall does: nobody accepts,
-/// and as many are waiting as may.
+/// A port of loopback that neither accepts nor refuses a connection, like an address behind a firewall: its backlog is
+/// full and nothing accepts.
 pub struct Silent {
     listener: TcpListener,
     waiting: Vec<TcpStream>,
@@ -48,14 +49,14 @@ impl Silent {
 /// The program under test.
 pub const CREDSH: &str = env!("CARGO_BIN_EXE_credsh");
 
-/// A private HOME and runtime directory; gone when dropped.
+/// A private HOME and runtime directory, removed when dropped.
 pub struct Sandbox {
     dir: TempDir,
     vars: Vec<(String, String)>,
 }
 
 impl Sandbox {
-    /// Empty: no configuration, no credentials, and never the EC2 metadata service.
+    /// An empty one: no configuration, no credentials, and the EC2 metadata service is off.
     pub fn new() -> Sandbox {
         let dir = tempfile::Builder::new().prefix("credsh-test-").tempdir().unwrap();
         std::fs::create_dir(dir.path().join("home")).unwrap();
@@ -63,14 +64,14 @@ impl Sandbox {
         Sandbox { dir, vars: Vec::new() }.with("AWS_EC2_METADATA_DISABLED", "true")
     }
 
-    /// In a CloudShell whose endpoint is `endpoint`.
+    /// A CloudShell whose endpoint is `endpoint`.
     pub fn in_cloudshell(endpoint: &endpoint::Endpoint) -> Sandbox {
         Sandbox::new()
             .with("AWS_CONTAINER_CREDENTIALS_FULL_URI", &endpoint.uri())
             .with("AWS_CONTAINER_AUTHORIZATION_TOKEN", endpoint::TOKEN)
     }
 
-    /// On an EC2 instance whose metadata service is `endpoint`.
+    /// An EC2 instance whose metadata service is `endpoint`.
     pub fn on_ec2(endpoint: &endpoint::Endpoint) -> Sandbox {
         let url = format!("http://127.0.0.1:{}", endpoint.port());
         Sandbox::new().with("AWS_EC2_METADATA_DISABLED", "false").with("AWS_EC2_METADATA_SERVICE_ENDPOINT", &url)
@@ -112,7 +113,7 @@ impl Sandbox {
         path
     }
 
-    /// Any program in these surroundings and no others. `credsh` is first in its PATH.
+    /// A command with this environment and nothing else of the caller's. The `credsh` under test is first in its PATH.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         let path = format!("{}:{}", Path::new(CREDSH).parent().unwrap().display(), std::env::var("PATH").unwrap());
@@ -122,8 +123,7 @@ impl Sandbox {
         command
     }
 
-    /// What `sh -c` runs a command line with in a mount namespace, where names are what this `hosts` file says and nobody
-    /// else is asked.
+    /// A script for `sh -c` that runs its arguments in a mount namespace where names resolve only through this `hosts` file.
     pub fn resolving(&self, hosts: &str) -> String {
         for (name, text) in [("hosts", hosts), ("nsswitch.conf", "hosts: files\n"), ("host.conf", "multi on\n")] {
             self.file(name, text);
@@ -134,17 +134,16 @@ impl Sandbox {
         )
     }
 
-    /// Runs credsh.
     pub fn credsh(&self, args: &[&str]) -> Run {
         Run::of(self.command(CREDSH).args(args).output().unwrap())
     }
 
-    /// The ids of the leases that are stored.
+    /// The ids of the stored leases.
     pub fn ids(&self) -> Vec<String> {
         self.stored().iter().filter_map(|name| name.strip_suffix(".json").map(str::to_owned)).collect()
     }
 
-    /// Every file of the store, by name.
+    /// The names of all files in the store, sorted.
     pub fn stored(&self) -> Vec<String> {
         let names = std::fs::read_dir(self.store()).into_iter().flatten();
         let mut names: Vec<String> = names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -153,8 +152,8 @@ impl Sandbox {
     }
 }
 
-/// What begins a command line that watches credsh, and what it becomes, with strace. As it cannot be dumped only root may
-/// look into it; anybody is that in a namespace of their own.
+/// The start of a command line that traces credsh and its children with strace. As credsh makes itself undumpable only
+/// root may trace it; an unprivileged user is root in a user namespace of their own.
 pub fn strace() -> &'static [&'static str] {
     if rustix::process::geteuid().is_root() {
         &["strace", "-f", "-qq"]
@@ -163,7 +162,7 @@ pub fn strace() -> &'static [&'static str] {
     }
 }
 
-/// What a program did.
+/// The outcome of a program.
 #[derive(Debug)]
 pub struct Run {
     pub status: i32,
@@ -180,14 +179,14 @@ impl Run {
         }
     }
 
-    /// Asserts success, and gives stdout.
+    /// Asserts success, and returns stdout.
     #[track_caller]
     pub fn ok(self) -> String {
         assert_eq!(self.status, 0, "{self:?}");
         self.stdout
     }
 
-    /// Asserts a failure with this status whose stderr has each of these parts, and an empty stdout.
+    /// Asserts that it failed with this status and an empty stdout, and that stderr has each of these parts; returns stderr.
     #[track_caller]
     pub fn fails(self, status: i32, parts: &[&str]) -> String {
         assert_eq!(self.status, status, "{self:?}");

@@ -1,5 +1,5 @@
-//! moto, a stand-in for AWS that knows callers, roles and sessions: here the real AWS CLI and boto3 can use what credsh
-//! handed out. What STS was asked is better seen with `sts`, whose errors are also the real ones.
+//! moto, a stand-in for AWS that keeps track of callers, roles and sessions, so that the real AWS CLI and boto3 can use
+//! what credsh handed out. For tests of what STS is sent, and of its errors, `sts` is the better stand-in.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 pub struct Moto {
     port: u16,
-    /// A shell that holds moto, and ends it when this test binary is gone: a `static` is never dropped.
+    /// A shell that runs moto, and kills it when this test binary is gone: a `static` is never dropped.
     holder: Child,
 }
 
-/// A program of the tests' Python environment, which `tests/setup.sh` makes.
+/// A program of the Python environment that `tests/setup.sh` creates for the tests.
 pub fn tool(name: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/venv/bin").join(name);
     assert!(path.exists(), "{} is missing: run tests/setup.sh", path.display());
@@ -23,13 +23,13 @@ pub fn tool(name: &str) -> PathBuf {
 }
 
 impl Moto {
-    /// The one of this test binary. It takes seconds to start, and its tests do not disturb each other.
+    /// The instance that this test binary's tests share: it takes seconds to start, and they do not disturb each other.
     pub fn shared() -> &'static Moto {
         static MOTO: OnceLock<Moto> = OnceLock::new();
         MOTO.get_or_init(Moto::start)
     }
 
-    /// Again at another port where nothing answers: somebody else may have taken the first one meanwhile.
+    /// Tries another port if nothing answers: another process may have taken the first before moto could bind it.
     fn start() -> Moto {
         let end = Instant::now() + Duration::from_mins(2);
         loop {

@@ -1,11 +1,11 @@
-//! nu, elvish and xonsh on a pty. A line of sh means something else to each of them, so what is typed at them is a program and
-//! its words.
+//! nu, elvish and xonsh on a pty. A line of sh means something else to each of them, so what tests type is a
+//! program and its arguments.
 
 use super::Sandbox;
 use super::moto::tool;
 use super::pty::{Hooked, SIZE, Session};
 
-/// Makes a test of each scenario in each of these shells. Each scenario is a `fn(Other)`.
+/// Makes one test per scenario and shell. Each scenario is a `fn(Other)`.
 #[macro_export]
 macro_rules! in_every_other_shell {
     ($($scenario:ident)*) => {
@@ -25,7 +25,7 @@ pub enum Other {
 }
 
 impl Other {
-    /// One of three, in the order of the shells.
+    /// The one of three values that is for this shell.
     pub fn pick<T>(self, nu: T, elvish: T, xonsh: T) -> T {
         match self {
             Other::Nu => nu,
@@ -38,7 +38,7 @@ impl Other {
         self.pick(".config/nushell/config.nu", ".config/elvish/rc.elv", ".xonshrc")
     }
 
-    /// What makes each look the same: the prompt `$ `, and nothing on the screen that nobody has written.
+    /// Settings that make all three look the same: the prompt is `$ `, with no banner, right prompt or suggestions.
     fn plain(self) -> &'static str {
         match self {
             Other::Nu => {
@@ -50,7 +50,7 @@ impl Other {
         }
     }
 
-    /// `start_with` as a child of another program, such as strace.
+    /// `start_with`, as a child of another program, such as strace.
     pub fn start_under(self, wrapper: &[&str], lines: &str, sandbox: &Sandbox) -> Session {
         sandbox.file(self.rc_file(), &format!("{}{lines}\n", self.plain()));
         let program = self.program();
@@ -78,7 +78,7 @@ impl Hooked for Other {
         self.start_under(&[], lines, sandbox)
     }
 
-    /// elvish's is the kernel's from where `date` has set it.
+    /// elvish's hook adds the kernel's uptime to a base that it takes from `date`.
     fn clock(self) -> &'static str {
         self.pick("__credsh_now", "date +%s", "echo @(int(__import__('time').time()))")
     }

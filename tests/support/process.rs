@@ -1,4 +1,4 @@
-//! What a process holds, and who its children are, from /proc.
+//! What a process holds open and who its children are, from /proc.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ fn field(pid: u32, name: &str) -> String {
     line.unwrap_or_else(|| panic!("no {name} in {status}")).trim().into()
 }
 
-/// Resident memory, KiB.
+/// Resident memory in KiB.
 pub fn resident(pid: u32) -> u64 {
     field(pid, "VmRSS").split(' ').next().unwrap().parse().unwrap()
 }
@@ -28,7 +28,7 @@ pub fn files(pid: u32) -> Vec<String> {
     names
 }
 
-/// Its children, zombies too, as `PID (NAME) STATE`.
+/// Its children, zombies included, as `PID (NAME) STATE`.
 pub fn children(pid: u32) -> Vec<String> {
     let numbers = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let stat = |number: u32| fs::read_to_string(format!("/proc/{number}/stat")).ok();
@@ -40,7 +40,7 @@ pub fn children(pid: u32) -> Vec<String> {
     numbers.filter_map(stat).filter(is_child).map(short).collect()
 }
 
-/// The processes that have `word` in their command line.
+/// The command lines of the processes that have `word` in theirs.
 pub fn running(word: &str) -> Vec<String> {
     let lines = fs::read_dir("/proc").unwrap().filter_map(|entry| {
         let line = fs::read(entry.ok()?.path().join("cmdline")).ok()?;
@@ -49,7 +49,7 @@ pub fn running(word: &str) -> Vec<String> {
     lines.filter(|line| line.contains(word)).collect()
 }
 
-/// Sends it a signal, by the name that `kill` knows.
+/// Sends it a signal, by the name that `kill` takes.
 pub fn signal(pid: u32, name: &str) {
     let mut kill = std::process::Command::new("kill");
     assert!(kill.arg(format!("-{name}")).arg(pid.to_string()).status().unwrap().success(), "{pid}");

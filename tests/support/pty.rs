@@ -1,5 +1,5 @@
-//! Real interactive shells, typed into through a pty. What a test sees is what a person would see: a screen, as
-//! `vt100` understands it. Nothing here looks at how long something took; it waits until it is there.
+//! Real interactive shells, typed at through a pty. A test sees what a person would see: a screen, as `vt100` renders it.
+//! Nothing here measures time; it waits until the expected text is on the screen.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -14,18 +14,18 @@ use rustix::termios::{Winsize, tcsetwinsize};
 
 use super::Sandbox;
 
-/// How long anything may take to show, on a machine that does many other things.
+/// How long anything may take to appear, on a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// So high that no test scrolls, so wide that no `run` wraps.
+/// Tall enough that no test scrolls, wide enough that no line typed by `run` wraps.
 pub const SIZE: (u16, u16) = (200, 200);
 
-/// Makes a test of each scenario in each shell, so that a failure names both. Each scenario is a `fn(Shell)`.
+/// Makes one test per scenario and shell, so that a failure names both. Each scenario is a `fn(Shell)`.
 #[macro_export]
 macro_rules! in_every_shell {
     ($($scenario:ident)*) => { $($crate::in_shells!($scenario: bash Bash, zsh Zsh, fish Fish);)* };
 }
 
-/// The same in some shells: `in_shells!(scenario: bash Bash, zsh Zsh)`.
+/// The same in only some of the shells: `in_shells!(scenario: bash Bash, zsh Zsh)`.
 #[macro_export]
 macro_rules! in_shells {
     ($scenario:ident: $($test:ident $shell:ident),*) => {
@@ -33,7 +33,7 @@ macro_rules! in_shells {
     };
 }
 
-/// And in all six: each scenario is a `fn(impl Hooked)`.
+/// The same in all six shells: each scenario is a `fn(impl Hooked)`.
 #[macro_export]
 macro_rules! in_all_six_shells {
     ($($scenario:ident)*) => {
@@ -48,7 +48,7 @@ macro_rules! in_all_six_shells {
     };
 }
 
-/// A test of one scenario by each of these names, with what follows it.
+/// Makes one test per name, each of which calls the scenario with the expression that follows the name.
 #[macro_export]
 macro_rules! tests_of {
     ($scenario:ident: $($test:ident $shell:expr),*) => {
@@ -61,15 +61,15 @@ macro_rules! tests_of {
     };
 }
 
-/// A shell with the hook, whichever it is: what a scenario for all of them may ask for. In it a program and its words are
-/// typed, which mean the same everywhere; a scenario for `Shell`s alone may use what they have in common besides.
+/// Any shell that has a hook: what a scenario for all six may use. Such a scenario types only a program and its
+/// arguments, which mean the same in each. A scenario for a `Shell` may use all the syntax that bash, zsh and fish share.
 pub trait Hooked: Copy + Send + 'static {
     fn name(self) -> &'static str;
 
-    /// The line a person puts into the start-up file.
+    /// The line that a user puts into the start-up file.
     fn init(self, args: &str) -> String;
 
-    /// Starts it with a start-up file of the plain prompt and `lines`.
+    /// Starts it with a start-up file that sets the plain prompt and then has `lines`.
     fn start_with(self, lines: &str, sandbox: &Sandbox) -> Session;
 
     /// Starts it with the hook and nothing else.
@@ -77,10 +77,10 @@ pub trait Hooked: Copy + Send + 'static {
         self.start_with(&self.init(""), sandbox)
     }
 
-    /// The words that start another of it from within.
+    /// The command line that starts another instance of it.
     fn program(self) -> String;
 
-    /// What prints the clock that the hook looks at.
+    /// A command that prints the clock the hook looks at.
     fn clock(self) -> &'static str;
 }
 
@@ -122,28 +122,28 @@ impl Shell {
         }
     }
 
-    /// One text for bash and zsh, another for fish.
+    /// The first for bash and zsh, the second for fish.
     pub fn pick<T>(self, posix: T, fish: T) -> T {
         if self == Shell::Fish { fish } else { posix }
     }
 
-    /// The last status.
+    /// The variable that holds the last exit status.
     pub fn status(self) -> &'static str {
         self.pick("$?", "$status")
     }
 
-    /// What prints the clock that the hook looks at.
+    /// A command that prints the clock the hook looks at.
     pub fn clock(self) -> &'static str {
         self.pick("echo $EPOCHSECONDS", "path mtime -R $XDG_RUNTIME_DIR/credsh/clock")
     }
 
-    /// The line a person puts into the start-up file.
+    /// The line that a user puts into the start-up file.
     pub fn init(self, args: &str) -> String {
         let name = self.name();
         self.pick(format!("eval \"$(credsh init {name} {args})\""), format!("credsh init {name} {args} | source"))
     }
 
-    /// A clean start-up file with the hook, to be changed before it is started.
+    /// A start-up file with nothing but the hook, to be changed before the shell is started.
     pub fn rc(self) -> Rc {
         Rc { shell: self, before: String::new(), hook: Some(String::new()), after: String::new(), size: SIZE }
     }
@@ -161,7 +161,7 @@ impl Shell {
         }
     }
 
-    /// What makes each look the same: the prompt `$ `, and nothing on the screen that nobody has written.
+    /// Settings that make all shells look the same: the prompt is `$ `, and there are no greetings, marks or suggestions.
     fn plain(self) -> &'static str {
         match self {
             Shell::Bash => "PS1='$ '\n",
@@ -183,28 +183,28 @@ pub struct Rc {
 }
 
 impl Rc {
-    /// Lines before the hook's.
+    /// Adds lines before the hook's.
     #[must_use]
     pub fn before(mut self, lines: &str) -> Rc {
         self.before = lines.into();
         self
     }
 
-    /// Lines after the hook's.
+    /// Adds lines after the hook's.
     #[must_use]
     pub fn after(mut self, lines: &str) -> Rc {
         self.after = lines.into();
         self
     }
 
-    /// Arguments of `credsh init`.
+    /// Sets the arguments of `credsh init`.
     #[must_use]
     pub fn init(mut self, args: &str) -> Rc {
         self.hook = Some(args.into());
         self
     }
 
-    /// No hook: the control.
+    /// Leaves the hook out, for a control.
     #[must_use]
     pub fn unhooked(mut self) -> Rc {
         self.hook = None;
@@ -223,12 +223,13 @@ impl Rc {
         self.start_under(&[], sandbox)
     }
 
-    /// The same as a child of another program, such as strace.
+    /// Starts it as a child of another program, such as strace.
     pub fn start_under(self, wrapper: &[&str], sandbox: &Sandbox) -> Session {
         let hook = self.hook.map_or(String::new(), |args| self.shell.init(&args));
         let text = format!("{}{}\n{hook}\n{}\n", self.shell.plain(), self.before, self.after);
         sandbox.file(self.shell.rc_file(), &text);
-        // Or fish's first start goes through all manual pages, in the background: where fish 3 looks, and fish 4.
+        // Otherwise fish parses all manual pages on its first start, in the background. fish 3 looks in one of these
+        // directories, fish 4 in the other.
         for directory in [".local/share", ".cache"] {
             sandbox.file(&format!("{directory}/fish/generated_completions/none"), "");
         }
@@ -242,7 +243,7 @@ impl Rc {
     }
 }
 
-/// A shell on the other side of a pty. Ended when dropped.
+/// A shell on the other side of a pty. Killed when dropped.
 pub struct Session {
     name: &'static str,
     child: Child,
@@ -250,19 +251,21 @@ pub struct Session {
     incoming: Receiver<Vec<u8>>,
     screen: vt100::Parser,
     raw: Vec<u8>,
-    /// How much of `raw` has been looked through for questions.
+    /// How many bytes of `raw` have been searched for queries to the terminal.
     answered: usize,
     marks: u32,
 }
 
 impl Session {
-    /// Starts a shell, by the words of its command line, and waits for its first prompt.
+    /// Starts a shell with the given command line, and waits for its first prompt.
     pub fn open(name: &'static str, words: &[&str], (rows, columns): (u16, u16), sandbox: &Sandbox) -> Session {
         let (keyboard, tty) = pty(rows, columns);
         let open = || File::options().read(true).write(true).open(&tty).unwrap();
-        // Makes the pty the shell's terminal: std cannot between fork and exec without `unsafe`.
+        // `setsid --ctty` makes the pty the shell's controlling terminal. std cannot do that between fork
+        // and exec without `unsafe`.
         let mut command = sandbox.command("setsid");
-        // A test run in the background has SIGINT ignored, and under nohup SIGHUP; whoever begins with that never gets it back.
+        // A test run in the background starts with SIGINT ignored, and one under nohup with SIGHUP; a shell that
+        // inherits that cannot undo it.
         command
             .args(["--ctty", "env", "--default-signal=INT,HUP"])
             .args(words)
@@ -274,14 +277,14 @@ impl Session {
         let (sender, incoming) = channel();
         thread::spawn(move || {
             let mut buffer = [0; 4096];
-            // Ends with an error when nobody holds the other side any more.
+            // Fails, and so ends the loop, once no process holds the other side any more.
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
                 if sender.send(buffer[..count].to_vec()).is_err() {
                     break;
                 }
             }
         });
-        // What is a variable is for a program to say, where the shell has no word for it, and without failing.
+        // Scripts that print variables, for the shells that cannot run a line of sh. They succeed even if there is none.
         sandbox.file("var", "printenv \"$1\" || :\n");
         sandbox.file("mine", "env | grep -E '^(TEMPORARY_AWS|CREDSH)' || :\n");
         let screen = vt100::Parser::new(rows, columns, 0);
@@ -290,17 +293,17 @@ impl Session {
         session
     }
 
-    /// The shell's process: `setsid` becomes it.
+    /// The shell's process id: `setsid` execs it rather than forking.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Which of the three it is, if it is one of them.
+    /// Which of bash, zsh and fish it is, if any.
     fn common(&self) -> Option<Shell> {
         [Shell::Bash, Shell::Zsh, Shell::Fish].into_iter().find(|shell| shell.name() == self.name)
     }
 
-    /// Which of the three it is.
+    /// Which of bash, zsh and fish it is.
     pub fn shell(&self) -> Shell {
         self.common().expect("one of these")
     }
@@ -309,12 +312,12 @@ impl Session {
         self.keyboard.write_all(bytes).unwrap();
     }
 
-    /// Types a line and Enter, and waits for nothing.
+    /// Types a line and Enter, and returns at once.
     pub fn type_line(&mut self, line: &str) {
         self.send(format!("{line}\r").as_bytes());
     }
 
-    /// Enter on an empty line, until the next prompt is there.
+    /// Presses Enter on an empty line, and waits for the next prompt.
     pub fn enter(&mut self) {
         self.line("");
     }
@@ -326,9 +329,9 @@ impl Session {
         self.wait_for("the next prompt", |session| session.row() > row && session.at_prompt());
     }
 
-    /// Runs `command` and gives what appears below it until it is done: its output, and what the hook says before it
-    /// starts. The mark that ends it is typed in two halves, so that its echo is not taken for it. Where that means
-    /// something else, the next prompt is the end.
+    /// Runs `command` and returns what appears below it until it is done: its output, and what the hook prints before it
+    /// starts. An echoed mark shows the end; it is typed in two halves, so that the typed line is not mistaken for it.
+    /// nu, elvish and xonsh do not join those halves, so there the next prompt is the end.
     pub fn run(&mut self, command: &str) -> String {
         if self.common().is_none() {
             let row = self.row();
@@ -349,24 +352,24 @@ impl Session {
         rows[start + 1..end].iter().map(|row| row.trim_end()).collect::<Vec<_>>().join("\n")
     }
 
-    /// A variable, as a program sees it: "" when it is not exported.
+    /// A variable as a program sees it: "" if it is not exported.
     pub fn var(&mut self, name: &str) -> String {
         let program = if self.common().is_some() { "printenv" } else { "sh ~/var" };
         self.run(&format!("{program} {name}"))
     }
 
-    /// The access key id, as a program sees it.
+    /// The access key id as a program sees it.
     pub fn key(&mut self) -> String {
         self.var("TEMPORARY_AWS_ACCESS_KEY_ID")
     }
 
-    /// What a program sees of credsh's.
+    /// All of credsh's variables that a program sees.
     pub fn mine(&mut self) -> String {
         self.run("sh ~/mine")
     }
 
-    /// Waits for this prompt, or one that begins so and then has `...`: elvish shows the one of before until the new one is
-    /// made.
+    /// Waits for this prompt; if `wanted` ends in `...`, for any prompt that begins with the part before. Looking once is
+    /// not enough, as elvish shows the previous prompt until the new one is computed.
     #[track_caller]
     pub fn wait_for_prompt(&mut self, wanted: &str) {
         self.wait_for(wanted, |session| match wanted.strip_suffix("...") {
@@ -375,17 +378,17 @@ impl Session {
         });
     }
 
-    /// The line the cursor is on, up to the cursor.
+    /// The cursor's line, up to the cursor.
     pub fn prompt(&self) -> String {
         let screen = self.screen.screen();
         let (row, column) = screen.cursor_position();
-        // xonsh goes over a blank at the end instead of writing it.
+        // xonsh moves the cursor over a trailing blank instead of writing it.
         let written = |column: &u16| screen.cell(row, *column).is_some_and(vt100::Cell::has_contents);
         let end = (0..column).rev().find(written).map_or(0, |last| last + 1);
         screen.contents_between(row, 0, row, end) + &" ".repeat(usize::from(column - end))
     }
 
-    /// Every line of the screen; a right prompt's too.
+    /// Every line of the screen, right prompts included.
     pub fn rows(&self) -> Vec<String> {
         let (_, columns) = self.screen.screen().size();
         self.screen.screen().rows(0, columns).collect()
@@ -396,35 +399,35 @@ impl Session {
         self.rows().join("\n").trim_end().to_owned()
     }
 
-    /// Makes the window another size, as a person does with the mouse.
+    /// Resizes the window, as a person does with the mouse.
     pub fn resize(&mut self, rows: u16, columns: u16) {
         let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&self.keyboard, size).unwrap();
         self.screen.screen_mut().set_size(rows, columns);
     }
 
-    /// The screen with its colours and its cursor.
+    /// The screen with its colours and cursor.
     pub fn screen(&self) -> &vt100::Screen {
         self.screen.screen()
     }
 
-    /// Every byte the terminal ever got.
+    /// Every byte that the terminal has received.
     pub fn raw(&self) -> String {
         String::from_utf8_lossy(&self.raw).into_owned()
     }
 
-    /// The line the cursor is on, by number.
+    /// The number of the cursor's line.
     pub fn row(&self) -> usize {
         self.screen.screen().cursor_position().0.into()
     }
 
-    /// Whether a prompt is all there is on the cursor's line. `#` is root's, where the shell has a say in it.
+    /// Whether the cursor's line ends in a prompt. `#` is what some shells show to root.
     pub fn at_prompt(&self) -> bool {
         let prompt = self.prompt();
         prompt.ends_with("$ ") || prompt.ends_with("# ")
     }
 
-    /// Waits for `seen`, looking whenever the screen has changed.
+    /// Waits for `seen`, checking it whenever the screen has changed.
     #[track_caller]
     pub fn wait_for(&mut self, what: &str, seen: impl Fn(&Session) -> bool) {
         let end = Instant::now() + PATIENCE;
@@ -433,7 +436,7 @@ impl Session {
             match self.incoming.recv_timeout(left) {
                 Ok(bytes) => {
                     self.take(&bytes);
-                    // What is there already is looked at together: looking is the slow part.
+                    // Takes in everything that is already there before checking again: checking is the slow part.
                     self.look();
                 }
                 Err(error) => panic!("{}: no sign of {what} ({error}):\n{}", self.name, self.text()),
@@ -441,7 +444,7 @@ impl Session {
         }
     }
 
-    /// Repeats `step` until it gives true.
+    /// Repeats `step` until it returns true.
     #[track_caller]
     pub fn until(&mut self, what: &str, mut step: impl FnMut(&mut Session) -> bool) {
         let end = Instant::now() + PATIENCE;
@@ -451,17 +454,15 @@ impl Session {
         }
     }
 
-    /// Whether the shell has ended.
     pub fn ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// Waits until the shell has ended.
     pub fn wait_end(&mut self) {
         self.until("the end of the shell", Session::ended);
     }
 
-    /// Waits until nobody holds the terminal any more.
+    /// Waits until no process holds the terminal any more.
     pub fn wait_hang_up(&mut self) {
         self.until("the end of the terminal", |session| {
             loop {
@@ -473,7 +474,7 @@ impl Session {
         });
     }
 
-    /// Takes in what has come by now.
+    /// Processes the output that has arrived so far.
     pub fn look(&mut self) {
         while let Ok(bytes) = self.incoming.try_recv() {
             self.take(&bytes);
@@ -483,11 +484,11 @@ impl Session {
     fn take(&mut self, bytes: &[u8]) {
         self.screen.process(bytes);
         self.raw.extend_from_slice(bytes);
-        // fish 4, nu and xonsh ask what terminal this is, and where its cursor is, and wait for the answers: one each, also
-        // where a question comes in two pieces.
+        // fish 4, nu and xonsh ask the terminal for its type and for the cursor's position, and wait for the answers.
+        // Each query gets exactly one, even if it arrives in two pieces.
         while let Some(place) = self.raw[self.answered..].iter().position(|byte| *byte == 0x1b) {
             let question = &self.raw[self.answered + place..];
-            // Up to the letter behind `ESC [`.
+            // Up to the final letter after `ESC [`.
             let end = question.iter().skip(2).position(|byte| (0x40..0x7f).contains(byte));
             match end.map(|end| &question[..end + 3]) {
                 None => {

@@ -1,15 +1,15 @@
-//! The source-able scripts in every shell they are for: without a terminal, as a script of somebody's sources them.
+//! Runs the source-able scripts in every shell that they are for, without a terminal, as a user's own script sources them.
 
 use std::fs;
 use std::path::PathBuf;
 
 use super::{Run, Sandbox};
 
-/// A shell, by the words that start it.
+/// A shell, as the command line that starts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sourcing(pub &'static [&'static str]);
 
-/// All of them. One that is missing fails its tests: `tests/setup.sh` installs them.
+/// All of them. A missing one makes its tests fail: `tests/setup.sh` installs them.
 pub const ALL: [Sourcing; 9] = [
     Sourcing(&["bash", "--norc"]),
     Sourcing(&["bash", "--posix"]),
@@ -22,7 +22,7 @@ pub const ALL: [Sourcing; 9] = [
     Sourcing(&["fish", "--no-config"]),
 ];
 
-/// The script's file.
+/// The path of the script.
 pub fn script(fish: bool) -> PathBuf {
     let name = if fish { "publish_temporary_credentials.fish" } else { "publish_temporary_credentials.sh" };
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("shell").join(name)
@@ -37,13 +37,13 @@ impl Sourcing {
         self.is("fish")
     }
 
-    /// One text for sh, another for fish.
+    /// The first for sh, the second for fish.
     pub fn pick<T>(self, sh: T, fish: T) -> T {
         if self.fish() { fish } else { sh }
     }
 
-    /// Runs a text with these positional parameters, where `SOURCE` stands for the command that sources the script,
-    /// which lies in the home directory. The text is a file, as a person's script is.
+    /// Runs `text` as a script file, as a user's own would be, with these positional parameters. In it `SOURCE` stands
+    /// for the command that sources credsh's script, which is copied into the home directory.
     pub fn run_with(self, sandbox: &Sandbox, text: &str, parameters: &[&str]) -> Run {
         let name = self.pick("publish_temporary_credentials.sh", "publish_temporary_credentials.fish");
         fs::copy(script(self.fish()), sandbox.home().join(name)).unwrap();
@@ -58,7 +58,7 @@ impl Sourcing {
     }
 }
 
-/// Runs `scenario` in every shell, all at once; a panic's text names the shell.
+/// Runs `scenario` in every shell at once. A panic's message names the shell, as its thread does.
 pub fn everywhere(scenario: impl Fn(Sourcing) + Sync) {
     each(&ALL, scenario);
 }

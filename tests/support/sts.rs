@@ -1,5 +1,5 @@
-//! An AWS STS of our own that records the parameters of each request and answers as told: moto takes any parameter and
-//! its errors have a shape that the real STS's do not have.
+//! A fake AWS STS that records the parameters of each request and answers as told. moto cannot be used for this: it
+//! accepts any parameter, and its errors are not shaped like the real STS's.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use super::endpoint::{Behaviour, http_date, now, rfc3339};
 
-/// One request: its form, and who signed it for where.
+/// One request: its form, and which key signed it for which region.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// In the order they came, decoded.
+    /// In the order received, decoded.
     pub form: Vec<(String, String)>,
     pub authorization: String,
     /// `X-Amz-Security-Token`.
@@ -20,7 +20,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// A parameter's value, "" when it was not sent.
+    /// A parameter's value, or "" if it was not sent.
     pub fn get(&self, name: &str) -> &str {
         self.form.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
@@ -29,7 +29,7 @@ impl Call {
         self.form.iter().any(|(known, _)| known == name)
     }
 
-    /// The access key id that signed, "" when nobody did.
+    /// The access key id that signed it, or "" if it is unsigned.
     pub fn signer(&self) -> &str {
         self.scope().next().unwrap_or_default()
     }
@@ -51,14 +51,14 @@ const END: i64 = 253_402_300_799;
 #[derive(Default)]
 struct State {
     calls: Vec<Call>,
-    /// Status and body instead of credentials; the number of times, or for ever.
+    /// The status and body to send instead of credentials, and how many times (`None`: always).
     fault: Option<(u16, String, Option<u32>)>,
-    /// Seconds; else what the request asks for.
+    /// Lifetime in seconds; by default what the request asks for.
     life: Option<i64>,
     number: u32,
-    /// Added to the clock in `Date`.
+    /// Seconds added to the clock in `Date`.
     clock: i64,
-    /// Instead of any answer: see [`Sts::behave`].
+    /// Replaces any other answer: see [`Sts::behave`].
     behaviour: Option<Behaviour>,
 }
 
@@ -68,7 +68,7 @@ pub struct Sts {
 }
 
 impl Sts {
-    /// Says yes to everything, for as long as is asked for.
+    /// Grants every request, for as long as it asks.
     pub fn start() -> Sts {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -91,17 +91,17 @@ impl Sts {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Refuses, in the shape of the real STS.
+    /// Refuses every request, with an error shaped like the real STS's.
     pub fn refuse(&self, status: u16, code: &str, message: &str) {
         self.answer(status, &error(code, message));
     }
 
-    /// Answers every request with this.
+    /// Answers every request with this status and body.
     pub fn answer(&self, status: u16, body: &str) {
         self.lock().fault = Some((status, body.into(), None));
     }
 
-    /// Refuses the next `times` requests and then says yes.
+    /// Refuses the next `times` requests and grants the rest.
     pub fn refuse_times(&self, times: u32, status: u16, code: &str, message: &str) {
         self.lock().fault = Some((status, error(code, message), Some(times)));
     }
@@ -111,22 +111,23 @@ impl Sts {
         self.lock().behaviour = None;
     }
 
-    /// Answers as a container endpoint does that does so: `Answer`, `Close` or `Hang`, but nothing else.
+    /// Behaves like a container endpoint that is told so. Only `Answer`, `Close` and `Hang` are supported.
     pub fn behave(&self, behaviour: Behaviour) {
         self.lock().behaviour = Some(behaviour);
     }
 
-    /// What it gives lives this many seconds, whatever was asked for.
+    /// Makes credentials live this many seconds, whatever the request asks for.
     pub fn live(&self, life: i64) {
         self.lock().life = Some(life);
     }
 
-    /// Sets the server's clock apart from the machine's.
+    /// Sets the server's clock this many seconds ahead of the machine's.
     pub fn clock(&self, offset: i64) {
         self.lock().clock = offset;
     }
 
-    /// Says that the request is too old, at a time that a clock that is corrected by it does not reach.
+    /// Refuses each request as too old, with a `Date` at the end of the year 9999: the SDK corrects its clock by that,
+    /// and cannot represent the result.
     pub fn end_of_time(&self) {
         self.refuse(403, "RequestTimeTooSkewed", "too old");
         self.clock(END);
@@ -136,7 +137,7 @@ impl Sts {
         self.lock().calls.clone()
     }
 
-    /// The only call there was.
+    /// The call, of which there must be exactly one.
     #[track_caller]
     pub fn call(&self) -> Call {
         let calls = self.calls();
@@ -236,7 +237,7 @@ fn answer(state: &mut State, call: Call) -> (u16, String) {
     (200, credentials(&action, &format!("ASIASTS{number:04}"), &format!("sts-secret-{number}"), number, &end))
 }
 
-/// A yes to `action`.
+/// The answer that grants `action`.
 pub fn credentials(action: &str, key: &str, secret: &str, number: u32, end: &str) -> String {
     format!(
         "<{action}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{action}Result><Credentials><AccessKeyId>{key}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey><SessionToken>sts-token-{number}</SessionToken><Expiration>{end}</Expiration></Credentials></{action}Result><ResponseMetadata><RequestId>0</RequestId></ResponseMetadata></{action}Response>"
