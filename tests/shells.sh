@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the bash, zsh and fish (and elvish) of another Debian suite into target/shells/SUITE, beside the system's own and
-# out of their way; whoever has target/shells/SUITE/bin first in PATH has those. For `make shells`, after tests/setup.sh.
+# Installs the bash, zsh and fish (and elvish) of another Debian suite into target/shells/SUITE, without touching the
+# system's own: to use them, put target/shells/SUITE/bin first in PATH. For `make shells`, after tests/setup.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,10 +8,10 @@ suite=${1:?the suite of Debian to take them from}
 dir=$PWD/target/shells/$suite
 [[ ! -f $dir/complete ]] || exit 0
 packages=(bash zsh zsh-common fish fish-common libc6 libtinfo6 libncursesw6 libpcre2-32-0 libpcre2-8-0 libgcc-s1 libstdc++6 libcap2)
-# No older suite has the one, and the other as credsh wants it.
+# Older suites have no ble.sh, and an elvish too old for credsh.
 [[ $suite != @(forky|sid) ]] || packages+=(ble.sh elvish)
 
-# From where this system has its own packages, by lists of their own: apt's choices for the system stay as they are.
+# From the mirror that this system uses, but with separate lists, so that apt's choices for the system stay as they are.
 # shellcheck disable=SC2016 # apt's own
 site=$(apt-get indextargets --format '$(SITE) $(RELEASE)' 'Identifier: Packages' | sed -n '/-security$/!{s/ .*//p;q}')
 [[ -n $site ]] || { echo "shells: this system has no packages of Debian's" >&2; exit 1; }
@@ -25,7 +25,8 @@ apt=(apt-get -qq -o Acquire::Retries=3 -o APT::Sandbox::User=root -o Dir::State=
 for deb in "$dir"/debs/*.deb; do dpkg-deb -x "$deb" "$dir/root"; done
 rm -r "$dir"/{apt,debs}
 
-# Each with the C library it was built for, and nothing else so: what a shell starts is this system's.
+# Each shell gets the C library it was built for, by its executable and not by the environment: the programs that it
+# starts must run with this system's.
 root=$dir/root
 loader=$(find "$root" -name 'ld-linux*.so.*' -print -quit)
 libraries=$(find "$root" -name '*.so.*' -printf '%h\n' | sort -u | paste -sd:)
@@ -34,10 +35,10 @@ for shell in bash zsh fish; do
   patchelf --force-rpath --set-interpreter "$loader" --set-rpath "$libraries" "$program"
   ln -s "$program" "$dir/bin/$shell"
 done
-# fish looks for its functions beside itself, if there is an etc/, too.
+# fish looks for its functions relative to its own path, but only if there is an etc/ there too.
 ln -s ../etc "$root/usr/etc"
-# zsh looks for its modules and functions where it was told to at its birth: it sees its own there, and no one else does.
-# Who is not root is that there, as nobody else may mount anything.
+# The directories of zsh's modules and functions are compiled in. A mount namespace puts its own there, where nothing else
+# sees them. Only root may mount, so other users become root in a user namespace.
 rm "$dir/bin/zsh"
 as_user=''
 ((EUID == 0)) || as_user=--map-root-user
@@ -49,12 +50,12 @@ exec unshare $as_user --mount --propagation private sh -c '
 ' $(printf %q "$(find "$root" -path '*/bin/zsh' -type f)") $(printf %q "$root") "\$@"
 ZSH
 chmod 755 "$dir/bin/zsh"
-# All in one piece.
+# A single file, which needs none of the above.
 [[ ! -f $root/usr/bin/elvish ]] || ln -s "$root/usr/bin/elvish" "$dir/bin/elvish"
-# Bullseye's fish is older than credsh works in.
+# credsh requires a later fish than bullseye's.
 [[ $suite != bullseye ]] || rm "$dir/bin/fish"
 for shell in "$dir"/bin/*; do
-  # elvish has it without a name.
+  # elvish only knows `-version`.
   echo "shells: ${shell##*/}: $("$shell" --version 2>/dev/null | head -n 1 || "$shell" -version)"
 done
 touch "$dir/complete"

@@ -1,7 +1,7 @@
-"""Whole commands: how long each takes from spawn to end, and how large it grows.
+"""Whole commands: how long each takes from spawn to exit, and how much memory it takes at most.
 
-The time includes the endpoint's own, alike for all who ask it. It does not include a shell's fork or
-the eval of what is printed: see prompts.py for what a shell feels.
+The time includes the endpoint's own, which is the same for every command that asks it. It does not include a
+shell's fork, or the eval of what is printed: see prompts.py for what a shell feels.
 """
 
 import os
@@ -15,7 +15,7 @@ import processes
 ROUNDS = 60
 RSS_ROUNDS = 7
 
-# What one does without credsh: fetch, show, take three fields out with jq, export, show again.
+# What a user does without credsh: fetch the answer, print it, extract three fields with jq, export and print them.
 BY_HAND = """\
 answer=$(curl -s -H "Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN" "$AWS_CONTAINER_CREDENTIALS_FULL_URI")
 echo "$answer"
@@ -28,12 +28,12 @@ echo "export AWS_ACCESS_KEY_ID=$id" && echo "export AWS_SECRET_ACCESS_KEY=$secre
 
 
 def lease_id(place):
-    """The id of the one lease in the place's store."""
+    """The id of the only lease in the place's store."""
     return next((place.runtime / "credsh").glob("*.json")).stem
 
 
 def table_of(place):
-    """Name -> (argv, environment); and a lease in both stores for those that read one."""
+    """Name -> (argv, environment). Also puts a lease into both stores, for the commands that read one."""
     credsh, env = str(place.credsh), {**place.env(), **place.endpoint.env()}
     on_disk = {**env, "XDG_RUNTIME_DIR": str(place.disk)}
     for surroundings in (env, on_disk):
@@ -55,7 +55,7 @@ def table_of(place):
     }
 
 
-# Row -> (the row it is held against, the ratio aimed at).
+# Row -> (the row it is compared with, the ratio that it should not exceed).
 AIMS = {
     "`credsh refresh --force`": ("`curl` of the endpoint", 1.0),
     "`credsh init bash`": ("`/bin/true`", 2.0),

@@ -1,6 +1,6 @@
-"""A container credentials endpoint for the benchmark: one answer, as fast as Python can give it.
+"""A container credentials endpoint for the benchmark: one kind of answer, as fast as Python can give it.
 
-Always good, always new; faults are the tests' business (tests/support/endpoint.rs). A bare socket and no
+It always sends good, new credentials; faults are for the tests (tests/support/endpoint.rs). A bare socket rather than
 http.server, so that what is measured is the client.
 """
 
@@ -12,12 +12,12 @@ from email.utils import formatdate
 
 PATH = "/latest/meta-data/container/security-credentials"
 TOKEN = "benchmark-token"
-# Long enough that no lease comes due while the benchmark runs.
+# Long enough that no lease comes due during the benchmark.
 LIFE = 6 * 3600
 
 
 class Endpoint:
-    """Serves on a free port of loopback until the program ends."""
+    """Serves on a free port of loopback until the program exits."""
 
     def __init__(self):
         self.socket = socket.create_server(("127.0.0.1", 0))
@@ -26,7 +26,7 @@ class Endpoint:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def env(self):
-        """What CloudShell sets."""
+        """The variables that CloudShell sets."""
         return {"AWS_CONTAINER_CREDENTIALS_FULL_URI": self.uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN": TOKEN}
 
     def _serve(self):
@@ -36,7 +36,7 @@ class Endpoint:
                 try:
                     self._answer(client)
                 except OSError:
-                    pass  # a client that was killed
+                    pass  # the client was killed
 
     def _answer(self, client):
         request = b""
@@ -53,7 +53,7 @@ class Endpoint:
 
     def _credentials(self):
         self.count += 1
-        # A session token of a usual length: 800 to 1,200 characters.
+        # A session token of realistic length: real ones have 800 to 1,200 characters.
         return json.dumps({
             "Type": "", "LastUpdated": "1970-01-01T00:00:00Z", "Code": "Success",
             "AccessKeyId": f"ASIABENCH{self.count:011}", "SecretAccessKey": "s" * 40, "Token": "t" * 1000,

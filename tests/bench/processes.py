@@ -1,7 +1,7 @@
-"""Starting programs and seeing that they end.
+"""Starts programs, and makes sure that they end.
 
-The benchmark makes itself the parent of all orphans below it, so that a renewal that credsh detaches, and whatever
-else outlives its shell, is still there to be waited for or killed by its id.
+The benchmark makes itself the parent of all orphans among its descendants, so that a renewal that credsh detaches, or
+anything else that outlives its shell, can still be waited for, or killed by its id.
 """
 
 import ctypes
@@ -15,17 +15,17 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def adopt_orphans():
-    """From here on an orphan's parent is this process, not init."""
+    """From here on orphans become children of this process, not of init."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def children():
-    """The ids of this process's children, adopted ones too."""
+    """The ids of this process's children, adopted ones included."""
     return [int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
 
 
 def end_all(patience=2.0):
-    """Waits for every child, then kills what is left, each by its id."""
+    """Waits for every child, then kills those that are left, each by its id."""
     until = time.monotonic() + patience
     while children():
         if time.monotonic() > until:
@@ -40,7 +40,7 @@ def end_all(patience=2.0):
 
 
 def timed(argv, env):
-    """Runs a program to its end, silently; its wall time in milliseconds."""
+    """Runs a program to its end, with its output discarded; returns the wall time in milliseconds."""
     null = os.open(os.devnull, os.O_RDWR)
     try:
         files = [(os.POSIX_SPAWN_DUP2, null, fd) for fd in (0, 1, 2)]
@@ -58,8 +58,8 @@ def timed(argv, env):
 def peak_rss(argv, env):
     """The largest resident size of a program, or of a child it waited for, in MiB.
 
-    A process begins with its parent's peak (execve keeps it), and this one is a big Python. So a small shell starts
-    the program and ends; the orphan, which waits for that, is ours to wait for.
+    A new process starts with its parent's peak, which execve keeps, and this Python process is large. So a small shell
+    starts the program, which waits until that shell has exited; then it is an orphan, and this process waits for it.
     """
     gate, opener = os.pipe()
     waiting = f'{{ read _ <&{gate}; exec "$0" "$@" {gate}<&-; }} >/dev/null 2>&1 </dev/null & echo $!'

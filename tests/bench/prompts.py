@@ -1,13 +1,13 @@
-"""Prompts: what a hook adds between Enter and the next prompt, and to a shell's start.
+"""Prompts: what a hook adds to the time from Enter to the next prompt, and to a shell's start.
 
-Real interactive shells on ptys, all configurations of a shell alive at once and taking turns in random order. Each
-turn types `:` and Enter, so the check before the command and the one before the prompt both run. The figure is the
-median minus that of an empty hook function; what two equal configurations differ by is the noise: see `no hook`.
-Beside it stands the least that does a part of the same: one bare comparison at the prompt, which the ratios are of; one
-before the command as well; and both with a text in the prompt that is as long as the indicator, and constant.
-A fresh lease, which is what a prompt nearly always meets; a renewal is a process in the background (commands.py).
-Start-up is with nothing to hold, with a lease taken over from the parent shell, and as the first shell in CloudShell,
-whose first prompt starts a renewal.
+Real interactive shells on ptys. All configurations of a shell run at once and take turns in random order. Each turn
+types `:` and Enter, so that both the check before the command and the one before the prompt run. The figure is the
+median minus that of an empty hook function. How much two equal configurations differ shows the noise: see `no hook`.
+For comparison there are the cheapest hooks that do part of the work: one bare comparison at the prompt, which the
+ratios refer to; another before the command as well; and both with a constant text in the prompt, as long as the
+indicator. The lease is fresh, as it nearly always is at a prompt; a renewal is a background process (commands.py).
+Start-up is measured with nothing to hold, with a lease inherited from the parent shell, and as the first shell in
+CloudShell, whose first prompt starts a renewal.
 """
 
 import random
@@ -35,20 +35,20 @@ EMPTY = {
     "zsh": "empty() { :; }\nprecmd_functions+=(empty)\n",
     "fish": "function empty --on-event fish_prompt; end\n",
 }
-# The least that tells whether something is due.
+# The cheapest way to tell whether something is due.
 COMPARE = {
     "bash": "due=99999999999\ncompare() { ((EPOCHSECONDS < due)) || echo due; }\nPROMPT_COMMAND=compare\n",
     "zsh": "zmodload zsh/datetime\ndue=99999999999\ncompare() { ((EPOCHSECONDS < due)) || echo due; }\nprecmd_functions+=(compare)\n",
     "fish": "touch -d @0 ~/clock\nset -g due 99999999999\n"
             "function compare --on-event fish_prompt; test (path mtime -R -- ~/clock) -lt $due; or echo due; end\n",
 }
-# The same before the command too, as a check at the prompt knows nothing of the time one idles at it.
+# The same before the command too: a check at the prompt cannot know how long the user will idle there.
 TWICE = {
     "bash": "nil=\nPS0='${nil:EPOCHSECONDS>=due?1:0}'\n",
     "zsh": "preexec_functions+=(compare)\n",
     "fish": "function again --on-event fish_preexec; test (path mtime -R -- ~/clock) -lt $due; or echo due; end\n",
 }
-# What an indicator costs that never changes: the shell has it to draw.
+# The cost of an indicator that never changes: the shell has to draw it.
 TEXT = {
     "bash": f"PS1='\\[\\e[32m\\][cloudshell 59m] \\[\\e[0m\\]{READY} '\n",
     "zsh": f"PROMPT='%F{{green}}[cloudshell 59m]%f {READY} '\n",
@@ -57,12 +57,12 @@ TEXT = {
 
 
 def evaluated(shell, command):
-    """The line of a start-up file that takes a hook over."""
+    """The line of a start-up file that evaluates a command's output."""
     return f"{command} | source\n" if shell == "fish" else f'eval "$({command})"\n'
 
 
 def hook_of(shell, tool):
-    """How a tool is hooked in."""
+    """The line that installs a tool's hook."""
     verb = "hook" if tool == "direnv" else "init"
     return evaluated(shell, f"{tool} {verb} {shell}")
 
@@ -83,13 +83,13 @@ def configurations(shell):
 
 
 def label(tool):
-    """A tool's name, and whether it is the one that tests/setup.sh has built: not as fast as it could be."""
+    """A tool's name, marked if it is the one that tests/setup.sh built: a debug build, slower than what people use."""
     return f"{tool} (debug build)" if "target/tools" in shutil.which(tool) else tool
 
 
 def start(shell, rc, env, home, tracer=()):
     """Starts a shell with one start-up file and a home of its own."""
-    # Were this not there, fish would make it: seconds of work in the background, beside what is measured.
+    # Otherwise fish would generate these: seconds of work in the background, while something else is measured.
     (home / ".local/share/fish/generated_completions").mkdir(parents=True, exist_ok=True)
     env = {**env, "HOME": str(home), "XDG_CONFIG_HOME": str(home), "ZDOTDIR": str(home), "TERM": "xterm-256color"}
     config = home / "starship.toml"
@@ -107,7 +107,7 @@ def start(shell, rc, env, home, tracer=()):
 
 
 def held(place):
-    """The surroundings of a shell whose parent holds a fresh lease."""
+    """The environment of a shell whose parent holds a fresh lease."""
     return {**place.env(), **place.endpoint.env(), "CREDSH_LEASE": lease_id(place)}
 
 
@@ -123,7 +123,7 @@ def prompt_times(shell, place):
         for turn in range(PROMPTS + 5):
             for name in random.sample(list(shells), len(shells)):
                 took = shells[name].enter()
-                if turn >= 5:  # the first few load what a shell loads late
+                if turn >= 5:  # the first few load whatever the shell loads lazily
                     times[name].append(took)
         for name, terminal in shells.items():
             if terminal.prompts != PROMPTS + 6:
@@ -135,7 +135,7 @@ def prompt_times(shell, place):
 
 
 def traced(shell, name, rc, prompts, place):
-    """Forks and successful execs of a shell's whole life with so many prompts. Threads are no forks."""
+    """The forks and successful execs in a shell's whole life with this many prompts. Threads do not count as forks."""
     log = place.home / "trace"
     tracer = [shutil.which("strace"), "-f", "-qq", "-e", "trace=clone,clone3,fork,vfork,execve", "-e", "signal=none",
               "-o", str(log)]
@@ -150,7 +150,7 @@ def traced(shell, name, rc, prompts, place):
 
 
 def processes_per_prompt(shell, place):
-    """Name -> (forks, execs) per prompt: a life with many prompts minus one with few."""
+    """Name -> (forks, execs) per prompt: those of a life with many prompts minus those of one with few."""
     counts = {}
     for name, rc in configurations(shell).items():
         few = traced(shell, name, rc, 2, place)
@@ -203,7 +203,7 @@ def prompt_table(shells, place):
         for shell in shells:
             times = columns[shell]
             extra, bare = ((times[key] - times["empty hook"]) * 1e6 for key in (name, "bare comparison"))
-            # A comparison that drowns in the noise is no measure.
+            # No ratio to a comparison that is lost in the noise.
             ratio = f"{extra / bare:.1f}" if bare >= 5 and name not in ("no hook", "empty hook") else ""
             shown = f"({times[name] * 1e6:.0f})" if name == "empty hook" else f"{extra:+.0f}"
             cells.append(f"{shown} | {ratio} | {counts[shell][name][0]:g}/{counts[shell][name][1]:g}")

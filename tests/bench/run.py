@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""The benchmark: what credsh costs, side by side with what people use now. Called by `make bench`.
+"""The benchmark: what credsh costs, side by side with what people use now. Run by `make bench`.
 
-Measures whole commands (commands.py), and what a hook adds to a prompt and to a shell's start (prompts.py). All in
-one run, everything taking turns in random order, medians, as ratios beside the absolute figures: on a shared machine
-only those compare. It stops at this machine's loopback: no AWS, no container; what STS far away takes is not ours.
+Measures whole commands (commands.py), and what a hook adds to a prompt and to a shell's start (prompts.py). Everything
+runs in one go, taking turns in random order, and is reported as medians, with ratios beside the absolute figures: on a
+shared machine only ratios are comparable. Nothing beyond loopback is measured: no AWS and no container, as how long a
+distant STS takes is not credsh's doing.
 
 Needs the release binary, Python 3.9, Linux, bash, zsh, fish, curl, jq and strace. Prints Markdown.
 """
@@ -24,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Place:
-    """Where it happens: a home, a runtime directory in memory as systemd makes it, and one on disk."""
+    """Where it runs: a home, a runtime directory in memory like the one systemd provides, and one on disk."""
 
     def __init__(self, credsh, directory, memory):
         self.credsh = credsh
@@ -35,17 +36,17 @@ class Place:
         self.runtime = Path(self.new_runtime())
 
     def new_runtime(self):
-        """One more runtime directory, with an empty store."""
+        """Makes another runtime directory, with an empty store."""
         return tempfile.mkdtemp(dir=self.memory)
 
     def env(self):
-        """The surroundings of every program that is measured: nothing of the caller's but PATH."""
+        """The environment of every program that is measured: of the caller's variables only PATH."""
         path = f"{self.credsh.parent}:{os.environ['PATH']}"
         return {"PATH": path, "HOME": str(self.home), "XDG_RUNTIME_DIR": str(self.runtime), "LANG": "C.UTF-8"}
 
 
 def check(credsh):
-    """Ends with one line if something is missing."""
+    """Exits with one line if something is missing."""
     missing = [tool for tool in ("bash", "zsh", "fish", "curl", "jq", "strace") if not shutil.which(tool)]
     if missing:
         raise SystemExit(f"bench: please install {', '.join(missing)}")
@@ -56,7 +57,7 @@ def check(credsh):
 def main():
     credsh = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT / "target/dist/credsh"
     check(credsh)
-    # After the machine's own, which are as people use them.
+    # After the system's own tools, which are the ones people use.
     os.environ["PATH"] += f":{ROOT / 'target/tools/bin'}"
     processes.adopt_orphans()
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None

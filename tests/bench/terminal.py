@@ -1,4 +1,4 @@
-"""An interactive shell on a pseudo-terminal, driven from outside as a person would: keys in, prompt out."""
+"""An interactive shell on a pseudo-terminal, driven as a person would: keys go in, and prompts come out."""
 
 import fcntl
 import os
@@ -9,18 +9,18 @@ import subprocess
 import termios
 import time
 
-# In every prompt, and in nothing that is typed.
+# Part of every prompt, and of nothing that is typed.
 MARK = b"<ready>"
 PATIENCE = 30
 
 
 def take_terminal():
-    """In the child: the pty it has as stdin becomes its controlling terminal."""
+    """Runs in the child: makes the pty that is its stdin its controlling terminal."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 class Terminal:
-    """A shell, from its spawn on. `argv` may be a tracer with a shell behind it."""
+    """A shell, from its spawn on. `argv` may be a tracer followed by the shell."""
 
     def __init__(self, argv, env):
         self.master, slave = os.openpty()
@@ -36,7 +36,7 @@ class Terminal:
         self.first = self.seen
 
     def _until_prompt(self):
-        """Reads until the prompt is there once more. Answers the one question fish 4 asks its terminal."""
+        """Reads until another prompt is there. Answers the query that fish 4 sends to its terminal."""
         self.seen = b""
         until = time.monotonic() + PATIENCE
         while MARK not in self.seen:
@@ -49,12 +49,12 @@ class Terminal:
         self.prompts += self.seen.count(MARK)
 
     def drain(self):
-        """Throws away what the shell still writes after its prompt, e.g. the terminal's modes."""
+        """Discards what the shell writes after its prompt, e.g. to set the terminal's modes."""
         while select.select([self.master], [], [], 0.002)[0]:
             self.prompts += os.read(self.master, 65536).count(MARK)
 
     def enter(self, line=b":"):
-        """Types a line and Enter at once; seconds until the next prompt."""
+        """Types a line and Enter in one write; returns the seconds until the next prompt."""
         begin = time.perf_counter()
         os.write(self.master, line + b"\r")
         self._until_prompt()

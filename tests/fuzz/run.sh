@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# run.sh SECONDS [TARGET...]: each target looks that long for an input that breaks what it asserts, as many of them side
-# by side as there are processors. What it finds on its way stays in target/fuzz/corpus; tests/fuzz/corpus, where it begins,
-# is only read. Wants cargo-fuzz in PATH (`make fuzz`). On a stable compiler: without a sanitizer, which would look for what
-# code without `unsafe` cannot do.
+# run.sh SECONDS [TARGET...]: spends that long on each target looking for an input that breaks what it asserts, with as
+# many targets in parallel as there are processors. Inputs that reach new code are kept in target/fuzz/corpus; the initial
+# ones in tests/fuzz/corpus are only read. Needs cargo-fuzz in PATH (`make fuzz`), and only a stable compiler, as it uses
+# no sanitizer: that would look for errors that code without `unsafe` cannot make.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=$1
@@ -28,5 +28,5 @@ if ! cargo_fuzz run "$name" "$found" "tests/fuzz/corpus/$name" -- "${limits[@]}"
   echo "fuzz: $name was broken; the input is target/fuzz/$name-*" >&2
   exit 1
 fi
-# Executions; edges and features that were covered.
+# Prints the number of inputs run, and the edges and features covered.
 grep -e DONE "$log" | sed -E "s/^#([0-9]+).*(cov: [0-9]+ ft: [0-9]+).*/fuzz: $name: \1 inputs, \2/"

@@ -1,4 +1,4 @@
-//! What must hold of everything that was taken, and of everything that is said.
+//! What must hold of everything credsh accepts, and of everything it says. What an input means is up to each target.
 
 use std::sync::LazyLock;
 
@@ -9,22 +9,21 @@ use crate::prompt;
 use crate::shell::Shell;
 use crate::time::NEVER;
 
-/// Stands where an input has its secrets. Even a part of it in a message is too much.
+/// Planted where an input has its secrets. Even the part of it below must not show in a message.
 pub const SECRET: &str = "PLANTED-secret-0123456789";
-/// That part.
 pub const PART: &str = "PLANTED-";
 
-/// Only its time zone is of any use here.
+/// Used for nothing but its time zone.
 static ENV: LazyLock<Env> = LazyLock::new(Env::of_process);
 
-/// A message for a terminal: short, of printable characters, and without `secret`.
+/// A message that is fit for a terminal: short, all characters printable, and without `secret`.
 pub fn is_fit_to_say(message: &str, secret: &str) {
     assert!(!message.contains(char::is_control), "{message:?} would be obeyed");
     assert!(message.chars().count() < 800, "{message:?} is too long");
     assert!(!message.contains(secret), "{message:?} holds a secret");
 }
 
-/// Credentials that a source gave are refused, with a field's name and nothing of its value, or are fit for a shell.
+/// Credentials from a source are either fit for a shell, or refused with the name of the field and nothing of its value.
 pub fn is_taken_or_refused(credentials: Credentials) -> Option<Credentials> {
     let [id, secret] = [credentials.access_key_id.clone(), credentials.secret_access_key.expose().to_owned()];
     let token = credentials.session_token.as_ref().map(|token| token.expose().to_owned());
@@ -49,8 +48,8 @@ pub fn is_taken_or_refused(credentials: Credentials) -> Option<Credentials> {
     }
 }
 
-/// A lease that is held: what is written of it is read again, its times are in order, and every shell gets all of it as
-/// words and nothing as code.
+/// A lease that credsh may hold: it survives being written and read back, its times are in order, and each shell gets all
+/// of it as words and nothing as code.
 pub fn is_sound(lease: &Lease) {
     let written = serde_json::to_vec(lease).expect("a lease that was read or made can be written");
     assert_eq!(Lease::read(&written, &lease.request.id()).as_ref(), Some(lease));
@@ -66,7 +65,7 @@ pub fn is_sound(lease: &Lease) {
         State::Expired => 3,
     };
     let mut around: Vec<_> = marks.iter().flat_map(|mark| [mark - 1, *mark, mark + 1]).collect();
-    // Below its earliest the clock was set back, and that is urgent.
+    // Before `earliest` the clock must have been set back, which is urgent again.
     around.retain(|time| *time >= lease.earliest());
     around.sort_unstable();
     assert!(around.into_iter().map(urgency).is_sorted(), "{lease:?}");
@@ -99,8 +98,8 @@ pub fn is_sound(lease: &Lease) {
     assert!(shown.chars().all(|c| c.is_ascii_alphanumeric() || " ._:/@+=,-".contains(c)), "{shown}");
 }
 
-/// One line of code as a shell reads it, or a panic: bare words are letters and `_`, and everything else is in single
-/// quotes. Written from the shells' manuals, and not from what quotes.
+/// Splits one line of code as the shell would, or panics: bare words are lower-case letters and `_`, and everything else
+/// is in single quotes. Written from the shells' manuals, and not from the code that quotes.
 fn words(line: &str, shell: Shell) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quoted = false;
@@ -109,7 +108,7 @@ fn words(line: &str, shell: Shell) -> Vec<String> {
         let word = words.last_mut().expect("there is one");
         match (c, quoted, shell) {
             ('\'', _, _) => quoted = !quoted,
-            // fish takes `\\` and `\'` in its single quotes, and any other backslash there for itself.
+            // Within single quotes fish reads `\\` and `\'` as escapes, and any other backslash as itself.
             ('\\', true, Shell::Fish) => match chars.clone().next() {
                 Some(next @ ('\\' | '\'')) => {
                     word.push(next);

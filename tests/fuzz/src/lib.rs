@@ -1,5 +1,6 @@
-//! credsh's own modules, from their own files: the program is no library, and need not become one to be fuzzed. Without
-//! its commands, its store and its network, whose crates would take minutes to build anew with the fuzzer's eyes in them.
+//! credsh's own modules, included from their files: the program is not a library, and need not become one to be
+//! fuzzed. The commands, the store and the network are left out, as their crates would take minutes to build with the
+//! fuzzer's instrumentation.
 #![allow(dead_code, reason = "the commands use the rest")]
 
 #[path = "../../../src/config/mod.rs"]
@@ -27,7 +28,7 @@ pub mod time;
 #[path = "../../../src/ui.rs"]
 pub mod ui;
 
-/// The part of `source` that reads.
+/// Only the parts of `source` that parse.
 #[path = "../../../src/source"]
 pub mod source {
     pub mod answer;

@@ -1,4 +1,4 @@
-//! The container endpoint's answer, a body of any bytes: credentials, or words that are fit for a terminal.
+//! The body of the container endpoint's answer, any bytes: it yields credentials, or a message that is fit for a terminal.
 #![no_main]
 
 use credsh_fuzz::credentials::Secret;
@@ -10,7 +10,7 @@ use credsh_fuzz::time::NEVER;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value};
 
-/// The endpoint's own, which it may echo.
+/// The endpoint's own token, which its answer may echo.
 const TOKEN: &str = "the-token-of-the-endpoint";
 
 fuzz_target!(|body: &[u8]| {
@@ -39,7 +39,7 @@ fuzz_target!(|body: &[u8]| {
     }
 });
 
-/// The same answer with a secret in it, whole and broken off at places all over it.
+/// Tries the same answer with a secret planted in it, whole and cut off at places all over it.
 fn nothing_of_a_secret_is_said(mut object: Map<String, Value>) {
     let is_secret =
         |name: &str| ["SecretAccessKey", "Token", "SessionToken"].iter().any(|known| known.eq_ignore_ascii_case(name));

@@ -1,5 +1,5 @@
-//! The credentials file that Cloud9 writes, of any bytes: known by its two lines however much of it was read, and what
-//! the SDK's parser makes of the rest is taken whole or refused.
+//! The credentials file that Cloud9 writes, any bytes: it is recognized by its two header lines, however much of it was
+//! read, and the keys that the SDK's parser finds in it are taken whole or refused.
 #![no_main]
 
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
@@ -28,10 +28,10 @@ fuzz_target!(|bytes: &[u8]| {
         }
         is_taken_or_refused(keys.clone());
     }
-    // Its two lines are comments to the parser.
+    // To the parser the two header lines are comments, and change nothing.
     let head = format!("{}.\n# {} #\n", String::from_utf8_lossy(WARNING), "0".repeat(64));
     assert!(config::is_cloud9_head(head.as_bytes()));
-    // The SDK merges two sections of one name in random order; Cloud9 writes one.
+    // The SDK merges two sections of the same name in random order; Cloud9 writes only one.
     if text.lines().filter(|line| line.trim_start().starts_with('[') && line.contains("default")).count() < 2 {
         assert_eq!(self::keys(&format!("{head}{text}")), keys);
     }
@@ -41,7 +41,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// The default section's keys, if the file can be read; else what is said of it is fit to be said.
+/// The default section's keys if the file can be read; otherwise checks that the error is fit to be shown.
 fn keys(text: &str) -> Option<Credentials> {
     let files = EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Credentials, text).build();
     match config::sections(&files) {
@@ -53,11 +53,11 @@ fn keys(text: &str) -> Option<Credentials> {
     }
 }
 
-/// The two lines again, written by their bytes.
+/// Recognizes the two header lines by their bytes, independently of the code under test.
 fn is_cloud9(head: &[u8]) -> bool {
     let mut lines = head.split(|b| *b == b'\n');
     let (Some(first), Some(second)) = (lines.next(), lines.next()) else { return false };
-    // Behind the mark there may be white space.
+    // White space may follow the final `#`.
     let digest = second.get(2..66).unwrap_or_default();
     let end = second.get(66..).unwrap_or_default();
     let rest = String::from_utf8_lossy(end);

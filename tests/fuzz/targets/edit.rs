@@ -1,5 +1,5 @@
-//! The editor of the AWS config file. An input is a profile's name, a line with the command it shall run, and then the
-//! file: nothing of it outside the profile's section is another byte, and the SDK's parser reads what was put there.
+//! The editor of the AWS config file. An input is a line with a profile's name, a line with the command that it shall run,
+//! and the file: no byte outside the profile's section may change, and the SDK's parser must read what was put there.
 #![no_main]
 
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
@@ -38,12 +38,13 @@ fn is_without_one_newline(kept: &str, without: &str) -> bool {
         && newlines.into_iter().any(|(at, _)| kept[..at] == without[..at] && kept[at + 1..] == without[at..])
 }
 
-/// If it could read the file at all, it now reads the command, and all other sections as before.
+/// If the SDK could read the file before, it now reads the command, and every other section as before.
 fn as_the_sdk_reads_it(text: &str, with: &str, name: &str, command: &str) {
-    // A last line that lacks half of its end gets it; until then that is part of a value.
+    // A `\r` at the very end is part of a value, until the editor completes the line with `
+    // `.
     let Some(before) = sections(text).filter(|_| !text.ends_with('\r')) else { return };
-    // A section that is there twice is an error to the AWS CLI, and two in one to the SDK, in any order. Those that are no
-    // profiles have no names here.
+    // Two sections of the same name are an error to the AWS CLI, and the SDK merges them in any order. Sections that are
+    // not profiles all have the name "" here, so two of those are left out as well.
     let mut names = edit::names(text);
     names.sort_unstable();
     if names.windows(2).any(|pair| pair[0] == pair[1]) {

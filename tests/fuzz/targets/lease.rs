@@ -1,11 +1,11 @@
-//! A lease file of any bytes: set aside, or a lease that every shell can be given, and whose renewals are again such.
+//! A lease file, any bytes: it is rejected, or is a lease that every shell can be given, and whose renewals are sound too.
 #![no_main]
 
 use credsh_fuzz::expect::is_sound;
 use credsh_fuzz::lease::Lease;
 use libfuzzer_sys::fuzz_target;
 
-/// The year 3000: an hour at which somebody may ask.
+/// The year 3000: the latest time at which a lease is renewed here.
 const LATEST: i64 = 32_503_680_000;
 
 fuzz_target!(|bytes: &[u8]| {
