@@ -1,4 +1,5 @@
-//! A renewal in the background has nothing of the shell's: no job, no terminal, no file, and no end with it.
+//! A background renewal shares nothing with the shell that started it: it is no job of the shell's, holds neither its
+//! terminal nor its files, and outlives it.
 
 mod support;
 
@@ -17,7 +18,7 @@ in_every_shell! {
     ctrl_c_at_the_prompt_does_not_reach_it
 }
 
-/// A shell whose renewal is under way: asked, and not answered before `finish`.
+/// A shell whose renewal is under way: the endpoint has been asked, and does not answer before `finish`.
 struct UnderWay {
     endpoint: Endpoint,
     sandbox: Sandbox,
@@ -42,7 +43,7 @@ fn under_way(shell: Shell, rc: &str) -> UnderWay {
 }
 
 impl UnderWay {
-    /// Lets the renewal have its answer, and waits until that is in the store and the process gone.
+    /// Lets the endpoint answer, and waits until the answer is stored and the process is gone.
     fn finish(&self) {
         self.endpoint.behave(Behaviour::Good);
         let file = self.sandbox.store().join(format!("{}.sh", self.lease));
@@ -61,7 +62,7 @@ impl UnderWay {
     }
 }
 
-/// The processes that renew this lease.
+/// The ids of the processes that renew this lease.
 fn renewals(lease: &str) -> Vec<String> {
     let wanted = format!("--lease={lease}");
     processes(|id| {
@@ -104,14 +105,14 @@ fn it_is_no_job_and_no_child(shell: Shell) {
     for noise in ["[1]", "Done", "done", "ended", "Terminated"] {
         assert!(!at.session.raw().contains(noise), "{noise}: {}", at.session.text());
     }
-    // The control: what a job of the shell's own shows.
+    // The control: a job of the shell's own does show.
     at.session.line("sleep 1 &");
     assert_ne!(at.session.run("jobs"), shell.pick("", "jobs: There are no jobs"));
     assert_eq!(children(&shell_id).len(), 1);
 }
 
 fn it_outlives_exit_and_holds_neither_files_nor_terminal(shell: Shell) {
-    // A pipe that the shell has open for writing: whoever reads it sees its end when nobody holds it any more.
+    // A pipe that the shell has open for writing: its reader sees the end only when no process holds it any more.
     let pipe = match shell {
         Shell::Bash => "exec 7> >(trap '' HUP; cat; echo over >~/over)",
         Shell::Zsh => "exec 7> >(trap '' HUP; cat; echo over >~/over) 2>/dev/null",
@@ -134,10 +135,10 @@ fn it_outlives_exit_and_holds_neither_files_nor_terminal(shell: Shell) {
 
 fn it_outlives_a_hang_up(shell: Shell) {
     let mut at = under_way(shell, "");
-    // The control: a job of the shell's own does not, but in fish.
+    // The control: a job of the shell's own does not survive this, except in fish.
     at.session.line("sh -c 'until test -e ~/go; do sleep 0.1; done; touch ~/job' &");
     let shell_id = at.session.run(shell.pick("echo $$", "echo $fish_pid"));
-    // Again and again, as bash misses one that comes just before it begins to read.
+    // Sent repeatedly, as bash misses a signal that arrives just before it begins to read.
     let mut hang_up = at.sandbox.command("sh");
     hang_up.args(["-c", &format!("kill -HUP {shell_id}")]);
     at.session.until("the end of the shell", |session| {
@@ -154,7 +155,8 @@ fn it_outlives_a_hang_up(shell: Shell) {
 fn ctrl_c_at_the_prompt_does_not_reach_it(shell: Shell) {
     let mut at = under_way(shell, "");
     at.session.send(b"half a line");
-    // Or fish 4 may still be waiting for the terminal to say what it is, and after a Ctrl-C then waits ten seconds.
+    // Without this fish 4 might still be waiting for the terminal to say what it is; a Ctrl-C then
+    // makes it wait ten seconds.
     at.session.wait_for("the line", |session| session.prompt().ends_with("half a line"));
     at.session.send(b"\x03");
     at.session.enter();

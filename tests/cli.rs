@@ -39,7 +39,7 @@ fn the_formats() {
     let json: serde_json::Value = serde_json::from_str(&sandbox.credsh(&["export", "--format", "json"]).ok()).unwrap();
     let wanted = serde_json::json!({ "Version": 1, "AccessKeyId": "ASIATEST0001", "SecretAccessKey": "it's $(not) \\ \"run\"", "SessionToken": "test-token-1", "Expiration": end });
     assert_eq!(json, wanted);
-    // And each is read by its reader as it was meant.
+    // Each is also read as it was meant by the shell it is for.
     for (shell, line) in [
         ("bash", "eval \"$(credsh export)\"; printenv AWS_SECRET_ACCESS_KEY"),
         ("zsh", "eval \"$(credsh export)\"; printenv AWS_SECRET_ACCESS_KEY"),
@@ -50,13 +50,14 @@ fn the_formats() {
     }
 }
 
-/// A command's own help says what it is in the words of the list: clap puts a flag struct's doc comment there, if it has one.
+/// A command's own help opens with the words of the list of commands. clap would show a flag struct's doc comment
+/// instead, if there were one.
 #[test]
 fn help_says_the_same_of_a_command_everywhere() {
     let sandbox = Sandbox::new();
     let list = sandbox.credsh(&["--help"]).ok();
     let lines = list.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
-    // Unwrapped: what a line says is longer than the terminal it is shown on.
+    // Joins the lines that were wrapped, as a description is longer than the terminal is wide.
     let joined = lines.replace("\n            ", " ");
     let mut seen = 0;
     for (name, told) in joined.lines().filter_map(|line| line.trim().split_once("  ")) {
@@ -82,7 +83,7 @@ fn a_reader_that_has_seen_enough() {
         "export --help",
         "--version",
     ] {
-        // The reader is gone before a word is written.
+        // The reader is gone before anything is written.
         let line = format!("{{ sleep 0.2; credsh {args}; echo $? >status; }} | true; cat status");
         let run = Run::of(
             sandbox
@@ -196,7 +197,7 @@ fn a_label_cannot_inject_into_a_prompt() {
     assert_eq!(sts.call().get("RoleArn"), role, "what is asked for is as it was typed");
 }
 
-/// As is the case where the shell's function has put its store there.
+/// Without a command it shows its usage, also behind the `--store` that the hook's `credsh` function adds.
 #[test]
 fn the_name_alone_is_a_call_for_help() {
     let sandbox = Sandbox::new();
@@ -248,7 +249,8 @@ fn help_has_examples_for_each_command() {
     }
 }
 
-/// What it means to a hook is told where there is one; and the README names all that have it.
+/// Each command that takes --no-store explains it in its help, and where there is a hook says what it means to that; the
+/// README names all of them.
 #[test]
 fn no_store_is_told_of_where_it_is() {
     let sandbox = Sandbox::new();
@@ -270,7 +272,7 @@ fn no_store_is_told_of_where_it_is() {
     assert!(readme.contains(&named), "{named}");
 }
 
-/// In a shell with the hook too, whose function puts its store there.
+/// `credsh help NAME` prints what `credsh NAME --help` does, also behind the `--store` of the hook's function.
 #[test]
 fn help_is_had_by_the_word_as_well() {
     let sandbox = Sandbox::new();
@@ -288,7 +290,7 @@ fn help_is_had_by_the_word_as_well() {
     sandbox.credsh(&["profile", "remove", "help"]).fails(1, &["profile help of"]);
 }
 
-/// What the examples of the help want to be there first is said there too.
+/// The examples in the help work as printed, together with what is printed there to prepare them.
 #[test]
 fn examples_work_as_they_are_typed() {
     let endpoint = Endpoint::start(600);
@@ -422,7 +424,8 @@ fn refresh_says_what_it_did() {
     assert_eq!(endpoint.count(), 1);
     let text = said(&["refresh", "--force"]);
     assert!(text.starts_with("credsh: asked, and the source has no newer ones yet: cloudshell "), "{text}");
-    // Others, and they last longer: all this is within a second.
+    // New ones with a longer life: all this happens within a second, so with the same life their
+    // expiration would be the same.
     endpoint.live(700);
     endpoint.expire();
     let text = said(&["refresh", "--force"]);
@@ -431,7 +434,7 @@ fn refresh_says_what_it_did() {
     assert!(text.starts_with("credsh: renewed: ") && text.lines().count() == 1, "nothing to load: {text}");
 }
 
-/// They change with the flags.
+/// The committed completions are what the program prints now; they change whenever a flag does.
 #[test]
 fn completions_are_up_to_date() {
     for (shell, file) in [("bash", "credsh.bash"), ("zsh", "_credsh"), ("fish", "credsh.fish")] {
@@ -442,7 +445,7 @@ fn completions_are_up_to_date() {
     }
 }
 
-/// The scripts, as c.bash, c.fish and c.zsh.
+/// A sandbox with the completion scripts as c.bash, c.fish and c.zsh.
 fn with_completions() -> Sandbox {
     let sandbox = Sandbox::new();
     for shell in ["bash", "fish", "zsh"] {
@@ -457,7 +460,7 @@ fn fish_offers(sandbox: &Sandbox, line: &str) -> Vec<String> {
     out.lines().map(|line| line.split('\t').next().unwrap().to_owned()).collect()
 }
 
-/// With `cur` begun behind `words`.
+/// What bash offers for the word `cur` after `words`.
 fn bash_offers(sandbox: &Sandbox, words: &str, cur: &str) -> Vec<String> {
     let code = format!(
         "source c.bash; compopt() {{ :; }}; COMP_WORDS=(credsh {words} '{cur}'); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _credsh credsh '{cur}' \"${{COMP_WORDS[COMP_CWORD - 1]}}\"; printf '%s\\n' \"${{COMPREPLY[@]}}\""
@@ -466,7 +469,7 @@ fn bash_offers(sandbox: &Sandbox, words: &str, cur: &str) -> Vec<String> {
     out.lines().map(str::to_owned).collect()
 }
 
-/// What zsh makes of each beginning at its Tab: it ends with the word whole.
+/// Checks that zsh, on Tab, completes each beginning to the whole word.
 fn zsh_completes(sandbox: &Sandbox, cases: &[(&str, &str)]) {
     let completions = "autoload -Uz compinit; compinit -u; . ~/c.zsh";
     let mut zsh = Shell::Zsh.rc().unhooked().after(completions).start(sandbox);
@@ -479,7 +482,7 @@ fn zsh_completes(sandbox: &Sandbox, cases: &[(&str, &str)]) {
     }
 }
 
-/// In the words of the shells: only what people type is offered, and file names only where a file may be meant.
+/// Tested in the shells themselves: only what users type is offered, and file names only where a file may be meant.
 #[test]
 fn completions_offer_what_is_typed() {
     let sandbox = with_completions();
@@ -511,7 +514,7 @@ fn completions_offer_what_is_typed() {
     assert!(bash("refresh --source").contains(&"web-identity".to_owned()), "the control");
 }
 
-/// Asked for when they are wanted; and nothing that stands in the files is run by the shell.
+/// The profiles are looked up when a completion asks for them, and the shell runs nothing that the files contain.
 #[test]
 fn completions_know_the_profiles() {
     let sandbox = with_completions();
@@ -539,18 +542,19 @@ fn completions_know_the_profiles() {
     for shell in
         ["bash -c '. ./c.bash'", "fish -c 'source c.fish'", "zsh -c 'autoload -Uz compinit; compinit -u; . ./c.zsh'"]
     {
-        // Whoever runs credsh when its completions are read would leave a trace.
+        // A `credsh` that leaves a file behind when it is run, which loading the completions must not do. The
+        // last call is the control.
         sandbox.file("bin/credsh", "#!/bin/sh\ntouch ~/started\n");
         let line = format!("chmod +x bin/credsh; PATH=~/bin:$PATH; {shell}; [ ! -e started ]; credsh; rm started");
         Run::of(sandbox.command("sh").args(["-euc", &line]).output().unwrap()).ok();
     }
-    // A file that cannot be read is not the completion's to tell of.
+    // A completion does not report a configuration that cannot be parsed; it offers nothing.
     sandbox.file(".aws/config", "[profile a");
     assert_eq!(bash_offers(&sandbox, "refresh --profile", ""), [""]);
     assert_eq!(fish_offers(&sandbox, "refresh --profile "), [""; 0]);
 }
 
-/// And what it is given, where the shell knows the command.
+/// Behind `exec --` a command is offered, and then that command's arguments, where the shell has completions for it.
 #[test]
 fn completions_offer_commands_behind_exec() {
     let sandbox = with_completions();
@@ -561,14 +565,15 @@ fn completions_offer_commands_behind_exec() {
         assert!(fish_offers(&sandbox, &format!("{words} credsh whoa")).contains(&"whoami".into()), "{words}");
     }
     assert_eq!(bash_offers(&sandbox, "exec -- cat", "--"), [""], "none of credsh's own flags: bash then offers files");
-    // With bash-completion, whose function this is.
+    // With bash-completion, which provides this function.
     let script = sandbox.home().join("c.bash");
     let text = std::fs::read_to_string(&script).unwrap();
     std::fs::write(&script, format!("{text}\n_command_offset() {{ COMPREPLY=(\"from ${{COMP_WORDS[$1]}}\"); }}\n"))
         .unwrap();
     assert_eq!(bash_offers(&sandbox, "exec --profile dev -- aws s3", ""), ["from aws"]);
     assert!(bash_offers(&sandbox, "exec --profile", "").iter().all(|word| word != "from aws"), "the control");
-    // zsh takes whatever lies in a directory of PATH for a command, and beside the program there is more of its name.
+    // zsh takes every file in a directory of PATH for a command, and cargo leaves more files that begin with `credsh`
+    // beside the program, so the name itself is typed out.
     zsh_completes(
         &sandbox,
         &[
@@ -579,7 +584,7 @@ fn completions_offer_commands_behind_exec() {
     );
 }
 
-/// Nor can another process of the same user look into its memory: the kernel ties both to one flag.
+/// The kernel flag that prevents core files also keeps other processes of the user from reading its memory.
 #[test]
 fn it_leaves_no_core_file() {
     use std::os::unix::process::ExitStatusExt;
@@ -601,7 +606,8 @@ fn it_leaves_no_core_file() {
     assert!(dumps("sh -c 'touch ready; sleep 60; :'", &|| ready.exists()), "the control: cores are to be had here");
 }
 
-/// As the SDK has with an STS whose clock is at the end of time: told as any failure, without what Rust says of it.
+/// A panic, which an STS whose clock is at the end of time provokes in the SDK, is reported like any failure,
+/// without Rust's own message.
 #[test]
 fn a_defect() {
     let sts = Sts::start();

@@ -1,4 +1,4 @@
-//! What credsh hands out, used by those it is for: the AWS CLI and boto3, against moto.
+//! The credentials that credsh hands out, used by the programs they are meant for: the AWS CLI and boto3, against moto.
 
 mod support;
 
@@ -15,7 +15,7 @@ fn sandbox(endpoint: &Endpoint) -> Sandbox {
         .with("AWS_DEFAULT_REGION", "us-east-1")
 }
 
-/// Runs a line of shell in which `$aws` is the CLI and `$credsh` is credsh.
+/// Runs a line of sh in which `$aws` is the AWS CLI and `$credsh` is credsh.
 fn sh(sandbox: &Sandbox, line: &str) -> String {
     let mut sh = sandbox.command("sh");
     sh.args(["-euc", line]).env("aws", tool("aws")).env("python", tool("python")).env("credsh", CREDSH);

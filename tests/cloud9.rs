@@ -1,4 +1,4 @@
-//! Cloud9's managed credentials: recognized, read, read again, and never touched.
+//! Cloud9's managed credentials: recognized, read, read again once they change, and never written to.
 
 mod support;
 
@@ -13,7 +13,7 @@ use support::endpoint::{Endpoint, rfc3339};
 use support::sts::Sts;
 use support::{CREDSH, Sandbox};
 
-/// As Cloud9 writes it; `id` is the only thing that differs from one update to the next.
+/// The file as Cloud9 writes it; only `id` differs from one update to the next.
 fn text(id: &str) -> String {
     format!(
         "# Do not modify this file, if this file is modified it will not be updated. If the file is deleted, it will be recreated on Tue Dec 24 2019 05:45:03 GMT+0000 (UTC).\n# {} #\n\n[default]\naws_access_key_id={id}\naws_secret_access_key=c9-secret\naws_session_token=c9-token\nregion=ap-northeast-1\n",
@@ -47,22 +47,23 @@ fn it_is_known_by_its_two_lines() {
     assert_eq!(leases(&sandbox)[0]["source"], "cloud9");
     sandbox.credsh(&["export", "--source", "cloud9"]).ok();
     assert_eq!(leases(&sandbox).len(), 1, "the same lease, named or not");
-    // With a user's own header it is a user's own file, where keys with a token are a profile.
+    // With another header it is a file of the user's own, where keys with a token are a profile.
     std::fs::write(&file, text("ASIAC9TWO").replacen("# Do not", "# Do", 1)).unwrap();
     sandbox.credsh(&["clear", "--all"]).ok();
     sandbox.credsh(&["export"]).ok();
     assert_eq!(leases(&sandbox)[0]["source"], "profile:default");
     sandbox.credsh(&["export", "--source", "cloud9"]).fails(3, &["does not begin with Cloud9's two lines"]);
-    // Elsewhere by its variable.
+    // It may be elsewhere, where its variable says.
     let other = sandbox.file("elsewhere", &text("ASIAELSEWHERE"));
     sandbox.set("AWS_SHARED_CREDENTIALS_FILE", other.to_str().unwrap());
     assert!(sandbox.credsh(&["export"]).ok().contains("ASIAELSEWHERE"));
-    // The variables of the environment alone are no credentials.
+    // Cloud9's environment variables alone are no source.
     let empty = Sandbox::new().with("C9_PROJECT", "x").with("C9_PID", "y");
     empty.credsh(&["export"]).fails(3, &["no source of credentials was found"]);
 }
 
-/// Whoever puts credentials into the environment means them; and in a container the endpoint comes first.
+/// Credentials in the environment were put there on purpose, so they come before the file; in a container the
+/// endpoint comes before both.
 #[test]
 fn what_comes_before_it() {
     let (mut sandbox, _) = sandbox();
@@ -95,7 +96,7 @@ fn they_end_15_minutes_after_the_file_was_written() {
     sandbox.credsh(&["export"]).fails(5, &["Cloud9 gave no usable credentials: they ended at ", IDE]);
 }
 
-/// What is wrong with the file, to doctor.
+/// What doctor says is wrong with the file.
 fn wrong(sandbox: &Sandbox) -> String {
     let told = sandbox.credsh(&["doctor"]).stdout;
     let finding = told.split("WRONG ").find(|finding| finding.contains(".aws/credentials "));
@@ -110,7 +111,7 @@ fn doctor_says_why_it_is_late() {
     set_age(&file, 20 * 60 + 5);
     let late = format!("Cloud9 has not updated {name} for 20 min\n      why: ");
     assert_eq!(wrong(&sandbox), format!("{late}its credentials end 15 min after they were written; {IDE}"));
-    // As `aws configure --profile c9_work` writes it.
+    // What `aws configure --profile c9_work` makes of it.
     std::fs::write(&file, text("ASIAC9ONE") + "[c9_work]\naws_access_key_id = AKIAC9\naws_secret_access_key = s\n")
         .unwrap();
     let why = "it has more than [default] (c9_work), and what others have written to turns managed credentials off: move that to ~/.aws/config, then turn them on again in Preferences > AWS Settings > Credentials";
@@ -125,11 +126,11 @@ fn a_new_file_is_read_at_once() {
     let (sandbox, file) = sandbox();
     set_age(&file, 200);
     sandbox.credsh(&["export"]).ok();
-    // The control: while it is as it was, so is the lease, however often it is looked at.
+    // The control: while the file is unchanged so is the lease, however often it is read.
     let received = leases(&sandbox)[0]["received"].clone();
     sandbox.credsh(&["export"]).ok();
     assert_eq!(leases(&sandbox)[0]["received"], received);
-    // Written since, even if in the second in which the lease was taken, or by a clock that is behind.
+    // A new file is taken at once, even if it was written in the same second as the lease, or by a clock that is behind.
     for (command, id, age) in
         [("export", "ASIAC9TWO", 100), ("refresh", "ASIAC9THREE", 50), ("whoami", "ASIAC9FOUR", 10)]
     {
@@ -138,7 +139,7 @@ fn a_new_file_is_read_at_once() {
         sandbox.credsh(&[command]);
         assert_eq!(leases(&sandbox)[0]["access_key_id"], id, "{command}");
     }
-    // Turned off in the preferences, which removes the file: it is no source, and none is made up.
+    // Turning them off in Cloud9's preferences removes the file: then there is no such source, and none is made up.
     std::fs::remove_file(&file).unwrap();
     sandbox.credsh(&["export", "--source", "cloud9"]).fails(3, &["does not begin with Cloud9's two lines"]);
 }
@@ -228,7 +229,7 @@ fn what_they_block_is_explained() {
     sandbox.credsh(&["export", role[0], role[1]]).fails(4, &words);
     assert_eq!((sts.call().signer(), sts.call().region()), ("ASIAC9ONE", "ap-northeast-1"), "the file's region");
     sandbox.credsh(&["whoami"]).fails(4, &words);
-    // The control: the same code from other credentials is another thing.
+    // The control: the same error code is not explained like this for other credentials.
     sandbox.file(".aws/config", "[profile dev]\naws_access_key_id = AKIADEV\naws_secret_access_key = s\n");
     let text = sandbox.credsh(&["export", "--profile", "dev", role[0], role[1]]).fails(4, &["InvalidClientTokenId"]);
     assert!(!text.contains("Cloud9"), "{text}");

@@ -1,5 +1,5 @@
-//! The container endpoint's contract, seen from the endpoint: which token it is shown, and who is never asked.
-//! What it may answer is `faults`.
+//! The contract of the container endpoint, as the endpoint sees it: which token it is shown, and which hosts are never
+//! asked. How its answers can go wrong is in `faults`.
 
 mod support;
 
@@ -42,7 +42,7 @@ fn the_token_file_wins_and_is_read_anew() {
     assert!(!text.contains("rotated"), "{text}");
 }
 
-/// A renewal in the background leaves the working directory, from which the file was named.
+/// A background renewal changes its working directory, to which the path is relative.
 #[test]
 fn a_relative_token_file_is_found_in_the_background() {
     let endpoint = Endpoint::start(600);
@@ -94,7 +94,7 @@ fn a_token_file_that_is_none_is_refused() {
 fn a_file_nobody_may_read_is_refused() {
     let endpoint = Endpoint::start(600);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
-    // Of those that even root cannot read, the one every Linux has.
+    // Of the files that even root cannot read, the one that every Linux has.
     let run = sandbox.with(TOKEN_FILE, "/proc/self/mem").credsh(&["export"]);
     run.fails(1, &["credsh: cannot read the token file /proc/self/mem: "]);
     assert_eq!(endpoint.requests().len(), 0);
@@ -112,14 +112,14 @@ fn without_the_variable_cloudshells_other_dialect_is_spoken() {
     assert_eq!(seen, [("PUT", "/latest/api/token"), ("GET", PATH)]);
     assert_eq!(requests[0].header("x-aws-ec2-metadata-token-ttl-seconds"), Some("60"));
     assert_eq!(requests[1].header("x-aws-ec2-metadata-token"), Some("session-token-of-put"));
-    // Only there: another path is another service, which knows nothing of it.
+    // Only at CloudShell's own path: behind any other is another service, which does not have that dialect.
     sandbox.set(FULL, &format!("http://localhost:{}/other", endpoint.port()));
     sandbox.credsh(&["export"]).fails(4, &["status 404"]);
     assert_eq!(endpoint.requests().last().unwrap().method, "GET");
     assert_eq!(endpoint.requests().len(), 3);
 }
 
-/// What it was asked, and with which token.
+/// The method of each request, and the token it showed.
 fn asked(endpoint: &Endpoint) -> Vec<String> {
     let token = |request: &Request| {
         let shown = request.header("authorization").or(request.header("x-aws-ec2-metadata-token"));
@@ -128,14 +128,15 @@ fn asked(endpoint: &Endpoint) -> Vec<String> {
     endpoint.requests().iter().map(token).collect()
 }
 
-/// A tmux outlives the CloudShell session whose token every window of it has.
+/// A tmux server outlives the CloudShell session it was started in, and every window gets that session's token.
 #[test]
 fn a_token_of_another_session_gives_way_to_the_other_dialect() {
     let endpoint = Endpoint::start(600);
     let sandbox = Sandbox::in_cloudshell(&endpoint).with(VARIABLE, "stale");
     sandbox.credsh(&["export"]).ok();
     assert_eq!(asked(&endpoint), ["GET stale", "PUT -", "GET session-token-of-put"]);
-    // Once, whatever comes of it: neither is asked for, or shown again.
+    // Once only, whatever the endpoint answers then: no second session token is requested, and the
+    // stale one is not shown again.
     for status in [401, 403, 503] {
         let before = endpoint.requests().len();
         endpoint.answer(status, "");
@@ -146,7 +147,7 @@ fn a_token_of_another_session_gives_way_to_the_other_dialect() {
         assert!(asked[2..].iter().all(|asked| asked == "GET session-token-of-put"), "{asked:?}");
         assert_eq!(asked.len() > 3, status == 503, "{asked:?}");
     }
-    // Where it is not spoken the refusal stands.
+    // Where that dialect is not spoken, the first refusal is what is reported.
     let before = endpoint.requests().len();
     endpoint.without_put();
     sandbox.credsh(&["export", "--no-store"]).fails(4, &["answered with status 403: Forbidden\n"]);
@@ -212,7 +213,7 @@ fn answers_in_every_spelling_that_sdks_take() {
     }
 }
 
-/// Only root can be somebody else; elsewhere `/proc/self/mem` above has to do.
+/// Only root can act as another user. Without root this checks nothing, and `/proc/self/mem` above has to do.
 #[test]
 fn a_token_file_of_another_user_is_refused() {
     if !rustix::process::geteuid().is_root() {
@@ -238,7 +239,7 @@ fn a_token_file_of_another_user_is_refused() {
     run(0o644).ok();
 }
 
-/// A listener that counts who comes.
+/// A listener that counts the connections to it.
 fn trap() -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -258,7 +259,7 @@ fn no_proxy_sees_the_token() {
     }
     sandbox.credsh(&["export"]).ok();
     assert_eq!(asked.load(Ordering::SeqCst), 0);
-    // The control: what is outside does go through it.
+    // The control: a request to a host elsewhere does go through it.
     let sandbox = sandbox.with("AWS_ENDPOINT_URL_STS", "http://sts.invalid");
     sandbox
         .credsh(&["export", "--role", "arn:aws:iam::123456789012:role/deploy"])
@@ -282,19 +283,19 @@ fn a_redirect_is_not_followed() {
     assert_eq!(endpoint.count(), 4, "nor asked again");
 }
 
-/// Runs `credsh export` with this URI; how often it connected or sent anything to the network.
+/// Runs `credsh export` with this URI. Also returns how often it connected, or sent anything, to the network.
 fn asking(sandbox: &Sandbox, uri: &str) -> (Run, usize) {
     asking_by(sandbox, "exec \"$@\"", uri)
 }
 
-/// The same in a shell that prepares something first.
+/// The same, by a shell script that prepares something first.
 fn asking_by(sandbox: &Sandbox, script: &str, uri: &str) -> (Run, usize) {
     let trace = sandbox.home().join("trace");
     let mut sh = sandbox.command("sh");
     sh.args(["-c", script, "sh"]).args(strace()).args(["-yy", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o"]);
     let run = Run::of(sh.arg(&trace).args([CREDSH, "export", "--no-store"]).env(FULL, uri).output().unwrap());
     let calls = std::fs::read_to_string(trace).unwrap();
-    // With several addresses the C library connects UDP sockets to see how it would go about it, and sends nothing.
+    // To sort several addresses the C library connects UDP sockets to them, which sends nothing.
     let out = |call: &&str| call.contains("<TCP") || call.contains("<UDP") && !call.contains("connect(");
     (run, calls.lines().filter(out).count())
 }
@@ -311,7 +312,7 @@ fn far(host: &str) -> String {
     )
 }
 
-/// Those that are loopback to somebody would reach the endpoint if they were asked.
+/// Hosts that some parsers take for loopback would reach the endpoint, if they were asked.
 #[test]
 fn other_hosts_are_refused_before_a_byte_is_sent() {
     let endpoint = Endpoint::start(600);
@@ -380,7 +381,7 @@ fn other_hosts_are_refused_before_a_byte_is_sent() {
     assert_eq!((endpoint.requests().len(), connects > 0), (1, true), "the control");
 }
 
-/// In a mount namespace, where names are what a file of our own says.
+/// In a mount namespace, where names resolve only through a file of the test's.
 #[test]
 fn a_name_is_asked_only_if_all_its_addresses_may_be() {
     let endpoint = Endpoint::start(600);
@@ -389,7 +390,7 @@ fn a_name_is_asked_only_if_all_its_addresses_may_be() {
         127.0.0.1 mixed6.test\n2001:db8::1 mixed6.test\n169.254.169.254 imds.test\n10.0.0.1 localhost\n";
     let script = sandbox.resolving(hosts);
     let at = |name: &str| asking_by(&sandbox, &script, &format!("http://{name}:{}{PATH}", endpoint.port()));
-    // One that lies about localhost is no better.
+    // `localhost` is no exception if it resolves to another host.
     for name in ["public.test", "mixed.test", "mixed6.test", "imds.test", "localhost"] {
         let (run, connects) = at(name);
         assert_eq!((run.fails(1, &[]), connects), (refused(&far(name)), 0), "{name}");
@@ -403,7 +404,8 @@ fn a_name_is_asked_only_if_all_its_addresses_may_be() {
     assert_eq!(endpoint.requests().len(), 2, "the control");
 }
 
-/// The relative URI is ECS's and lives at 169.254.170.2, where no test goes: this one is refused on the way there.
+/// The relative URI is ECS's, at 169.254.170.2, which no test can serve; so this one is malformed, and refused
+/// before anything is sent.
 #[test]
 fn the_relative_uri_wins() {
     let endpoint = Endpoint::start(600);
@@ -421,7 +423,7 @@ fn an_empty_variable_is_unset() {
     sandbox.with(FULL, "").credsh(&["export"]).fails(3, &["no source of credentials was found"]);
 }
 
-/// An https endpoint too: the token would be inside the tunnel, but the proxy would see whom it is for.
+/// HTTPS makes no difference: the proxy could not read the token inside the tunnel, but would see whom it is for.
 #[test]
 fn an_https_endpoint_is_not_asked_through_a_proxy_either() {
     let trap = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();

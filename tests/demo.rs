@@ -1,5 +1,5 @@
-//! `credsh demo` without a terminal: it plays its session in a real bash, and its exit status says whether everything
-//! was seen.
+//! `credsh demo`: without a terminal it plays its session in a real bash, and its exit status says whether everything was
+//! seen; on a terminal its shell is for the user to type in.
 
 mod support;
 
@@ -11,7 +11,7 @@ use support::{CREDSH, Run, Sandbox};
 #[test]
 fn the_played_session_shows_all_of_it() {
     let sandbox = Sandbox::new();
-    // A place of its own for the demo's files, to see that they go.
+    // A directory of its own for the demo's files, to see that they are removed.
     let tmp = sandbox.home().join("tmp");
     std::fs::create_dir(&tmp).unwrap();
     let run = Run::of(sandbox.command(support::CREDSH).arg("demo").env("TMPDIR", &tmp).output().unwrap());
@@ -33,7 +33,7 @@ fn the_played_session_shows_all_of_it() {
     assert_eq!(sandbox.stored(), [""; 0], "and the user's own store was not touched");
 }
 
-/// What the README has typed.
+/// The README's example: a role can be assumed in the demo's shell.
 #[test]
 fn a_role_is_to_be_had_in_its_shell() {
     let sandbox = Sandbox::new().with("SHELL", "/bin/bash");
@@ -49,7 +49,7 @@ fn a_role_is_to_be_had_in_its_shell() {
     assert!(session.text().contains("arn:aws:sts::123456789012:assumed-role/demo/credsh"), "{}", session.text());
 }
 
-/// The control: a bash that does not load the hook.
+/// The control: in a bash that does not load the hook, the demo fails.
 #[test]
 fn without_the_hook_it_fails() {
     let sandbox = Sandbox::new();

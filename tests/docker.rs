@@ -1,4 +1,4 @@
-//! `credsh docker` with real containers, and with an engine of our own that only says how it was called.
+//! `credsh docker` with real containers, and with a fake engine that only prints how it was called.
 
 mod support;
 
@@ -12,7 +12,7 @@ use support::containers::Containers;
 use support::endpoint::Endpoint;
 use support::{CREDSH, Run, Sandbox};
 
-/// Passed by name, in this order.
+/// The flags that pass the variables by name, in this order.
 const BY_NAME: &str = "-e AWS_ACCESS_KEY_ID -e AWS_SECRET_ACCESS_KEY -e AWS_SESSION_TOKEN -e AWS_CREDENTIAL_EXPIRATION";
 
 /// `credsh docker FLAGS -- WORDS...`
@@ -57,7 +57,7 @@ fn podman_runs_with_them() {
     has_credentials(&out, &[("REGION", "eu-west-1")]);
     let out = docker(sandbox, &podman, &[&global, &run], &["/bin/sh", "-c", "exit 7"]);
     assert_eq!(out.status, 7, "{out:?}");
-    // What is typed comes after credsh's words, and so wins.
+    // The user's own flags come after credsh's, and so take precedence.
     let (first, rest) = run.split_at(1);
     let mine = strings(&["-e", "AWS_REGION=mine"]);
     let out = docker(sandbox, &podman, &[&global, first, &mine, rest], &["/bin/env"]).ok();
@@ -78,7 +78,7 @@ fn podman_exec_enters_with_them() {
     has_credentials(&out.ok(), &[("REGION", "eu-west-1"), ("DEFAULT_REGION", "eu-west-1")]);
 }
 
-/// The docker CLI, which is what is found in PATH first, and its own global options.
+/// The docker CLI, which is preferred when no engine is named, with global options of its own.
 #[test]
 fn docker_runs_with_them() {
     let endpoint = Endpoint::start(600);
@@ -93,13 +93,13 @@ fn docker_runs_with_them() {
     let out =
         docker(&containers.sandbox, &["--engine", "docker"], &[&strings(&["container"]), &run], &["/bin/env"]).ok();
     has_credentials(&out, &[("DEFAULT_REGION", "eu-west-1")]);
-    // podman's service loses the status of a container that it removes.
+    // podman's service loses the exit status of a container that it removes, so this one is kept.
     let kept = strings(&["run", "--network", "host", "localhost/bb:1"]);
     let out = docker(&containers.sandbox, &[], &[&kept], &["/bin/sh", "-c", "exit 7"]);
     assert_eq!(out.status, 7, "{out:?}");
 }
 
-/// The real compose plugin: a service of a project gets them, whose file names none.
+/// The real compose plugin: a service gets the variables although its project's file names none.
 #[test]
 fn compose_hands_them_to_a_service() {
     let endpoint = Endpoint::start(600);
@@ -123,7 +123,7 @@ fn compose_hands_them_to_a_service() {
     let control = plain(&["exec", "-T", "web", "/bin/env"]);
     assert!(!control.contains("AWS_"), "the control: {control}");
     has_credentials(&with(&["exec", "-T", "web", "/bin/env"]), &[("REGION", "eu-west-1")]);
-    // What `up` starts, as the hint has it.
+    // `up` takes no variables. This does what the hint says instead.
     let text = docker(&containers.sandbox, &[], &[&compose], &["up", "--detach"]).fails(2, &[]);
     let hinted = text.split('`').nth(1).unwrap();
     assert_eq!(hinted, "credsh exec -- docker compose up");
@@ -134,7 +134,7 @@ fn compose_hands_them_to_a_service() {
     has_credentials(&plain(&["exec", "-T", "web", "/bin/env"]), &[]);
 }
 
-/// Hostile values too: the file has no quoting, so nothing in it may need any.
+/// Hostile values included: an env file has no quoting, so no value may need any.
 #[test]
 fn both_read_the_env_file() {
     let endpoint = Endpoint::start(600);
@@ -177,14 +177,14 @@ fn both_read_the_env_file() {
             assert!(out.lines().any(|seen| seen == line), "{name}: no {line:?} in {out}");
         }
     }
-    // Never a file at all, as bash hands it over.
+    // Not a file at all, but bash's process substitution.
     endpoint.field("SecretAccessKey", "\"piped\"");
     let line = "docker run --rm --network host --env-file <(credsh export --no-store --format env-file) localhost/bb:1 /bin/env";
     let out = Run::of(containers.sandbox.command("bash").args(["-c", line]).output().unwrap()).ok();
     assert!(out.lines().any(|line| line == "AWS_SECRET_ACCESS_KEY=piped"), "{out}");
 }
 
-/// Every process's command line that holds `text`, of all that run now.
+/// The command lines of all processes now running that contain `text`.
 fn command_lines(text: &str) -> Vec<String> {
     let entries = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
     let lines = entries.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
@@ -223,7 +223,7 @@ fn no_secret_is_in_any_command_line() {
     );
 }
 
-/// A program named `docker` that says how it was called, one word a line, and what it was given.
+/// A program named `docker` that prints its arguments on one line, and on stderr how many of the two secrets it was given.
 fn fake(sandbox: &mut Sandbox) {
     let script = "#!/bin/sh\nprintf '%s\\n' \"$*\"\nenv | grep -cE '^AWS_(SECRET|SESSION).*test-' >&2\nexit 5\n";
     let path = sandbox.file("bin/docker", script);
@@ -279,7 +279,7 @@ fn the_names_stand_where_the_engine_wants_them() {
     assert_eq!(endpoint.count(), 1, "what gives no container variables asks for none");
 }
 
-/// Options whose value is a word of its own, as the engines' own help has them.
+/// The global options that take a value as a separate word, according to the engines' own help.
 #[test]
 fn every_global_option_with_a_value_is_known() {
     let endpoint = Endpoint::start(600);
@@ -315,7 +315,7 @@ fn engines() {
         text,
         "credsh: the container engine: no-such-engine is not in PATH\nhint: install one, or name it with --engine\n"
     );
-    // As a shell has it; and before the source is asked.
+    // The exit statuses are a shell's, and the source has not been asked before.
     let plain = sandbox.file("plain", "no program\n").display().to_string();
     for (path, status, reason) in
         [(&*plain, 126, "cannot be executed"), ("/nope/docker", 127, "no such file or directory")]
@@ -331,7 +331,7 @@ fn engines() {
     let path = sandbox.home().join("bin/docker");
     let out = docker(&sandbox, &["--engine", path.to_str().unwrap()], &[], &["run", "image"]);
     assert_eq!(out.status, 5, "a path will do: {out:?}");
-    // Without docker it is podman.
+    // Without docker, podman is used.
     std::fs::rename(&path, sandbox.home().join("bin/podman")).unwrap();
     sandbox.set("PATH", sandbox.home().join("bin").to_str().unwrap());
     let out = docker(&sandbox, &[], &[], &["run", "image"]);

@@ -1,4 +1,4 @@
-//! `credsh whoami` and `credsh doctor`: each finding when it is provoked, and none when it is not.
+//! `credsh whoami` and `credsh doctor`: each finding is there when its cause is, and not otherwise.
 
 mod support;
 
@@ -24,7 +24,7 @@ fn findings(run: &Run) -> Vec<Value> {
     serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"))
 }
 
-/// What is wrong, each with why it matters and, if there is such a command, what to type.
+/// What is wrong, why it matters and, if there is such a command, what to type. The report for people must say the same.
 #[track_caller]
 fn wrong(sandbox: &Sandbox) -> Vec<[String; 3]> {
     let run = sandbox.credsh(&["doctor", "--json"]);
@@ -34,9 +34,8 @@ fn wrong(sandbox: &Sandbox) -> Vec<[String; 3]> {
     assert_eq!(run.status, i32::from(!bad.is_empty()), "{run:?}");
     let bad: Vec<_> = bad.into_iter().map(|one| ["what", "why", "fix"].map(|name| text(one, name))).collect();
     assert!(bad.iter().all(|[what, why, _]| !what.is_empty() && !why.is_empty()), "{bad:?}");
-    // And the same for people.
     let shown = sandbox.credsh(&["doctor"]).stdout;
-    // Which is another run: between the answer and the look at the clock a second may pass in the one, and not in the other.
+    // This is a second run: in either of the two a second may pass between the answer and the reading of the clock.
     let second = |text: &str| text.replace("599 s", "600 s").replace("601 s", "600 s");
     let shown = second(&shown);
     for [what, why, fix] in &bad {
@@ -49,7 +48,7 @@ fn wrong(sandbox: &Sandbox) -> Vec<[String; 3]> {
     bad
 }
 
-/// One thing is wrong, and it is this. Without a `fix` there is none.
+/// Exactly one thing is wrong, and it is described like this. With an empty `fix`, no command is suggested.
 #[track_caller]
 fn only(sandbox: &Sandbox, what: &str, why: &str, fix: &str) {
     let bad = wrong(sandbox);
@@ -60,12 +59,12 @@ fn only(sandbox: &Sandbox, what: &str, why: &str, fix: &str) {
     );
 }
 
-/// It is wrong, and not any more in a shell in which its fix was typed; for each of them.
+/// In each shell, it is wrong at first, and no longer wrong once the suggested fix has been typed.
 #[track_caller]
 fn mended(sandbox: &Sandbox, what: &str) {
     let nu = format!("{}/target/npm/nu", env!("CARGO_MANIFEST_DIR"));
     let xonsh = tool("xonsh");
-    // The exit status is an exception to some.
+    // To some shells an exit status other than 0 is an exception.
     sandbox.file("ask", "credsh doctor --json >told; :");
     for (name, program) in [
         ("bash", "bash"),
@@ -105,7 +104,7 @@ fn whoami_in_words_and_as_json() {
     assert_eq!(value, json!({ "Account": "123456789012", "Arn": WHO, "UserId": "AROATEST:me" }));
     assert_eq!(sts.calls()[0].signer(), "ASIATEST0001");
     assert_eq!((sts.calls()[0].token.as_deref(), endpoint.count()), (Some("test-token-1"), 1));
-    // The selectors' credentials, and the shell's own.
+    // With selectors, whoami uses the credentials they select; without, those of the shell's lease.
     let role = ["--role", "arn:aws:iam::123456789012:role/deploy", "--region", "eu-west-1"];
     sandbox.credsh(&[&["whoami"], &role[..]].concat()).ok();
     let call = sts.of("GetCallerIdentity").pop().unwrap();
@@ -118,7 +117,7 @@ fn whoami_in_words_and_as_json() {
     sts.refuse(403, "ExpiredToken", "x");
     sandbox.credsh(&["whoami"]).fails(4, &["sts:GetCallerIdentity failed with ExpiredToken", "hint: "]);
     Sandbox::new().credsh(&["whoami"]).fails(3, &["no source of credentials was found"]);
-    // Which a container's request does not have: it is the environment's, as of now.
+    // A container's request has no region, so it comes from the environment at the time of the call.
     let asked = sts.calls().len();
     let sandbox = healthy(&endpoint, &sts).with("AWS_REGION", "bad region");
     let refused = "the region bad region: is no region's name";
@@ -185,11 +184,11 @@ fn variables_that_contradict_each_other() {
     mended(&with("AWS_CREDENTIAL_EXPIRATION", past), "AWS_CREDENTIAL_EXPIRATION is in the past");
     assert_eq!(wrong(&with("AWS_CREDENTIAL_EXPIRATION", "2999-01-01T00:00:00Z")).len(), 0, "the control");
     for name in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
-        // Signed requests to the STS double go through no proxy, as it is on loopback.
+        // Signed requests to the fake STS bypass the proxy, as it is on loopback, so that nothing else goes wrong.
         let sandbox = with(name, "http://127.0.0.1:1");
         let what = format!("{name} is set, and NO_PROXY does not");
         only(&sandbox, &what, "", "export NO_PROXY='localhost,");
-        // What is in it stays, and in the variable that is looked at.
+        // The fix keeps what is already listed, and sets the variable that is in effect.
         let sandbox = sandbox.with("NO_PROXY", "example.com, .test");
         only(&sandbox, &what, "", "export NO_PROXY='example.com,.test,localhost,");
         let sandbox = sandbox.with("no_proxy", "it's");
@@ -234,7 +233,7 @@ fn who_takes_what() {
     sandbox.file(".aws/config", "[default]\ncredential_process = true\n[profile a]\ncredential_process = true\n");
     let what = "credsh takes cloudshell, the AWS CLI and boto3 take profile:default";
     only(&sandbox, what, "name it to credsh with --profile default", "credsh refresh --profile default");
-    // Of the profile's two names the AWS CLI v2 and boto3 look at different ones first.
+    // Two variables name the profile, and the AWS CLI v2 and boto3 prefer different ones.
     let sandbox = Sandbox::new().with("AWS_ENDPOINT_URL_STS", &sts.url()).with("CREDSH_HOOK", "zsh prompt preexec");
     let keys = "aws_access_key_id = ASIAA\naws_secret_access_key = s\naws_session_token = t\n";
     sandbox.file(".aws/credentials", &format!("[a]\n{keys}"));
@@ -253,7 +252,7 @@ fn who_takes_what() {
     only(&none, "no source of credentials was found", "name one with --profile, --role or --source", "");
 }
 
-/// What boto3 takes, in its own word; or its error.
+/// What boto3 uses, by its own name for it, or its error.
 fn method(sandbox: &Sandbox) -> String {
     let program = "import botocore.session as b
 try: print(b.get_session().get_credentials().method)
@@ -273,7 +272,7 @@ fn what_it_says_of_boto3_is_what_boto3_does() {
         }
         sandbox
     };
-    // A profile of a region alone is none to it.
+    // A profile with only a region is not a source to it.
     let sandbox = with(&[("AWS_PROFILE", "ro")]);
     assert_eq!(method(&sandbox), "container-role\n");
     assert_eq!(wrong(&sandbox).len(), 0);
@@ -309,7 +308,7 @@ fn what_it_says_of_boto3_is_what_boto3_does() {
     let what = "credsh takes profile:keys, the AWS CLI and boto3 take web-identity";
     only(&sandbox, what, "--source web-identity", "unset AWS_WEB_IDENTITY_TOKEN_FILE");
     mended(&sandbox, what);
-    // A role of the default profile's goes before it with all of them.
+    // A role in the default profile comes before the web identity, with all three.
     sandbox.unset("AWS_PROFILE");
     let pod = "[default]\nrole_arn = arn:aws:iam::123456789012:role/pod\nsource_profile = keys\n";
     let config = std::fs::read_to_string(sandbox.home().join(".aws/config")).unwrap();
@@ -319,7 +318,7 @@ fn what_it_says_of_boto3_is_what_boto3_does() {
     assert!(text.contains("source: credsh, the AWS CLI and boto3 all take profile:default\n"), "{text}");
 }
 
-/// What the shell holds was asked for: that the surroundings offer nothing, or something else, is no fault.
+/// What the shell holds was asked for, so it is not wrong that the environment offers nothing, or something else.
 #[test]
 fn a_lease_of_its_own_needs_no_other_source() {
     let (endpoint, sts) = (Endpoint::start(600), Sts::start());
@@ -340,7 +339,7 @@ fn a_lease_of_its_own_needs_no_other_source() {
     sandbox.set("AWS_SECRET_ACCESS_KEY", "s");
     assert_eq!(wrong(&sandbox).len(), 0);
     assert!(sandbox.credsh(&["doctor"]).ok().contains("without it credsh would take cloudshell\n"));
-    // One that is gone is said to be.
+    // A lease that is gone is reported.
     std::fs::remove_dir_all(sandbox.store()).unwrap();
     sandbox.unset("AWS_ACCESS_KEY_ID");
     only(&sandbox, "is not in the store", "in the name of another", "credsh clear");
@@ -350,7 +349,7 @@ fn a_lease_of_its_own_needs_no_other_source() {
     );
 }
 
-/// AWS is said to have been asked where it was.
+/// The reason says that AWS was asked only if it was.
 #[test]
 fn why_is_true() {
     let (endpoint, sts) = (Endpoint::start(600), Sts::start());
@@ -370,7 +369,7 @@ fn why_is_true() {
         assert!(bad.iter().all(|[_, why, fix]| !why.contains(asked) && fix != "credsh refresh"), "{bad:?}");
     }
     assert_eq!(sts.calls().len(), calls, "the control");
-    // Never reached.
+    // Asked, but not reached.
     let sandbox = healthy(&Endpoint::start(600), &sts).with("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1");
     only(&sandbox, "cannot reach AWS STS", "only AWS can say (sts:GetCallerIdentity); check the network", "");
 }
@@ -403,7 +402,7 @@ fn modes() {
     let typed = Run::of(sandbox.command("sh").args(["-c", &bad[0][2]]).output().unwrap());
     assert_eq!(typed.stderr, "");
     assert_eq!(wrong(&sandbox).len(), 0);
-    // A path that is more than one word.
+    // The fix must quote a path that is more than one word.
     let odd = sandbox.file("it's a place/config", "");
     let sandbox = sandbox.with("AWS_CONFIG_FILE", odd.to_str().unwrap());
     set(&odd, 0o664);
@@ -412,7 +411,7 @@ fn modes() {
     assert_eq!(wrong(&sandbox).len(), 0, "{bad:?}");
 }
 
-/// What nobody can say a command for has none: an empty one was shown.
+/// If no command can fix it, none is shown. Once an empty one was.
 #[test]
 fn a_store_that_cannot_be_made() {
     let (endpoint, sts) = (Endpoint::start(600), Sts::start());
@@ -434,7 +433,7 @@ fn the_lease_the_clock_and_aws() {
     {
         sts.clock(offset);
         let bad = wrong(&sandbox);
-        // A second may pass between the answer and the look at the clock.
+        // A second may pass between the answer and the reading of the clock.
         let near = text.replace("600", "601");
         let far = text.replace("600", "599");
         assert!(bad.len() == 1 && [text, &near, &far].contains(&bad[0][0].as_str()), "{bad:?}");
@@ -459,7 +458,7 @@ fn the_lease_the_clock_and_aws() {
         "it will end",
         "",
     );
-    // Which may pass, and so may be asked for again.
+    // This may pass, so asking again is suggested.
     endpoint.answer(503, "");
     sandbox.credsh(&["refresh", "--force"]).fails(5, &[]);
     only(&sandbox, "answered with status 503", "it will end", "credsh refresh --force");
@@ -484,11 +483,11 @@ fn a_lease_that_has_ended() {
     }
 }
 
-/// The code is for a person to give, however hopeless the hook finds it.
+/// A person can still give the code, although the hook has to give the lease up.
 #[test]
 fn a_lease_that_takes_a_code() {
     let sts = Sts::start();
-    // No whole number of minutes: what is shown stays so from one run to the next.
+    // Not a whole number of minutes, so that two runs in a row show the same time.
     sts.live(890);
     let mut sandbox =
         Sandbox::new().with("AWS_ENDPOINT_URL_STS", &sts.url()).with("CREDSH_HOOK", "bash prompt preexec");
@@ -526,7 +525,8 @@ fn the_hook_as_reported() {
     only(&sandbox, "the check at the prompt is gone", "put credsh's line last in the start-up file", "");
     sandbox.set("CREDSH_HOOK", "bash prompt");
     only(&sandbox, "the check before a command is gone", "put credsh's line last in the start-up file", "");
-    // Who needs none is told how to have it; whose lease is a hooked shell's has lost what renewed it.
+    // Without a lease it is only explained how to install the hook. With the lease of a hooked shell,
+    // what renewed it is missing.
     sandbox.unset("CREDSH_HOOK");
     assert_eq!(wrong(&sandbox).len(), 0);
     let note = |sandbox: &Sandbox| {
@@ -561,14 +561,14 @@ fn the_hook_as_reported() {
     assert_eq!(run.status, 2);
 }
 
-/// The real shells' own report, and what they say when another tool has taken the hook away.
+/// What the real shells report themselves, also after another tool has removed the hook.
 fn the_shells_hook(shell: Shell) {
     let (endpoint, sts) = (Endpoint::start(600), Sts::start());
     let sandbox = Sandbox::in_cloudshell(&endpoint).with("AWS_ENDPOINT_URL_STS", &sts.url());
     let mut session = shell.start(&sandbox);
     let out = session.run("credsh doctor");
     assert!(out.contains(&format!("hook: {} prompt preexec", shell.name())) && !out.contains("WRONG"), "{out}");
-    // What it says to type installs it again.
+    // Typing the suggested fix installs it again.
     session.run("credsh_off");
     let out = session.run(&format!("SHELL=/bin/{} credsh doctor", shell.name()));
     assert!(out.contains("ok    the hook is not installed in this shell"), "{out}");
@@ -576,7 +576,7 @@ fn the_shells_hook(shell: Shell) {
     session.run(&fix);
     let out = session.run("credsh doctor");
     assert!(out.contains(&format!("hook: {} prompt preexec", shell.name())) && !out.contains("WRONG"), "{out}");
-    // Another tool's hook behind ours; fish knows no order.
+    // Another tool's hook runs after credsh's. fish has no order of handlers.
     if shell != Shell::Fish {
         session.run("later() { :; }");
         session.run(shell.pick(

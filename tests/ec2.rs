@@ -1,5 +1,5 @@
-//! The EC2 metadata service, and everything it may be feared to answer: to the request for a token, for the list of roles, and
-//! for the credentials. `trust.rs` has who else may see them.
+//! The EC2 metadata service, and everything it might answer: to the request for a token, for the list of roles, and for
+//! the credentials. Who else may see these requests is in `trust.rs`.
 
 mod support;
 
@@ -19,7 +19,7 @@ in_every_shell! {
 const NAME: &str = "the EC2 metadata service";
 const HINT: &str =
     "it is there on an EC2 instance with a role; from a container on one, if the instance's metadata hop limit is 2";
-/// What three requests can be told apart by; the last is for [`Endpoint::behave`].
+/// The paths that tell the three requests apart; the last stands for [`Endpoint::behave`].
 const PLACES: [&str; 3] = [PUT, ROLES, PATH];
 const ROLE: &str = "arn:aws:iam::123456789012:role/deploy";
 
@@ -31,8 +31,8 @@ fn behave(endpoint: &Endpoint, place: &'static str, behaviour: Behaviour) {
     if place == PATH { endpoint.behave(behaviour) } else { endpoint.behave_at(place, behaviour) }
 }
 
-/// One fault at one of the places, told by the default chain: with nothing in the store, with good credentials in it, and gone
-/// again. `message` is stderr but for what begins each line of it.
+/// One fault at one of these places, met by the default chain: once with nothing stored, and once with good credentials
+/// stored, which have to stay. `message` is how stderr begins, without `credsh: `.
 #[track_caller]
 fn check(place: &'static str, behaviour: Behaviour, status: i32, message: &str) {
     let endpoint = Endpoint::start(600);
@@ -52,7 +52,7 @@ fn check(place: &'static str, behaviour: Behaviour, status: i32, message: &str) 
     assert_eq!(sandbox.credsh(&["export"]).ok(), good, "{case}: the stored ones are kept");
 }
 
-/// With the secret of the answer it would have been.
+/// An answer that only lacks its Expiration. Its secrets must not show.
 const WHOLE: &str =
     r#"{"Code":"Success","AccessKeyId":"ASIAX","SecretAccessKey":"leaked-secret","Token":"leaked-token"}"#;
 
@@ -70,7 +70,7 @@ fn three_requests() {
     assert_eq!(header(2, "x-aws-ec2-metadata-token").as_deref(), Some(SESSION));
 }
 
-/// Added to a clock it is beyond what any holds, so it is not looked at: the token is used at once.
+/// Added to a clock, some of these are later than any clock can show. They are not looked at, as the token is used at once.
 #[test]
 fn however_long_the_token_lives() {
     let endpoint = Endpoint::start(600);
@@ -95,7 +95,8 @@ fn refusals() {
     check(PATH, answer(404, ""), 4, &format!("{NAME} answered with status 404"));
 }
 
-/// Of all that it is said what is no secret: neither the answer under another status, nor the token that was sent.
+/// An error repeats what the service said, but neither the credentials in it, if they came under another status, nor
+/// the token that was sent.
 #[test]
 fn what_an_error_repeats() {
     for status in [403, 500] {
@@ -106,7 +107,7 @@ fn what_an_error_repeats() {
             check(place, answer(status, &format!("no: {SESSION}")), kind, &format!("{told}: no: **"));
         }
     }
-    // A role's base, and the profile that names it, say the same.
+    // A role based on it, and a profile that names it, report the same.
     let (endpoint, sts) = (Endpoint::start(600), Sts::start());
     let sandbox = Sandbox::on_ec2(&endpoint).with("AWS_ENDPOINT_URL_STS", &sts.url());
     sandbox
@@ -142,7 +143,7 @@ fn expired() {
     check(PATH, answer(200, &body), 5, &format!("{NAME} gave no usable credentials: they ended at {ended}"));
 }
 
-/// The life that is left is by the service's clock, whatever ours is.
+/// How long they have left is told by the service's clock, however wrong this machine's is.
 #[test]
 fn clocks_apart() {
     for offset in [-7 * 3600, 7 * 3600] {
@@ -154,7 +155,7 @@ fn clocks_apart() {
         let expires = stored.split("\"expires\":").nth(1).unwrap().split(',').next().unwrap();
         let left = expires.trim().parse::<i64>().unwrap() - now();
         assert!((6 * 3600 - 60..=6 * 3600 + 2).contains(&left), "{offset}: {left} s are left of 6 h");
-        // What has ended by that clock has, though by ours it has hours to go.
+        // What has ended by the service's clock has ended, even if this machine's gives it hours.
         endpoint.live(-600);
         endpoint.expire();
         sandbox.credsh(&["refresh", "--force"]).fails(5, &["gave no usable credentials: they ended at"]);
@@ -180,7 +181,7 @@ fn a_fault_that_is_over_at_once_is_not_noticed() {
     assert_eq!(endpoint.requests().len(), 6, "from the token on");
 }
 
-/// As if another request could be sent: there is no `Connection: close`.
+/// The answers have no `Connection: close`, as if another request could be sent.
 #[test]
 fn connections_that_are_closed_unannounced() {
     let endpoint = Endpoint::start(600);
@@ -215,7 +216,8 @@ fn how_a_role_may_be_called() {
     assert_eq!(lists, bad.len(), "nothing is asked with such a name");
 }
 
-/// No role, no such service: where it was not named, nothing was found; where it was, that is said.
+/// There is no role, or no such service. If the service was not named, no source was found; if a profile
+/// names it, that is the error.
 #[test]
 fn nothing_to_give() {
     let role =
@@ -254,7 +256,7 @@ fn where_it_is() {
     sandbox.file(".aws/config", &format!("[default]\nec2_metadata_service_endpoint = {url}/\n[profile x]\n"));
     let export = ["export", "--no-store", "--source", "ec2"];
     sandbox.credsh(&export).ok();
-    // A variable goes before it, and an address before the version.
+    // A variable takes precedence over the profile, and an address over an IP version.
     sandbox.set("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "ipv6");
     sandbox.credsh(&export).ok();
     sandbox.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", &format!("http://127.0.0.1:{CLOSED}"));
@@ -291,7 +293,8 @@ fn a_fault_is_one_line_and_passes(shell: Shell) {
     assert!(!session.raw().contains("leaked") && !session.raw().contains(SESSION));
 }
 
-/// On one line, which is cut short where it is long: not before what was tried last, which is the only place that was asked.
+/// On the hook's single line, which is cut short if it is long: but only after the last place tried,
+/// which was the only one asked.
 fn what_was_not_found_is_told_whole(shell: Shell) {
     let address = format!("http://127.0.0.1:{CLOSED}");
     let mut sandbox = Sandbox::new().with("AWS_EC2_METADATA_SERVICE_ENDPOINT", &address);
@@ -301,7 +304,7 @@ fn what_was_not_found_is_told_whole(shell: Shell) {
         session.run("echo ran");
         session.raw().contains("no source of credentials was found")
     });
-    // Wherever the terminal wraps it.
+    // White space does not count, as the terminal wraps the line somewhere.
     let unwrapped = |text: &str| text.split_whitespace().collect::<String>();
     let told = "credsh: no source of credentials was found; EC2 metadata service: connection refused; name one with --profile, --role or --source; in AWS CloudShell, where sudo and cron leave the container variables out, export AWS_CONTAINER_CREDENTIALS_FULL_URI=http://localhost:1338/latest/meta-data/container/security-credentials";
     assert!(unwrapped(&session.text()).contains(&(unwrapped(told) + "ran")), "{}", session.text());

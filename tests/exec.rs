@@ -1,5 +1,5 @@
-//! `credsh exec`: the command is what was typed, in the environment that was there, with the credentials and without
-//! what would contradict them; and credsh is gone.
+//! `credsh exec`: the command runs as it was typed, in the environment that was there, with the credentials added and
+//! without what would contradict them; and credsh is replaced by it.
 
 mod support;
 
@@ -23,7 +23,7 @@ const CONFLICTS: [&str; 6] = [
     "AWS_WEB_IDENTITY_TOKEN_FILE",
 ];
 
-/// What `credsh exec FLAGS -- env -0` says.
+/// The environment that a command line prints; it ends in `env -0`.
 fn environment(sandbox: &Sandbox, words: &[&str]) -> BTreeMap<Vec<u8>, Vec<u8>> {
     let mut command = sandbox.command(words[0]);
     let out = command.env("BYTES", OsStr::from_bytes(b"\xff\xfe")).args(&words[1..]).output().unwrap();
@@ -79,7 +79,7 @@ fn the_other_conflicts_are_gone_too() {
     let mut sandbox = Sandbox::in_cloudshell(&endpoint);
     sandbox.credsh(&["export"]).ok();
     let lease = sandbox.credsh(&["status", "--json"]).ok().split("\"id\": \"").nth(1).unwrap()[..16].to_owned();
-    // The shell's own lease, as these would be taken for sources.
+    // Through the shell's own lease, as some of these variables would be taken for sources.
     sandbox.set("CREDSH_LEASE", &lease);
     for name in CONFLICTS {
         sandbox.set(name, "stale");
@@ -89,7 +89,7 @@ fn the_other_conflicts_are_gone_too() {
     assert!(CONFLICTS.iter().all(|name| !after.contains_key(*name)), "{after:?}");
 }
 
-/// An end from before beside keys whose end is not known would be a lie.
+/// Where the expiration is unknown there is no variable: one left over from other keys would be wrong.
 #[test]
 fn unknown_is_absent_and_not_left_over() {
     let sandbox = Sandbox::new().with("AWS_CREDENTIAL_EXPIRATION", "2001-01-01T00:00:00Z");
@@ -113,10 +113,10 @@ fn a_regions_name_goes_along() {
     };
     assert_eq!(region(&sandbox, &[]), ["", ""]);
     assert_eq!(region(&sandbox, &["--region", "eu-west-1"]), ["eu-west-1", "eu-west-1"], "boto3 reads only the second");
-    // A profile's own is lost with AWS_PROFILE.
+    // The profile's own region would be lost with AWS_PROFILE.
     sandbox.file(".aws/config", "[profile dev]\nregion = sa-east-1\naws_access_key_id = ASIADEV\naws_secret_access_key = s\naws_session_token = t\n");
     assert_eq!(region(&sandbox, &["--profile", "dev"]), ["sa-east-1", "sa-east-1"]);
-    // Also where no more is taken of it: the container's endpoint goes before, and so do keys.
+    // Also if nothing else is taken from the profile, because the container endpoint or keys come before it.
     sandbox.set("AWS_PROFILE", "dev");
     assert_eq!(region(&sandbox, &[]), ["sa-east-1", "sa-east-1"]);
     sandbox.file(
@@ -147,7 +147,7 @@ fn it_becomes_the_command() {
         let run = sandbox.credsh(&["exec", "--", "sh", "-c", &format!("exit {status}")]);
         assert_eq!((run.status, run.stderr.as_str()), (status, ""));
     }
-    // Words are words: empty ones, flags, what a shell would expand, what is not UTF-8.
+    // Arguments arrive as they are: empty ones, flags, what a shell would expand, what is not UTF-8.
     let words: [&[u8]; 6] = [b"", b"--min-life", b"-x", b"$HOME *", b"--", b"caf\xe9"];
     let mut command = sandbox.command(CREDSH);
     let out = command.args(["exec", "--", "printf", "%s|"]).args(words.map(OsStr::from_bytes)).output().unwrap();
@@ -216,7 +216,7 @@ fn too_short_a_life_is_renewed_or_else_told() {
     let run = exec(&[]);
     assert!(run.stderr.starts_with(warning) && run.stderr.lines().count() == 1, "{run:?}");
     assert_eq!((run.ok().as_str(), endpoint.count()), ("ASIATEST0001\n", 1), "just asked: not asked again");
-    // Stored, and not due for long: asked all the same, as this command needs them longer.
+    // Stored, and not due for a while, but asked for anew, as this command needs them for longer.
     let run = exec(&[]);
     assert!(run.stderr.starts_with(warning), "{run:?}");
     assert_eq!(endpoint.count(), 2);
@@ -264,7 +264,7 @@ fn no_secret_is_in_an_argument() {
     child.wait().unwrap();
 }
 
-/// It would be somebody else's, without a word.
+/// Otherwise the command would run as somebody else, without any message.
 #[test]
 fn a_lease_that_is_gone_is_not_replaced_by_what_else_is_there() {
     let (endpoint, sts) = (Endpoint::start(600), Sts::start());
@@ -287,7 +287,7 @@ fn a_lease_that_is_gone_is_not_replaced_by_what_else_is_there() {
     }
     assert_eq!((sandbox.ids().len(), sts.calls().len()), (0, 2));
     assert_eq!(key(&sandbox, &role).ok(), "ASIASTS0003\n");
-    // Where the same would be asked for again nothing is lost.
+    // If the same request would be made again, nothing is lost by making it.
     sandbox.credsh(&["clear", "--all"]).ok();
     sandbox.unset("CREDSH_LEASE");
     sandbox.credsh(&["refresh"]).ok();
@@ -297,7 +297,7 @@ fn a_lease_that_is_gone_is_not_replaced_by_what_else_is_there() {
     assert!(key(&sandbox, &[]).ok().starts_with("ASIATEST"));
 }
 
-/// A credsh in there has what it was given, as the endpoint is out of its reach.
+/// A credsh in there uses what it was handed, as it cannot reach the endpoint: the token is gone from its environment.
 #[test]
 fn a_container_s_lease_does_not_go_along() {
     let endpoint = Endpoint::start(600);
@@ -305,13 +305,13 @@ fn a_container_s_lease_does_not_go_along() {
     sandbox.set("CREDSH_PROMPT", "cloudshell 9m");
     let seen = texts(&environment(&sandbox, &[CREDSH, "exec", "--", "env", "-0"]));
     assert!(seen.contains_key("CREDSH_LEASE"), "CloudShell's endpoint wants no token of the environment: {seen:?}");
-    // As of ECS, whose address is another.
+    // An address as on ECS, and not CloudShell's.
     sandbox.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", &format!("{}?ecs", endpoint.uri()));
     let inside = sandbox.credsh(&["exec", "--", CREDSH, "export"]).ok();
     assert!(inside.contains("'ASIATEST0001'"), "{inside}");
     let seen = texts(&environment(&sandbox, &[CREDSH, "exec", "--", "env", "-0"]));
     assert!(!seen.keys().any(|name| name.starts_with("CREDSH_")), "{seen:?}");
-    // What does not need the endpoint does.
+    // A lease that does not depend on the endpoint goes along.
     let keys = r#"{"Version":1,"AccessKeyId":"ASIAONE","SecretAccessKey":"s","SessionToken":"t"}"#;
     let keys = sandbox.file("keys.json", keys);
     sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = cat {}\n", keys.display()));
@@ -319,7 +319,7 @@ fn a_container_s_lease_does_not_go_along() {
     assert!(seen.contains_key("CREDSH_LEASE"), "{seen:?}");
 }
 
-/// Or a script in there would do one half of its work as somebody else.
+/// Otherwise a script in there would do part of its work as somebody else.
 #[test]
 fn a_credsh_in_there_means_what_was_handed_out() {
     let endpoint = Endpoint::start(600);
@@ -343,7 +343,7 @@ fn a_credsh_in_there_means_what_was_handed_out() {
     assert_eq!(mine, ["CREDSH_LEASE"]);
 }
 
-/// The same word again, in a shell without a hook: what it exported is no source of its own.
+/// The same command again, in a shell without a hook: the keys that it exported are not taken for the user's own.
 #[test]
 fn what_was_exported_into_a_shell_is_had_anew() {
     let mut sandbox = Sandbox::new();
@@ -360,7 +360,7 @@ fn what_was_exported_into_a_shell_is_had_anew() {
     let out = sandbox.credsh(&["export"]).ok();
     assert!(out.contains("'ASIATWO'"), "{out}");
     assert_eq!(sandbox.ids().len(), 1);
-    // Of one's own they are.
+    // The user's own keys are a source.
     sandbox.set("AWS_ACCESS_KEY_ID", "ASIAOWN");
     for _ in 0..2 {
         let out = sandbox.credsh(&["export"]).ok();
@@ -368,7 +368,7 @@ fn what_was_exported_into_a_shell_is_had_anew() {
     }
 }
 
-/// What would say where they are from is taken away in there, and a default profile is somebody else.
+/// The variables that name the source are gone in there, and the default profile is somebody else's.
 #[test]
 fn a_role_in_there_stands_on_what_was_handed_out() {
     let sts = Sts::start();
@@ -381,7 +381,7 @@ fn a_role_in_there_stands_on_what_was_handed_out() {
     assert_eq!(signers, ["AKIADEV", "ASIASTS0001"]);
     let inside = sandbox.credsh(&["exec", "--", CREDSH, "export", "--source", "env"]).ok();
     assert!(inside.contains("'ASIASTS0001'"), "{inside}");
-    // Nothing is handed on that is in no store.
+    // A lease that is not stored is not passed on, so the keys are all there is.
     let unstored = sandbox.credsh(&["exec", "--no-store", "--", CREDSH, "export"]).ok();
     assert!(unstored.contains("'ASIASTS0003'"), "{unstored}");
 }

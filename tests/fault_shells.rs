@@ -1,5 +1,5 @@
-//! Faults, as a person at a shell meets them: what is said, that it is said once and by one command, that the last good
-//! credentials stay, that no prompt waits for it, and that it passes by itself. `faults.rs` has the whole table.
+//! Faults as a user at a shell meets them: what is said, that it is said once and by one command, that the last good
+//! credentials stay, that no prompt waits, and that it recovers by itself. The whole table of faults is in `faults.rs`.
 
 mod support;
 
@@ -45,7 +45,7 @@ const NO_STS: &str = "; check the network, HTTPS_PROXY and AWS_ENDPOINT_URL_STS,
 const REFUSED: &str =
     "; the endpoint did not take AWS_CONTAINER_AUTHORIZATION_TOKEN; open a new CloudShell tab, not a window of tmux";
 
-/// A program that notes how it was started, and becomes credsh.
+/// A program that records its arguments, and becomes credsh.
 fn noting(sandbox: &Sandbox, path: &str) -> PathBuf {
     let text = format!("#!/bin/sh\necho \"$*\" >>\"$HOME/started\"\nexec '{}' \"$@\"\n", support::CREDSH);
     let new = sandbox.file("new", &text);
@@ -55,18 +55,18 @@ fn noting(sandbox: &Sandbox, path: &str) -> PathBuf {
     path
 }
 
-/// How the hook started it, since the shell was.
+/// The arguments of each of the hook's calls since the shell was started.
 fn started(sandbox: &Sandbox) -> Vec<String> {
     let text = std::fs::read_to_string(sandbox.home().join("started")).unwrap_or_default();
     text.lines().filter(|line| line.contains("hook ")).map(str::to_owned).collect()
 }
 
-/// How often a command was held up.
+/// How often the hook has made a command wait.
 fn waits(sandbox: &Sandbox) -> usize {
     started(sandbox).iter().filter(|line| line.contains(" --wait")).count()
 }
 
-/// A shell whose hook runs `program`.
+/// A shell whose hook runs `program` instead of credsh.
 fn running(shell: Shell, program: &Path, init: &str) -> Rc {
     let init = shell.init(init).replace("credsh init", &format!("{} init", program.display()));
     let program = program.display();
@@ -78,7 +78,7 @@ fn answer(status: u16, headers: &str, body: &str) -> Behaviour {
     Behaviour::Answer { status, headers: headers.into(), body: body.into() }
 }
 
-/// Otherwise good, with another secret or end.
+/// An answer that is good but for its secret or its expiration.
 fn odd(secret: &str, end: i64) -> Behaviour {
     let end = rfc3339(end);
     answer(
@@ -107,7 +107,7 @@ fn each_fault_is_one_line_and_passes(shell: Shell) {
         (answer(401, "", ""), format!("{NAME} answered with status 401{REFUSED}")),
         (answer(403, "", r#"{"message":"no"}"#), format!("{NAME} answered with status 403: no{REFUSED}")),
         (answer(404, "", ""), format!("{NAME} answered with status 404")),
-        // The same end for ever: it still answers, with what is over.
+        // The same expiration for ever: it does answer, but with credentials that have ended.
         (Behaviour::Good, unusable("they ended at {first}")),
     ];
     all_pass(shell, faults.into(), || Double::Container(Endpoint::start(6)));
@@ -128,7 +128,7 @@ fn each_fault_of_sts_is_one_line_and_passes(shell: Shell) {
         (yes("s", &rfc3339(past)), unusable(&format!("they ended at {}", rfc3339(past)))),
         (yes("a&#27;]0;title&#7;b", &rfc3339(now() + 600)), unusable("SecretAccessKey holds a control character")),
         (yes("a&#x9b;]0;title&#x9c;b", &rfc3339(now() + 600)), unusable("SecretAccessKey holds a control character")),
-        // The same end for ever.
+        // The same expiration for ever.
         (yes("s", "{first}"), unusable("they ended at {first}")),
     ];
     all_pass(shell, faults.into(), || {
@@ -138,19 +138,19 @@ fn each_fault_of_sts_is_one_line_and_passes(shell: Shell) {
     });
 }
 
-/// What a shell's lease comes from.
+/// Where a shell's lease comes from: one of the fakes.
 enum Double {
     Container(Endpoint),
     Role(Sts),
 }
 
 impl Double {
-    /// The surroundings, the arguments of `init`, and the lease's label.
+    /// The sandbox, the arguments of `init`, and the lease's label.
     fn surroundings(&self) -> (Sandbox, &'static str, &'static str) {
         match self {
             Double::Container(endpoint) => (Sandbox::in_cloudshell(endpoint), "", "cloudshell"),
             Double::Role(sts) => {
-                // The SDK's three attempts take up to three seconds, by chance.
+                // The SDK's three attempts take up to three seconds, as their delays are random.
                 let sandbox = Sandbox::new().with("AWS_ENDPOINT_URL_STS", &sts.url()).with("CREDSH_WAIT", "8");
                 sandbox.file(
                     ".aws/config",
@@ -161,7 +161,7 @@ impl Double {
         }
     }
 
-    /// From now on, with what was given first as it is.
+    /// How it behaves from now on. What it gave first does not change; `end` is when that ends, for `{first}`.
     fn behave(&self, behaviour: Behaviour, end: &str) {
         match (self, behaviour) {
             (Double::Container(endpoint), behaviour) => {
@@ -219,7 +219,7 @@ fn one_fault(shell: Shell, double: &Double, behaviour: Behaviour, message: &str)
     assert!(!session.raw().contains("title"), "{case}");
 }
 
-/// Where the program ends in the middle of its work, and gives the shell nothing to do.
+/// The program ends in the middle of its work, and prints nothing for the shell to do.
 fn a_defect_is_one_line_and_passes(shell: Shell) {
     let sts = Sts::start();
     sts.live(6);
@@ -242,7 +242,7 @@ fn a_defect_is_one_line_and_passes(shell: Shell) {
     assert!(!session.raw().contains("panicked"));
 }
 
-/// By the shell, of a renewal in the background: once each time, and not once in the shell's life.
+/// The shell reports a refused background renewal once for each failure, and not once in its life.
 fn a_refusal_is_told_again_after_a_success(shell: Shell) {
     let endpoint = Endpoint::start(16);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
@@ -265,8 +265,9 @@ fn a_refusal_is_told_again_after_a_success(shell: Shell) {
     }
 }
 
-/// What may become of the store while a shell runs: what breaks and mends it, in `sh` and in the store's directory, what is
-/// said of it, and whether there are new credentials all the same. On a disk of its own, which only the shell sees.
+/// What may happen to the store while a shell runs: the `sh` commands that break and mend it, run in the store's
+/// directory; what is said of it; and whether there are new credentials all the same. The store is on a file system of
+/// its own, which only the shell sees.
 fn each_fault_of_the_store_is_one_line_and_passes(shell: Shell) {
     let faults = [
         (
@@ -343,9 +344,7 @@ fn one_fault_of_the_store(shell: Shell, (breaks, mends, message, renewed): (&str
     assert!(said <= 1, "{breaks}: {}", session.text());
 }
 
-/// Counted by what the hook starts: without `--wait` the program is back before it has asked anybody. (That one is
-/// started with it when a command does wait is seen above.)
-/// Its variables are those of the tmux it is in, which has outlived the session.
+/// The token in the environment is a tmux server's, which has outlived the CloudShell session it was started in.
 fn a_token_of_another_session(shell: Shell) {
     let endpoint = Endpoint::start(8);
     let sandbox = Sandbox::in_cloudshell(&endpoint).with("AWS_CONTAINER_AUTHORIZATION_TOKEN", "stale");
@@ -356,13 +355,15 @@ fn a_token_of_another_session(shell: Shell) {
     assert!(!session.raw().contains("credsh: "), "{}", session.text());
 }
 
+/// Counted by what the hook starts: without `--wait` the program returns before it has asked anyone. (The scenarios above
+/// show that a command which does wait starts it with `--wait`.)
 fn fresh_starts_nothing_and_due_waits_for_nothing(shell: Shell) {
     let endpoint = Endpoint::start(40);
     let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "60");
     let program = noting(&sandbox, "noting");
     let mut session = running(shell, &program, "").start(&sandbox);
     let first = session.key();
-    // The first prompt's may have been quicker than the first command's, which then does not wait.
+    // The first command may not have waited, if the renewal that the first prompt started was quicker.
     let (before, held_up) = (started(&sandbox), waits(&sandbox));
     for _ in 0..3 {
         session.enter();
@@ -385,7 +386,7 @@ fn fresh_starts_nothing_and_due_waits_for_nothing(shell: Shell) {
     assert!(!session.raw().contains("credsh: "), "{}", session.text());
 }
 
-/// 20 minutes apart, over a renewal.
+/// 20 minutes off, and one renewal.
 fn an_endpoint_whose_clock_is_wrong(shell: Shell) {
     thread::scope(|scope| {
         for offset in [-1200, 1200] {
@@ -408,11 +409,11 @@ fn an_endpoint_whose_clock_is_wrong(shell: Shell) {
     });
 }
 
-/// A shell in a sandbox with a clock of its own, and its first key.
+/// A shell in a sandbox with a clock of its own, that clock, and the shell's first key.
 fn with_clock(shell: impl Hooked, endpoint: &Endpoint) -> (Sandbox, Clock, Session, String) {
     let mut sandbox = Sandbox::in_cloudshell(endpoint);
     let clock = Clock::of(&mut sandbox);
-    // On a busy machine three seconds may be over before the endpoint was asked at all.
+    // On a busy machine the default of three seconds may be over before the endpoint has been asked at all.
     sandbox.set("CREDSH_WAIT", "20");
     let mut session = shell.start_with(&by_the_sandboxs_clock(shell, ""), &sandbox);
     let first = session.key();
@@ -420,21 +421,22 @@ fn with_clock(shell: impl Hooked, endpoint: &Endpoint) -> (Sandbox, Clock, Sessi
     let told: i64 = session.run(shell.clock()).parse().unwrap();
     assert!(told < now() - 90_000, "the control: {told}");
     clock.set(0);
-    // Whoever has looked at it meanwhile has asked. elvish counts on from what it has read, until it has run a program.
+    // A shell that has seen the clock set back has asked the endpoint. elvish goes on counting from its last
+    // reading until it runs credsh.
     let asks = shell.name() != "elvish";
     session.until("fresh again", |session| session.key() == first && (!asks || endpoint.count() > 1));
     (sandbox, clock, session, first)
 }
 
-/// The start-up line. nu has its library within, so nothing can be put before it: there it is the script that looks where the
-/// clock does.
+/// The start-up line. nu is linked statically, so LD_PRELOAD does not affect it; instead its script is made to add
+/// the clock's offset itself.
 fn by_the_sandboxs_clock(shell: impl Hooked, args: &str) -> String {
     let machine = "(date now | into int) // 1_000_000_000";
     let told = format!("| str replace '{machine}' '({machine}) + (open ~/clock.so.offset | into int)' | save");
     shell.init(args).replace("| save", &told)
 }
 
-/// Nobody's clock shows that they are over; they are looked for again.
+/// No clock can show that they have ended, so they are looked up again from time to time.
 fn new_keys_where_no_end_is_known(shell: Shell) {
     let mut sandbox = Sandbox::new();
     let clock = Clock::of(&mut sandbox);
@@ -462,7 +464,7 @@ fn a_clock_set_back_while_nobody_types(shell: impl Hooked) {
     assert_eq!(seen, endpoint.key());
     let left = session.var("CREDSH_PROMPT");
     assert!(left.ends_with('s'), "{left}");
-    // And again by the clock as it is now.
+    // And again, by the clock as it is now.
     thread::sleep(Duration::from_secs(13));
     assert_ne!(session.key(), seen);
     assert!(!session.raw().contains("credsh: "), "{}", session.text());
@@ -471,7 +473,7 @@ fn a_clock_set_back_while_nobody_types(shell: impl Hooked) {
 fn a_clock_set_back_between_prompts(shell: impl Hooked) {
     let endpoint = Endpoint::start(600);
     let (_sandbox, clock, mut session, first) = with_clock(shell, &endpoint);
-    // A start-up file that is sourced again forgets nothing. nu has no word for that.
+    // Evaluating the start-up line again must not lose track of the clock. nu has no way to do that.
     if shell.name() != "nu" {
         session.run(&shell.init(""));
     }
@@ -492,7 +494,8 @@ fn a_clock_set_back_between_prompts(shell: impl Hooked) {
 }
 
 fn a_clock_set_back_while_the_endpoint_is_away(shell: impl Hooked) {
-    // After it has read the clock elvish has a prompt before any command, and that asks without a word.
+    // elvish reads the clock only when it runs credsh, so a prompt comes before the next command, and
+    // its renewal fails silently.
     if shell.name() == "elvish" {
         return;
     }
@@ -514,7 +517,7 @@ fn a_clock_set_back_while_the_endpoint_is_away(shell: impl Hooked) {
     assert_eq!(session.key(), first);
 }
 
-/// The pause after a failure, and the one between two questions in the background, are told by the clock too.
+/// The pause after a failure, and that between two background renewals, are measured by the clock too.
 fn a_clock_set_back_while_nothing_is_held(shell: impl Hooked) {
     let endpoint = Endpoint::start(600);
     endpoint.behave(Behaviour::Close);
@@ -525,14 +528,14 @@ fn a_clock_set_back_while_nothing_is_held(shell: impl Hooked) {
     assert!(said.starts_with("credsh: cannot reach ") && said.ends_with("\nran"), "the control: {said}");
     clock.set(-1200);
     endpoint.behave(Behaviour::Good);
-    // No command: that would wait, and not be told when the background was last asked.
+    // Only prompts: a command would wait for the endpoint, no matter when the background last asked it.
     session.until("credentials, and not in 20 minutes", |session| {
         session.enter();
         session.prompt().starts_with("[cloudshell ")
     });
 }
 
-/// However often a command is held up by it; and another one is told.
+/// However often it makes a command wait. A different fault is told again.
 fn a_fault_that_lasts_is_told_once(shell: impl Hooked) {
     let endpoint = Endpoint::start(600);
     let mut sandbox = Sandbox::in_cloudshell(&endpoint);
@@ -541,7 +544,7 @@ fn a_fault_that_lasts_is_told_once(shell: impl Hooked) {
     let mut session = shell.start_with(&by_the_sandboxs_clock(shell, ""), &sandbox);
     let away = format!("credsh: {NAME} answered with status 404: it's $away\nran");
     assert_eq!(session.run("echo ran"), away);
-    // Behind the pause. That the clock was set forward elvish does not see.
+    // Goes past the pause after a failure. elvish does not notice that the clock was set forward, so there it has to pass.
     let mut pauses = 0;
     let mut pass = || {
         pauses += 12;
@@ -575,11 +578,11 @@ fn a_program_that_is_replaced_or_back_is_used(shell: Shell) {
     let endpoint = Endpoint::start(4);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     let program = sandbox.home().join("credsh");
-    // No copy: while another test's fork holds that open for writing, it cannot be run.
+    // A link and not a copy: a copy cannot be run while another test's fork still holds it open for writing.
     std::os::unix::fs::symlink(support::CREDSH, &program).unwrap();
     let mut session = running(shell, &program, "").start(&sandbox);
     let first = session.key();
-    // By another that tells of itself, as an upgrade does it: in one step, while the shell has run the old one.
+    // Replaced as an upgrade does it, in one step and after the shell has run the old one. The new one records its calls.
     noting(&sandbox, "credsh");
     thread::sleep(Duration::from_secs(5));
     let second = session.key();
@@ -595,14 +598,14 @@ fn a_program_that_is_replaced_or_back_is_used(shell: Shell) {
     assert_eq!(session.key(), endpoint.key());
 }
 
-/// Sets a variable that the shell's programs see.
+/// The command that sets a variable for the programs the shell starts.
 fn export(shell: Shell, name: &str, value: &Path) -> String {
     format!("{} {name}{}{}", shell.pick("export", "set -gx"), shell.pick("=", " "), value.display())
 }
 
-/// The seconds left that a prompt shows.
+/// The remaining seconds that a prompt shows.
 fn left(session: &mut Session) -> u32 {
-    // Or the screen would be full of them.
+    // Without a pause the prompts would fill the screen.
     thread::sleep(Duration::from_millis(300));
     session.enter();
     let prompt = session.prompt();
@@ -610,10 +613,10 @@ fn left(session: &mut Session) -> u32 {
     left.and_then(|left| left.parse::<u32>().ok()).unwrap_or_else(|| panic!("no seconds in {prompt}"))
 }
 
-/// Of what is renewed in the scenarios that follow, seconds: half of it is fresh.
+/// The life of the credentials in the scenarios that follow, in seconds. They are fresh for half of it.
 const LIFE: u32 = 28;
 
-/// Prompts alone: a command that waits would be told the outcome wherever it went.
+/// By prompts alone: a command that waits would be handed the result, wherever it was stored.
 fn renewed_at_a_prompt(session: &mut Session, sandbox: &Sandbox) {
     let before = waits(sandbox);
     session.until("the window to come near", |session| left(session) <= LIFE / 2);
@@ -622,7 +625,7 @@ fn renewed_at_a_prompt(session: &mut Session, sandbox: &Sandbox) {
     assert_eq!(waits(sandbox), before, "nobody has waited");
 }
 
-/// A profile `p` whose credentials live so long.
+/// Adds a profile `p` whose credentials live that long.
 fn short_profile(sandbox: &Sandbox) {
     let process = sandbox.file(
         "process",
@@ -632,7 +635,7 @@ fn short_profile(sandbox: &Sandbox) {
     sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = sh {}\n", process.display()));
 }
 
-/// The shell goes on looking where it looked, so that is where its renewals go, and what is typed.
+/// The shell goes on looking in the store it began with, so renewals and typed commands must go there too.
 fn a_runtime_directory_that_is_set_anew(shell: Shell) {
     let endpoint = Endpoint::start(LIFE.into());
     let sandbox = Sandbox::in_cloudshell(&endpoint);
@@ -652,14 +655,14 @@ fn a_runtime_directory_that_is_set_anew(shell: Shell) {
     assert_ne!(session.key(), second);
     session.run("credsh clear");
     assert!(!sandbox.ids().contains(&typed), "nor does `clear` look elsewhere");
-    // Nor does the script that is sourced, which calls the program itself.
+    // Nor does the source-able script, which calls the program by itself.
     session.run(shell.pick("credsh script sh >script; . ./script -q", "credsh script fish >script; . ./script -q"));
     assert!(session.key().starts_with("ASIATEST"), "{}", session.text());
     assert!(!other.join("credsh").exists());
     assert_eq!(sandbox.command("sh").args(["-c", "cd other && ls -A"]).output().unwrap().stdout, b"");
 }
 
-/// A session's runtime directory goes with it, and tmux stays.
+/// A login session's runtime directory is removed with the session, while tmux stays.
 fn a_runtime_directory_that_is_gone(shell: Shell) {
     let endpoint = Endpoint::start(LIFE.into());
     let mut sandbox = Sandbox::in_cloudshell(&endpoint);
@@ -681,7 +684,7 @@ fn a_runtime_directory_that_is_gone(shell: Shell) {
         }
         assert_eq!(started(&sandbox), before, "while fresh: {case}");
     };
-    // Who looks at the clock, which has gone with it, is told where there is one.
+    // fish, whose clock is a file that is gone too, notices and is told of the new place.
     let before = started(&sandbox).len();
     session.enter();
     let told = started(&sandbox).split_off(before);
@@ -693,14 +696,14 @@ fn a_runtime_directory_that_is_gone(shell: Shell) {
     assert_ne!(session.key(), first);
     assert!(new.join(format!("{}.json", session.var("CREDSH_LEASE"))).exists());
     fresh(&mut session, "after the renewal");
-    // And back it belongs to others.
+    // Back again, the directory is for other shells.
     std::fs::create_dir(sandbox.home().join("own")).unwrap();
     session.run("credsh refresh --profile p");
     let (second, typed) = (session.key(), session.var("CREDSH_LEASE"));
     assert!(new.join(format!("{typed}.json")).exists());
     renewed_at_a_prompt(&mut session, &sandbox);
     assert_ne!(session.key(), second);
-    // What is typed is the first to see it.
+    // A typed command is the first to notice that the new place is gone too.
     std::fs::remove_dir_all(sandbox.home().join(".cache")).unwrap();
     let said = session.run("credsh refresh --profile p");
     assert!(said.starts_with("credsh: renewed: profile:p "), "{said}");

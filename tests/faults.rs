@@ -1,5 +1,5 @@
-//! Everything a container endpoint has been seen, or may be feared, to answer: what is said, with which status, and that
-//! nothing good is lost for it.
+//! Everything that a container endpoint has been seen to answer, or might: what is said, with which exit status, and that
+//! no good credentials are lost. How a shell with the hook takes it is in `fault_shells.rs`.
 
 mod support;
 
@@ -11,8 +11,8 @@ use support::{Sandbox, Silent};
 const REFUSED: &str = "hint: the endpoint did not take AWS_CONTAINER_AUTHORIZATION_TOKEN; open a new CloudShell tab, not a window of tmux\n";
 const UNREACHED: &str = "hint: check that AWS_CONTAINER_CREDENTIALS_FULL_URI is this environment's, and try again\n";
 
-/// One fault: with nothing in the store, with good credentials in it, and gone again. `message` is stderr but for
-/// `credsh: the container endpoint (cloudshell) `; with `cannot reach`, that comes first.
+/// One fault: met with nothing stored, met with good credentials stored, and then over. `message` is stderr without its
+/// beginning, `credsh: the container endpoint (cloudshell) `; `cannot reach: ` at its start goes in front of that name.
 #[track_caller]
 fn check(behaviour: Behaviour, status: i32, message: &str) {
     let endpoint = Endpoint::start(600);
@@ -39,7 +39,7 @@ fn check(behaviour: Behaviour, status: i32, message: &str) {
     }
     assert_eq!(sandbox.credsh(&["export"]).ok(), good, "{case}: the stored ones are kept");
     endpoint.behave(Behaviour::Good);
-    // A later end: the same one would be no rotation.
+    // With a later expiration, as the same one would not count as a rotation.
     endpoint.live(660);
     endpoint.expire();
     sandbox.credsh(&["refresh", "--force"]).ok();
@@ -159,7 +159,7 @@ fn overload() {
     );
 }
 
-/// The number of requests until it is good again, a little after the first.
+/// The number of requests needed if the endpoint recovers a quarter of a second after the first.
 fn asked_until_good(status: u16, headers: &str) -> usize {
     let endpoint = Endpoint::start(600);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
@@ -191,7 +191,7 @@ fn what_passes_is_tried_again() {
 fn what_does_not_pass_is_not() {
     let asked = |behaviour: Behaviour| {
         let endpoint = Endpoint::start(600);
-        // Which a refusal of the token would be a reason to ask in.
+        // Otherwise a refused token would be a reason to ask again, in the other dialect.
         endpoint.without_put();
         endpoint.behave(behaviour);
         assert_ne!(Sandbox::in_cloudshell(&endpoint).credsh(&["export"]).status, 0);
@@ -317,7 +317,7 @@ fn expirations() {
             ),
         );
     }
-    // As AWS and others spell it, to the second.
+    // The ways in which AWS and others write it. Fractions of a second are dropped.
     let end = now() + 600;
     let plain = rfc3339(end);
     let ahead = rfc3339(end + 9 * 3600).replace('Z', "+09:00");
@@ -329,7 +329,8 @@ fn expirations() {
     }
 }
 
-/// Neither is what ends in ten minutes held for half a century, nor is what is over taken for good.
+/// With a `Date` that is far off, credentials that end in ten minutes must not be kept for half a century, nor
+/// expired ones be taken for good.
 #[test]
 fn a_date_that_cannot_be() {
     for behind in [now(), 40 * 3600] {
@@ -345,13 +346,14 @@ fn a_date_that_cannot_be() {
     }
 }
 
-/// Where a firewall drops what is sent: the time for connecting is over long before the whole wait is, and is told as that.
+/// A firewall drops what is sent. The limit for connecting is much shorter than the one for the answer,
+/// and the message names it.
 #[test]
 fn no_connection() {
     let silent = Silent::start();
     let keys = Sandbox::new().with("AWS_ACCESS_KEY_ID", "AKIATEST").with("AWS_SECRET_ACCESS_KEY", "s");
     let hint = "hint: check the network, HTTPS_PROXY and AWS_ENDPOINT_URL_STS, and try again\n";
-    // As AWS, and as something on this machine.
+    // As for AWS, and as for something on this machine.
     for (scheme, seconds) in [("https", 5), ("http", 1)] {
         let url = format!("{scheme}://127.0.0.1:{}", silent.port());
         let mut sandbox = keys.command(support::CREDSH);
@@ -365,13 +367,14 @@ fn no_connection() {
     ec2.unset("AWS_EC2_METADATA_DISABLED");
     ec2.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", &format!("http://127.0.0.1:{}", silent.port()));
     ec2.credsh(&["export", "--source", "ec2"]).fails(3, &["no connection within 1 s"]);
-    // IAM Identity Center, whose client is the SDK's own, through a proxy that is gone.
+    // IAM Identity Center, whose client is the SDK's own, through a proxy that does not answer.
     let sso = signed_in().with("HTTPS_PROXY", &format!("http://127.0.0.1:{}", silent.port()));
     sso.credsh(&["export", "--profile", "dev"])
         .fails(5, &["credsh: cannot reach profile dev: ", "no connection within 5 s"]);
 }
 
-/// With a profile of IAM Identity Center, and the sign-in where the AWS CLI keeps it: named after the SHA-1 of the start URL.
+/// A sandbox with a profile of IAM Identity Center and its sign-in, where the AWS CLI keeps that: in a file named by
+/// the SHA-1 of the start URL.
 fn signed_in() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.file(
@@ -385,7 +388,7 @@ fn signed_in() -> Sandbox {
     sandbox
 }
 
-/// Nothing is wrong with the network then, and no other case of a path names the file.
+/// The message must not blame the network, and must spell the path as it is, upper case and all.
 #[test]
 fn certificates_that_cannot_be_read() {
     let text = "let AWS_CA_BUNDLE name a PEM file of the certificates to trust, or unset it";
@@ -427,7 +430,7 @@ fn clocks_apart() {
     }
 }
 
-/// Once nothing good is left the failure is the outcome, and there is no old key to be had.
+/// Once the stored credentials have ended the failure is the result, and the old keys are not handed out.
 #[test]
 fn what_is_over_is_not_handed_out() {
     let endpoint = Endpoint::start(2);

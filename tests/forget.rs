@@ -1,4 +1,5 @@
-//! `clear` forgets: also what is being renewed at that moment, and what its flags mean rather than this shell's own keys.
+//! `clear` forgets a lease, even one that is being renewed at that moment; with flags it forgets the lease that they
+//! name, not the one whose keys this shell holds.
 
 mod support;
 
@@ -35,7 +36,7 @@ fn flags_beside_this_shells_own_keys() {
     sandbox.file(".aws/config", &format!("[default]\ncredential_process = cat {}\n", keys.display()));
     sandbox.credsh(&["refresh"]).ok();
     let own = sandbox.stored().into_iter().find_map(|name| Some(name.strip_suffix(".json")?.to_owned())).unwrap();
-    // As `init --prefix ''` has them.
+    // The variables that a shell with `init --prefix ''` holds.
     for (name, value) in [
         ("CREDSH_LEASE", &*own),
         ("AWS_ACCESS_KEY_ID", "ASIADEV"),

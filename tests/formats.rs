@@ -1,5 +1,5 @@
-//! `credsh export --format`: each shape to the letter, and every format read back by those it is for: nothing that a
-//! value holds is lost, changed or run.
+//! `credsh export --format`: the text of each format to the letter, and every format read back by the programs it is for:
+//! nothing in a value is lost, changed or run.
 
 mod support;
 
@@ -12,7 +12,7 @@ use support::{Run, Sandbox};
 
 const END: &str = "2099-01-01T00:00:00Z";
 
-/// What shells, parsers of files and terminals have meanings for.
+/// Text that has a meaning to shells, to parsers of files, or to terminals.
 const NASTY: [&str; 38] = [
     "'",
     "\"",
@@ -54,7 +54,7 @@ const NASTY: [&str; 38] = [
     "a",
 ];
 
-/// Values somebody has thought of.
+/// Values chosen by hand.
 const KNOWN: [&str; 17] = [
     "it's",
     "''",
@@ -75,7 +75,7 @@ const KNOWN: [&str; 17] = [
     "\u{a0}a\u{3000}",
 ];
 
-/// The known values, and 60 at random: always the same ones (a linear congruential generator, after Knuth's MMIX).
+/// The chosen values, and 60 random ones, which are always the same: a linear congruential generator, after Knuth's MMIX.
 fn values() -> Vec<String> {
     let mut state: u64 = 2026;
     let mut roll = |below: usize| {
@@ -90,12 +90,12 @@ fn json(text: &str) -> String {
     serde_json::to_string(text).unwrap()
 }
 
-/// Exports each value as `V<number>_AWS_SECRET_ACCESS_KEY`, and gives the texts; `None` where the format refused.
+/// Exports each value as `V<number>_AWS_SECRET_ACCESS_KEY`, and returns the texts; `None` where the format refused it.
 fn exported(sandbox: &Sandbox, endpoint: &Endpoint, format: &str, values: &[String]) -> Vec<Option<String>> {
     let one = |(number, value): (usize, &String)| {
         endpoint.field("SecretAccessKey", &json(value));
         let prefix = format!("--prefix=V{number}_");
-        // These have names of their own.
+        // These have field names of their own, which take no prefix.
         let prefix = (!["process", "json", "ini"].contains(&format)).then_some(prefix.as_str());
         let words = ["export", "--no-store", "--format", format].into_iter().chain(prefix);
         let run = sandbox.credsh(&words.collect::<Vec<_>>());
@@ -104,7 +104,7 @@ fn exported(sandbox: &Sandbox, endpoint: &Endpoint, format: &str, values: &[Stri
     values.iter().enumerate().map(one).collect()
 }
 
-/// The variables that `line`, run by `shell`, leaves to the programs it starts.
+/// The environment of the programs that `shell` starts after running `line`.
 fn left_by(sandbox: &Sandbox, shell: &[&str], line: &str) -> HashMap<String, String> {
     let run = Run::of(sandbox.command(shell[0]).args(&shell[1..]).arg(line).output().unwrap());
     assert_eq!(run.stderr, "", "{shell:?}");
@@ -122,7 +122,7 @@ fn intact(sandbox: &Sandbox, who: &str, values: &[String], seen: &HashMap<String
     assert!(!sandbox.home().join("x").exists(), "{who} ran what a value holds");
 }
 
-/// Runs each shell over the texts of one format.
+/// Has each shell read the texts of one format, and checks every value.
 fn round_trip(format: &str, shells: &[&[&str]], lines: &[&str]) {
     let endpoint = Endpoint::start(600);
     let (sandbox, values) = (Sandbox::in_cloudshell(&endpoint), values());
@@ -185,7 +185,7 @@ fn nu_in_nu() {
     round_trip("nu", &[&[nu.to_str().unwrap(), "--no-config-file", "-c"]], &[line]);
 }
 
-/// As `jq`, Python and every SDK read it.
+/// Python stands for `jq` and every SDK.
 #[test]
 fn json_in_python() {
     for format in ["json", "process"] {
@@ -204,7 +204,7 @@ while at < len(text):
     }
 }
 
-/// botocore's parser and the AWS CLI's eyes on it; what it would cut or change is refused.
+/// botocore's parser is also the AWS CLI's. A value that it would cut short or change is refused.
 #[test]
 fn ini_in_botocore() {
     let endpoint = Endpoint::start(600);
@@ -278,7 +278,7 @@ fn every_shape_to_the_letter() {
     assert_eq!(endpoint.count(), 1, "all from one lease");
 }
 
-/// Also from a format that could hold it: a terminal would obey it.
+/// Even a format that could represent them: a terminal would obey them.
 #[test]
 fn control_characters_are_refused_by_every_format() {
     let endpoint = Endpoint::start(600);

@@ -1,6 +1,6 @@
-//! Every form that a command line can take: idle past expiry, run it, and the fresh value is what it sees. A table for each
-//! shell; what does not hold is in it by name, with the reason. The same table without the check before a command is the
-//! control: every form must then see what is over.
+//! Every form that a command line can take: whatever is typed after idling past expiry must see fresh credentials. There
+//! is a table for each shell; a form for which this does not hold is listed with the reason. The control is the same
+//! table without the check before a command: every form must then see the expired ones.
 
 mod support;
 
@@ -14,19 +14,19 @@ use support::pty::Shell;
 
 in_every_shell! { the_next_command_is_fresh_whatever_its_form }
 
-/// Shells of one kind at work at the same time; they mostly sleep.
+/// How many shells of one kind run at the same time; they mostly sleep.
 const SESSIONS: usize = 16;
-/// Seconds that credentials live.
+/// The life of the credentials in seconds.
 const LIFE: i64 = 3;
 
-/// A form: `keys` are typed after expiry, and Enter unless they end with a key of their own. `see NAME` is a program that
-/// writes down the access key id it finds in its environment.
+/// A form: `keys` are typed after expiry, and then Enter, unless they end with a control key. `see NAME` is a program
+/// that writes the access key id in its environment to the file `seen/NAME`.
 struct Form {
     name: &'static str,
-    /// A line run while all is fresh: what a recall finds.
+    /// A line run while the credentials are fresh, for the history to recall.
     before: &'static str,
     keys: &'static str,
-    /// Why it does not hold.
+    /// Why it does not hold, if it does not.
     exception: Option<&'static str>,
 }
 
@@ -42,7 +42,7 @@ const fn except(name: &'static str, keys: &'static str, reason: &'static str) ->
     Form { name, before: "", keys, exception: Some(reason) }
 }
 
-/// What bash and zsh have in common.
+/// The forms that bash and zsh share.
 const POSIX: &[Form] = &[
     form("simple", "see simple"),
     form("space", "  see space"),
@@ -122,7 +122,7 @@ const BASH: &[Form] = &[
     form("time-posix", "time -p see time-posix"),
     recall("fc-s", "see fc-s", "fc -s"),
     form("macro", "\x02"),
-    // What readline itself runs: `credsh exec` is for that.
+    // Run by readline itself. `credsh exec` is for these.
     except("key", "\x14", "bash expands no PS0 for `bind -x`"),
     except("edit-and-execute", "see edit-and-execute\x18\x05", "bash expands no PS0 for C-x C-e"),
 ];
@@ -200,7 +200,7 @@ const FISH: &[Form] = &[
     except("key", "\x14", "fish emits no fish_preexec for what a key binding itself runs"),
 ];
 
-/// What the forms call.
+/// The functions, aliases and key bindings that the forms use.
 fn calls(shell: Shell) -> &'static str {
     match shell {
         Shell::Bash => {
@@ -215,7 +215,7 @@ fn calls(shell: Shell) -> &'static str {
     }
 }
 
-/// What a DEBUG trap, all there is before bash 4.4, does not see in time; what readline runs it does.
+/// Forms that a DEBUG trap, the only way before bash 4.4, does not see in time. It does see what readline runs.
 const UNSEEN_BY_DEBUG: [&str; 9] = [
     "subshell",
     "nested-subshell",
@@ -228,7 +228,7 @@ const UNSEEN_BY_DEBUG: [&str; 9] = [
     "coprocess",
 ];
 
-/// bash by the version that the hook is told.
+/// Which version of bash the hook is told.
 #[derive(Clone, Copy, PartialEq)]
 enum Told {
     Truth,
@@ -236,11 +236,11 @@ enum Told {
     FourTwo,
 }
 
-/// Takes the check before a command out, and nothing else.
+/// Removes the check before a command, and nothing else.
 fn unchecked(shell: Shell, told: Told) -> &'static str {
     match shell {
         Shell::Bash if told == Told::FourTwo => "trap - DEBUG",
-        // Or the next prompt puts it back.
+        // Without the second, the next prompt would put it back.
         Shell::Bash => "PS0= __credsh_ps0=",
         Shell::Zsh => "preexec_functions=()",
         Shell::Fish => "functions -e __credsh_on_preexec",
@@ -269,7 +269,7 @@ fn table(shell: Shell, told: Told) {
     };
     let failures: Vec<String> = thread::scope(|scope| {
         let series = |checked: bool, part: usize| {
-            // The one that ends its shell comes last.
+            // `exec` ends its shell, so it comes last.
             let mut forms: Vec<&Form> = forms.iter().copied().skip(part).step_by(SESSIONS).collect();
             forms.sort_by_key(|form| form.name == "exec");
             scope.spawn(move || run(shell, told, &forms, checked))
@@ -280,7 +280,7 @@ fn table(shell: Shell, told: Told) {
     assert!(failures.is_empty(), "{failures:#?}");
 }
 
-/// Runs these forms in one shell, and gives those whose outcome is not what the table says.
+/// Runs these forms in one shell, and returns those whose outcome differs from the table.
 fn run(shell: Shell, told: Told, forms: &[&Form], checked: bool) -> Vec<String> {
     let endpoint = Endpoint::start(LIFE);
     endpoint.rotate(Rotation::Always);
@@ -343,7 +343,7 @@ fn run(shell: Shell, told: Told, forms: &[&Form], checked: bool) -> Vec<String> 
     failures
 }
 
-/// The one of an access key id: later ones have higher ones.
+/// The number in an access key id; later keys have higher ones.
 fn number(key: &str) -> u32 {
     key.trim_start_matches("ASIATEST").parse().unwrap_or_else(|_| panic!("no access key id: {key}"))
 }

@@ -1,4 +1,4 @@
-//! What the hook relies on may go or be replaced while a shell runs: the program, the store's files.
+//! What the hook relies on can disappear, or be replaced, while a shell runs: the program, and the files of the store.
 
 mod support;
 
@@ -19,7 +19,7 @@ fn a_program_that_is_gone_is_one_line(shell: Shell) {
     let endpoint = Endpoint::start(4);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     let program = sandbox.home().join("credsh");
-    // No copy, which cannot be run while another test's fork holds it open for writing.
+    // A link and not a copy: a copy cannot be run while another test's fork still holds it open for writing.
     std::os::unix::fs::symlink(support::CREDSH, &program).unwrap();
     let hook = shell.init("").replace("credsh init", &format!("{} init", program.display()));
     let mut session = shell.rc().unhooked().after(&hook).start(&sandbox);
@@ -50,7 +50,7 @@ fn a_link_is_not_adopted(shell: Shell) {
 }
 
 fn a_dumb_terminal_has_its_indicator_left(shell: Shell) {
-    // 10m would be over in a second.
+    // Not 600: the indicator would go from 10m to 9m after one second.
     let endpoint = Endpoint::start(599);
     let sandbox = Sandbox::in_cloudshell(&endpoint).with("TERM", "dumb");
     let mut session = shell.rc().init("--prompt right").start(&sandbox);

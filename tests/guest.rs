@@ -1,4 +1,5 @@
-//! A good guest while it is there: status, options, traces and other hooks are what they would be without it.
+//! A good guest while it is there: status, options, traces and other hooks are what they would be without the hook. How
+//! it comes and goes is in `install.rs`.
 
 mod support;
 
@@ -33,7 +34,7 @@ fn pipe_status(shell: Shell) -> &'static str {
 fn status_survives(shell: Shell) {
     let endpoint = Endpoint::start(600);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
-    // From the first prompt on: the first of these commands waits for credentials, later ones do not.
+    // From the first prompt on, as the first of these commands waits for credentials, and later ones do not.
     let mut session = shell.start(&sandbox);
     for _ in 0..2 {
         session.line("false");
@@ -90,7 +91,7 @@ fn prompt_shows_the_status(shell: Shell) {
     let expected = shell.pick("<1>$ ", "<1 1>$ ");
     for side in ["left", "right"] {
         let mut session = shell.rc().before(rc).init(&format!("--prompt {side}")).start(&sandbox);
-        // Through fresh and due prompts alike.
+        // At prompts that find the lease fresh, and at prompts that find it due.
         for _ in 0..8 {
             session.line("false");
             assert!(session.prompt().ends_with(expected), "{side}: {}", session.prompt());
@@ -99,7 +100,7 @@ fn prompt_shows_the_status(shell: Shell) {
     }
 }
 
-/// What a shell may be set to, before the hook and after it.
+/// What a user may set, before the hook or after it.
 fn settings(shell: Shell) -> Vec<&'static str> {
     match shell {
         Shell::Bash => vec![
@@ -126,8 +127,8 @@ fn settings(shell: Shell) -> Vec<&'static str> {
             "alias local=false export=false printf=false unset=false builtin=false print=false",
             "alias -g '>=x'; setopt no_prompt_subst no_prompt_percent prompt_percent",
         ],
-        // No builtin is among them: fish 4 reads no key where it has no printf at its start (tests/shadows.rs has them
-        // after it).
+        // None of these is a builtin that fish itself needs: without printf at its start, fish 4 reads no keys.
+        // tests/shadows.rs replaces those after it.
         Shell::Fish => vec!["set -gx IFS 0", "alias export false; alias local false"],
     }
 }
@@ -143,14 +144,14 @@ fn options_and_aliases_of_all_kinds(shell: Shell) {
                     let mut session = rc.start(&sandbox);
                     let first = session.run(KEY);
                     assert_eq!(first, "ASIATEST0001", "{setting}, after: {after}");
-                    // Into the window: a renewal in the background, adopted, then one that is asked for.
+                    // Into the renewal window: first a background renewal, which is adopted, and then one that is asked for.
                     thread::sleep(Duration::from_secs(3));
                     session.until("the adoption", |session| {
                         session.enter();
                         session.run(KEY) == "ASIATEST0002"
                     });
                     session.run("credsh refresh --force");
-                    // Nothing but the prompts and what was asked for.
+                    // Only prompts, and what was asked for.
                     for row in session.text().lines() {
                         let known = ["$ ", "[cloudshell", "ASIATEST", "END", "credsh: renewed", "credsh: asked, and"]
                             .iter()
@@ -164,7 +165,7 @@ fn options_and_aliases_of_all_kinds(shell: Shell) {
 }
 
 fn prompt_commands_of_all_kinds(shell: Shell) {
-    // Each counts its prompts, and one that is told the status keeps it.
+    // Each of them counts prompts, and those that look at a status must find it.
     let kinds = [
         "PROMPT_COMMAND='count=$((count+1))'",
         "PROMPT_COMMAND='count=$((count+1));'",
@@ -187,7 +188,7 @@ fn prompt_commands_of_all_kinds(shell: Shell) {
                     let mut session = rc.start(&sandbox);
                     assert_eq!(session.run(KEY), "ASIATEST0001", "{kind}, after: {after}");
                     session.enter();
-                    // An outright `unset` after us is the user's last word; the command's gate still works.
+                    // If the user unsets it after the hook, that stands. The check before a command still works.
                     if !(after && kind.starts_with("unset")) {
                         assert_eq!(session.prompt(), "[cloudshell 9m] $ ", "{kind}, after: {after}");
                     }
@@ -213,11 +214,11 @@ fn trace_shows_no_secret(shell: Shell) {
             scope.spawn(move || {
                 let endpoint = Endpoint::start(6);
                 let sandbox = Sandbox::in_cloudshell(&endpoint);
-                // The trace of the evaluation alone is hundreds of lines.
+                // Tall, as the trace of evaluating the hook is hundreds of lines long.
                 let mut session = shell.rc().before(trace).size(6000, 200).start(&sandbox);
                 session.run("credsh refresh --force");
                 thread::sleep(Duration::from_secs(2));
-                // Through fresh, due and adopting prompts, until there has been a renewal in the background.
+                // Through prompts that are fresh, due and adopting, until there has been a background renewal.
                 session.until("a renewal", |session| {
                     session.enter();
                     endpoint.key() > "ASIATEST0002".into()
@@ -225,7 +226,7 @@ fn trace_shows_no_secret(shell: Shell) {
                 session.enter();
                 thread::sleep(Duration::from_secs(7));
                 session.run("echo waited");
-                // A nested shell takes the lease over while its start-up is traced.
+                // A nested shell inherits the lease, with its start-up traced.
                 session.line(shell.name());
                 assert!(session.prompt().starts_with("[cloudshell "), "{}", session.prompt());
                 session.run("credsh clear");
@@ -246,7 +247,7 @@ fn trace_shows_no_secret(shell: Shell) {
     });
 }
 
-/// A trap and a command substitution do not go well together in bash 5.2: see `__credsh_gate_last`.
+/// In bash 5.2 a trap gets in the way of a command substitution: see `__credsh_gate_last`.
 fn command_substitutions_in_ps0(shell: Shell) {
     thread::scope(|scope| {
         for (before, after) in [("PS0='$(echo mine) '", ""), ("", "PS0+='$(echo mine) '"), ("", "PS0='$(echo mine) '")]
@@ -265,21 +266,21 @@ fn command_substitutions_in_ps0(shell: Shell) {
     });
 }
 
-/// The signal that makes bash look before a command comes while a `credsh refresh` has the trace switched off: what looks
-/// then may not switch it on again.
+/// The signal that makes bash check before a command arrives while `credsh refresh` has turned the trace off: the check
+/// must not turn it on again.
 fn a_signal_within_a_refresh_traces_nothing(shell: Shell) {
     let endpoint = Endpoint::start(8);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     let mut session = shell.rc().before("set -x").size(6000, 200).start(&sandbox);
     let pid: i32 = session.run("echo $$").lines().find_map(|line| line.parse().ok()).unwrap();
     session.key();
-    // Into the window, and no prompt that would renew.
+    // Into the renewal window, but without a prompt, which would renew.
     thread::sleep(Duration::from_secs(5));
     let asked = endpoint.count();
     endpoint.behave(Behaviour::Slow(Duration::from_secs(2)));
     let row = session.row();
     session.type_line("credsh refresh --force");
-    // The first is the renewal in the background, for which the refresh waits.
+    // The first request is the background renewal's, for which the refresh waits.
     session.until("its own request", |_| endpoint.count() > asked + 1);
     let shell = rustix::process::Pid::from_raw(pid).unwrap();
     rustix::process::kill_process(shell, rustix::process::Signal::URG).unwrap();

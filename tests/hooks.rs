@@ -1,5 +1,5 @@
-//! The hook in real shells: credentials appear, are renewed, and outlive idling, failures and nested shells. Each
-//! scenario runs in every shell.
+//! The hook in real shells: credentials appear, are renewed, and survive idling, failures and nested shells. Each
+//! scenario runs in all six shells. What each kind of fault does is in `fault_shells.rs`.
 
 mod support;
 
@@ -46,7 +46,7 @@ fn without_a_store_it_is_renewed_all_the_same(shell: impl Hooked) {
 fn a_lease_cleared_elsewhere_is_told_and_dropped(shell: impl Hooked) {
     let endpoint = Endpoint::start(600);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
-    // A lease that the shell was not started for: once it is gone nothing is left that could be repeated.
+    // Not the lease that `init` would ask for: once this one is gone, there is no request left to repeat.
     let json =
         r#"{"Version":1,"AccessKeyId":"ASIAPROCESS","SecretAccessKey":"s","SessionToken":"t","Expiration":"%s"}"#;
     let process = sandbox.file("process", &format!("printf '{json}' $(date -u -d '+6 sec' +%Y-%m-%dT%H:%M:%SZ)\n"));
@@ -54,7 +54,7 @@ fn a_lease_cleared_elsewhere_is_told_and_dropped(shell: impl Hooked) {
     let mut session = shell.start_with(&shell.init("--no-auto"), &sandbox);
     session.run("credsh refresh --profile short");
     assert_eq!(session.key(), "ASIAPROCESS");
-    // From outside: no shell can be told.
+    // From outside, so that no shell is told.
     sandbox.credsh(&["clear", "--all"]).ok();
     thread::sleep(Duration::from_secs(7));
     session.run("echo ran");
@@ -78,7 +78,7 @@ fn appears_by_itself(shell: impl Hooked) {
     assert_eq!(session.run("sh -c 'env | grep -i __credsh || :'"), "", "and no child sees more than that");
     assert_eq!(endpoint.count(), 1, "one request serves them all");
 
-    // And with no command at all: prompts are enough.
+    // Prompts are enough, without any command.
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     let mut session = shell.start(&sandbox);
     session.until("the indicator at a prompt", |session| {
@@ -92,7 +92,7 @@ fn changes_by_itself_before_expiry(shell: impl Hooked) {
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     let mut session = shell.start(&sandbox);
     assert_eq!(session.key(), "ASIATEST0001");
-    // At ten seconds it is due: by the prompt that comes up then, and nothing is typed at it.
+    // At ten seconds it is due: the prompt that appears then must renew it, with nothing typed.
     session.run("sh -c 'sleep 11'");
     session.until("the countdown", |session| {
         session.look();
@@ -109,8 +109,8 @@ fn changes_by_itself_before_expiry(shell: impl Hooked) {
     assert!(!session.raw().contains("[1]"), "no job to be told of");
 }
 
-/// A program that shows the variable KEY, in every form that a command may have. Those that only some shells know of are in
-/// no scenario for others.
+/// Programs that print the variable KEY, in the forms that a command may have. Forms that only some shells
+/// have are tested only there.
 fn forms(shell: impl Hooked) -> Vec<&'static str> {
     match shell.name() {
         "bash" | "zsh" => vec![
@@ -144,7 +144,7 @@ fn idle_past_expiry_and_the_very_next_command_sees_fresh_values(shell: impl Hook
                 let seen = idle_past_expiry(&mut session, &form.replace("KEY", "TEMPORARY_AWS_ACCESS_KEY_ID"));
                 assert_ne!(seen, first, "{form}");
                 assert_eq!(seen, endpoint.key(), "{form}");
-                // The command that waited is one that knows the end of what it got.
+                // The command that waited also sees when its credentials end.
                 assert_ne!(session.var("CREDSH_PROMPT"), "cloudshell expired", "{form}");
             });
         }
@@ -152,7 +152,7 @@ fn idle_past_expiry_and_the_very_next_command_sees_fresh_values(shell: impl Hook
 }
 
 fn nested_shell_goes_on_with_the_lease(shell: impl Hooked) {
-    // Another lease than the one that init would choose here, or a nested shell could find it without inheriting it.
+    // Not the lease that `init` would choose here: a nested shell could find that one without inheriting it.
     let endpoint = Endpoint::start(600);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     let process = sandbox.file(
@@ -183,7 +183,7 @@ fn clear_removes_variables_and_indicator(shell: impl Hooked) {
     let mut session = shell.start(&sandbox);
     assert_eq!(session.key(), "ASIATEST0001");
     session.wait_for_prompt("[cloudshell ...");
-    // What a shell takes over is written first: the first prompt's renewal may be at the lease itself yet.
+    // The file that a shell adopts is written first, so the first prompt's renewal may still be busy with the lease itself.
     session.until("the lease in the store", |_| !sandbox.ids().is_empty());
     assert_eq!(session.run("credsh clear"), "credsh: cleared 1 lease");
     session.enter();
@@ -228,7 +228,7 @@ fn ctrl_c_ends_the_wait(shell: impl Hooked) {
     endpoint.behave(Behaviour::Hang(Duration::from_secs(60)));
     thread::sleep(Duration::from_secs(5));
     let (row, asked) = (session.row(), endpoint.count());
-    // bash and zsh drop the command then, the others run it.
+    // Then bash and zsh drop the command, and the others run it.
     session.type_line("echo ran");
     session.until("the question", |_| endpoint.count() > asked);
     session.send(b"\x03");
@@ -242,7 +242,7 @@ fn failure_shows_no_secret(shell: impl Hooked) {
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     let mut session = shell.start(&sandbox);
     let first = session.key();
-    // An endpoint that echoes what it was asked with.
+    // The endpoint echoes the token it was sent.
     endpoint.answer(400, &format!("{{\"code\":\"Bad\",\"message\":\"token {TOKEN} is bad\"}}"));
     let seen = idle_past_expiry(&mut session, "echo ran");
     assert!(seen.contains("credsh: ") && seen.contains("is bad"), "{seen}");
@@ -268,7 +268,7 @@ fn outside_cloudshell_says_and_does_nothing(shell: impl Hooked) {
     assert_eq!(sandbox.stored(), ["clock"]);
 }
 
-/// The seconds left that the indicator shows.
+/// The remaining seconds that the indicator shows.
 fn left(session: &mut Session) -> u32 {
     session.wait_for_prompt("[cloudshell ...");
     let prompt = session.prompt();
@@ -276,13 +276,13 @@ fn left(session: &mut Session) -> u32 {
     left.and_then(|left| left.parse().ok()).unwrap_or_else(|| panic!("no seconds in {prompt}"))
 }
 
-/// Nobody types until the credentials are over; then one command, and what it prints. For a life of 4 s.
+/// Idles until credentials with a life of 4 s have ended, then runs one command, and returns what it prints.
 fn idle_past_expiry(session: &mut Session, command: &str) -> String {
     thread::sleep(Duration::from_secs(5));
     session.run(command)
 }
 
-/// One line of credsh's, and what `echo ran` prints.
+/// Asserts that there is one line from credsh, and then what `echo ran` prints.
 #[track_caller]
 fn one_line(seen: &str) {
     let lines: Vec<&str> = seen.lines().collect();

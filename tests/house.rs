@@ -1,11 +1,11 @@
-//! The rules of the house, held against its sources: imports go down only, and what only one room may do. And what it says
-//! of itself: which Rust it takes, what it talks to the network with, and which tests show what SECURITY.md promises.
+//! The rules of the house, checked against its sources: imports go down only, and some things only one module may do. Also
+//! what the project says of itself: which Rust it requires, which network stacks it has, and which tests back SECURITY.md.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// From the top. Sideways is fine, `error` is visible to all.
+/// From the top down. Imports within a layer are fine, and `error` is visible to all.
 const LAYERS: [&[&str]; 6] = [
     &["main"],
     &["cli", "command"],
@@ -33,23 +33,23 @@ fn sources() -> Vec<(String, String)> {
     found
 }
 
-/// `command/status.rs`, with slashes everywhere.
+/// Such as `command/status.rs`, with slashes on every system.
 fn name(path: &Path) -> String {
     path.iter().map(|part| part.to_str().unwrap()).collect::<PathBuf>().to_str().unwrap().replace('\\', "/")
 }
 
-/// The module at the top of the crate that a file belongs to.
+/// The top-level module that a file belongs to.
 fn module(file: &str) -> &str {
     file.split(['/', '.']).next().unwrap()
 }
 
-/// Code without comments.
+/// The code without its comments.
 fn code(text: &str) -> String {
     let lines = text.lines().map(|line| line.split("//").next().unwrap());
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Every module that comes after `crate::`, alone or in braces.
+/// Every module that follows `crate::`, alone or in braces.
 fn imports(text: &str) -> Vec<String> {
     let text = code(text);
     let mut found = Vec::new();
@@ -100,11 +100,11 @@ fn the_control_of_the_imports() {
     assert!(edges > 80, "what is looked at is there: {edges}");
 }
 
-/// Every place outside `allowed` that has one of `words`.
+/// Every place outside the `allowed` files that contains one of `words`.
 fn elsewhere(files: &[(String, String)], words: &[&str], allowed: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for (file, text) in files.iter().filter(|(file, _)| !allowed.contains(&file.as_str())) {
-        // What a file's tests do is their own business.
+        // The rules do not apply to a file's own tests.
         let text = code(text);
         let text = text.split("#[cfg(test)]\nmod tests").next().unwrap();
         found.extend(words.iter().filter(|word| text.contains(*word)).map(|word| format!("{file}: {word}")));
@@ -136,8 +136,9 @@ fn only_commands_print_what_was_asked_for() {
     assert!(!found.is_empty() && others.is_empty(), "{others:?}");
 }
 
-/// What is wrong with the network's crates in a Cargo.lock: reqwest over hyper, rustls on ring, each once. `deny.toml` has
-/// the same and more, but its program takes minutes to install, and this runs with every test.
+/// What is wrong with the network crates in a Cargo.lock: there must be one reqwest over hyper and one rustls on
+/// ring, and no other stack. `deny.toml` has the same and more, but cargo-deny takes minutes to install, and
+/// this runs with every test.
 fn second_stacks(lock: &str) -> Vec<String> {
     const ONE: [&str; 9] =
         ["reqwest", "hyper", "hyper-util", "http", "http-body", "rustls", "rustls-webpki", "tokio-rustls", "ring"];
@@ -174,7 +175,7 @@ fn one_http_stack_and_one_tls_stack() {
     assert_eq!(second_stacks(&lock.replace("name = \"ring\"", "")), ["ring: 0"], "the control");
 }
 
-/// The newest Rust that a package among those that are built asks for.
+/// The newest Rust that any of the crates built for this platform requires.
 fn demanded() -> (u32, u32, u32) {
     let run = |program: &str, arguments: &[&str]| {
         let output = Command::new(program).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
@@ -195,7 +196,7 @@ fn parsed(version: &str) -> (u32, u32, u32) {
     (parts.next().unwrap(), parts.next().unwrap_or(0), parts.next().unwrap_or(0))
 }
 
-/// No more is promised than can be kept.
+/// The promise must be one that the dependencies let the project keep.
 #[test]
 fn the_rust_it_states_is_no_older_than_its_dependencies_demand() {
     let (stated, demanded) = (parsed(env!("CARGO_PKG_RUST_VERSION")), demanded());
@@ -203,7 +204,7 @@ fn the_rust_it_states_is_no_older_than_its_dependencies_demand() {
     assert!(include_str!("../README.md").contains(concat!("Rust ", env!("CARGO_PKG_RUST_VERSION"), " or later")));
 }
 
-/// The tests that a text names, as in `tests/cli.rs: this_and_that, another`.
+/// The tests that a text names, in the form `tests/cli.rs: this_and_that, another`.
 fn named_tests(line: &str) -> Vec<(String, String)> {
     let names = line.split('`').filter_map(|part| part.strip_prefix("tests/")?.split_once(".rs: "));
     names
@@ -216,7 +217,7 @@ fn each_line_of_the_threat_model_names_a_test_that_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let text = fs::read_to_string(root.join("SECURITY.md")).unwrap();
     let model = text.split("## What they can and cannot do").nth(1).unwrap().split("\n## ").next().unwrap();
-    // An item may go on in the next lines.
+    // An item may continue on the following lines.
     let items: Vec<String> =
         model.split("\n- ").skip(1).map(|item| item.split("\n\n").next().unwrap().replace("\n  ", " ")).collect();
     assert!(items.len() > 20, "the control: {items:?}");

@@ -1,5 +1,5 @@
-//! What the environment brings along is not the hook's own: a parent that exports everything (`set -a`), or anybody who
-//! sets variables, neither keeps the hook from a new shell nor has it evaluate their text.
+//! Whatever the environment brings along is not the hook's own state: a parent that exports everything (`set -a`), or
+//! anyone who sets such variables, can neither keep the hook out of a new shell nor make it evaluate their text.
 
 mod support;
 
@@ -41,7 +41,7 @@ fn a_nested_shell_of_one_that_exports_everything_has_the_hook(shell: Shell) {
         Shell::Fish => "for name in (set -n | string match '__credsh_*'); set -gx $name $$name; end",
     };
     let mut session = match shell {
-        // Its functions too.
+        // Before the hook, so that bash exports its functions too.
         Shell::Bash => shell.rc().before(everything).start(&sandbox),
         Shell::Zsh | Shell::Fish => shell.rc().after(everything).start(&sandbox),
     };

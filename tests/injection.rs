@@ -1,6 +1,6 @@
-//! Text from elsewhere that a shell could take for code and a prompt for an escape: in the credentials, in what an
-//! endpoint says, in the names of profiles and roles. Through `init`, the prompt, renewals and messages, in each shell.
-//! Quoting by itself is `formats`' (export) and `script`'s.
+//! Foreign text that a shell could take for code, and a prompt for an escape: in the credentials, in what an endpoint
+//! says, in the names of profiles and roles. It goes through `init`, the prompt, renewals and messages, in each shell.
+//! Quoting as such is tested in `formats` (export) and `script`.
 
 mod support;
 
@@ -20,7 +20,7 @@ in_every_shell! {
     what_is_stored_breaks_no_prompt
 }
 
-/// Each makes the file `ran`, in one shell or another, if it is evaluated.
+/// Evaluated in one shell or another, most of these create the file `ran`; the others are prompt escapes.
 const TEXTS: [&str; 12] = [
     "x$(touch ran)",
     "x`touch ran`",
@@ -72,10 +72,10 @@ fn credentials_are_only_values(shell: Shell) {
         for name in ["AccessKeyId", "SecretAccessKey", "Token"] {
             endpoint.field(name, &json(text));
         }
-        // Later than before, or it would be no rotation.
+        // With a later expiration, or they would not count as new.
         endpoint.live(i64::try_from(700 + endpoint.count()).unwrap());
         assert!(session.run("credsh refresh --force").contains("renewed"), "{}", session.text());
-        // Not typed, as the history would expand `!!`.
+        // In a file and not typed, as the history would expand `!!`.
         sandbox.file("text", text);
         for name in ["ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN"] {
             let same = session
@@ -86,7 +86,7 @@ fn credentials_are_only_values(shell: Shell) {
         assert!(session.prompt().starts_with("[cloudshell 1") && session.at_prompt(), "{text}: {}", session.prompt());
         assert!(!ran(&sandbox).exists(), "{text}");
     }
-    // A new shell that takes it from the store.
+    // A new shell, which adopts them from the store.
     let mut session = shell.start(&sandbox);
     session.run("true");
     assert!(!ran(&sandbox).exists());
@@ -106,7 +106,7 @@ fn what_an_endpoint_says_is_only_shown(shell: Shell) {
             headers: String::new(),
             body: format!("{{\"message\":{}}}", json(&format!("FROM {text}"))),
         });
-        // Told by the program, and by the shell of a renewal in the background: that is no use to repeat.
+        // Once by the program, and once by the shell, about a background renewal: repeating that one would not help.
         session.run("credsh refresh --force");
         session.until("what the shell says", |session| {
             session.enter();
@@ -144,7 +144,7 @@ fn names_of_profiles_and_roles(shell: Shell) {
         assert_eq!(sts.calls().last().unwrap().get("RoleArn"), role, "to the letter");
         shown(&mut session, "[role:");
         session.run(&format!("credsh refresh --profile {}", from("name")));
-        // AWS's parser takes no other name with more meaning than that of the first.
+        // Of names with such characters, AWS's parser accepts none that says more than the first profile's.
         sandbox.file(
             ".aws/config",
             &format!(
@@ -163,8 +163,8 @@ fn names_of_profiles_and_roles(shell: Shell) {
     }
 }
 
-/// Of a session, a role and a profile: from the environment, as a CI's runner hands them on, and as arguments. Those with
-/// control characters, too, or of 10 kB. A session's name reaches STS to the letter; nothing else of them gets anywhere.
+/// The names of a session, a role and a profile: from the environment, as a CI runner passes them on, and as arguments;
+/// also with control characters, or 10 kB long. A session's name reaches STS to the letter; the others get nowhere.
 fn names_that_aws_would_not_give(shell: Shell) {
     let sts = Sts::start();
     let long = "long ".repeat(2000);
@@ -217,7 +217,7 @@ fn names_that_aws_would_not_give(shell: Shell) {
         let obeyed =
             |session: &Session| ["\u{1b}]0;owned", "\u{1b}[31mred"].iter().any(|code| session.raw().contains(code));
         assert!(!obeyed(&session), "{text:?}: {:?}", session.raw());
-        // A new shell that takes it from the store.
+        // A new shell, which adopts it from the store.
         let mut session = shell.rc().init("--source web-identity").start(&sandbox);
         assert_eq!(session.key(), first);
         session.run("credsh status; credsh prompt; credsh doctor; credsh clear");
@@ -225,7 +225,7 @@ fn names_that_aws_would_not_give(shell: Shell) {
     }
 }
 
-/// What somebody with the user's rights puts into the environment of a shell is shown by no prompt as it is.
+/// No prompt shows, as it is, what someone with the user's rights has put into the shell's environment.
 fn what_is_stored_breaks_no_prompt(shell: Shell) {
     let endpoint = Endpoint::start(600);
     for text in TEXTS {

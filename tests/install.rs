@@ -1,4 +1,4 @@
-//! Coming and going: the hook installs itself once, where somebody types, and leaves without a trace.
+//! Coming and going: the hook installs itself once, in interactive shells only, and leaves without a trace.
 
 mod support;
 
@@ -24,14 +24,14 @@ in_every_shell! {
     off_leaves_the_shell_as_it_was
 }
 
-/// Not three errors of fish's own at every start.
+/// Instead of three errors of fish's own at every start.
 fn an_older_fish_is_told_so(shell: Shell) {
     let endpoint = Endpoint::start(600);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     for (version, old) in
         [("3.1.2", true), ("3.5.1", true), ("2.7.1", true), ("3.6.0", false), ("3.10", false), ("4.9.3", false)]
     {
-        // What fish calls itself is not to be changed.
+        // fish does not let its `version` be changed, so the script is.
         let line = format!("credsh init fish | string replace -a '$version' {version} | source");
         let mut session = shell.rc().unhooked().start(&sandbox);
         let told =
@@ -41,7 +41,8 @@ fn an_older_fish_is_told_so(shell: Shell) {
     }
 }
 
-/// What a start-up file has by mistake is named, and what it should be; not with errors of the shell's, and not where nobody types.
+/// If the start-up file has the other shell's line by mistake, the message says which it should be. There are no errors
+/// of the shell's own, and nothing is said in a shell that is not interactive.
 fn the_others_hook_is_told_so(shell: Shell) {
     let endpoint = Endpoint::start(600);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
@@ -57,7 +58,7 @@ fn the_others_hook_is_told_so(shell: Shell) {
     assert_eq!((run.status, run.stdout.as_str(), run.stderr.as_str()), (0, "", ""));
 }
 
-/// Whose hook is mostly a string still, as nothing has called for it.
+/// Most of its hook is still an unevaluated string, as nothing has needed it yet.
 fn what_the_script_to_source_brings_is_adopted_by_a_shell_without_a_lease(shell: Shell) {
     let endpoint = Endpoint::start(599);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
@@ -133,7 +134,7 @@ fn evaluated_twice_installs_once(shell: Shell) {
     assert!(!session.run(hooks).contains("credsh"), "{}", session.text());
 }
 
-/// As when one tries which is nicer.
+/// As a user does to see which looks better.
 fn evaluated_again_with_another_side(shell: Shell) {
     let endpoint = Endpoint::start(599);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
@@ -147,10 +148,10 @@ fn evaluated_again_with_another_side(shell: Shell) {
         Shell::Zsh => "PROMPT='new$ '",
         Shell::Fish => "function fish_prompt; echo -n 'new$ '; end",
     });
-    // fish says that its prompt function is another only by the new one's having run.
+    // fish does not notice that its prompt function was replaced before the new one has run.
     session.enter();
     assert_eq!(session.prompt(), "[cloudshell 9m] new$ ");
-    // It is in one place at a time.
+    // The indicator is in one place at a time.
     session.run(&shell.init("--prompt right"));
     session.enter();
     session.wait_for("the right prompt", |session| session.rows()[session.row()].contains("[cloudshell 9m]"));
@@ -163,7 +164,7 @@ fn evaluated_again_with_another_side(shell: Shell) {
     assert_eq!(session.prompt(), "new$ ");
 }
 
-/// What was handed out under the other names goes with them.
+/// What was exported under the other names is removed.
 fn evaluated_again_with_another_prefix(shell: Shell) {
     let endpoint = Endpoint::start(599);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
@@ -180,7 +181,7 @@ fn evaluated_again_with_another_prefix(shell: Shell) {
     assert_eq!(endpoint.count(), 1);
 }
 
-/// As by a start-up file that is read once more.
+/// As when a start-up file that sets them is read again.
 fn evaluated_again_after_the_hooks_were_emptied(shell: Shell) {
     let endpoint = Endpoint::start(599);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
@@ -200,7 +201,7 @@ fn evaluated_again_after_the_hooks_were_emptied(shell: Shell) {
     assert_eq!(session.prompt(), "[cloudshell 9m] $ ");
 }
 
-/// Where it is evaluated an instant prompt may be up. It is said at the first prompt.
+/// While it is evaluated an instant prompt may be on the screen, so this is said at the first real prompt.
 fn init_says_nothing_of_a_lease_that_cannot_be_renewed(shell: Shell) {
     let endpoint = Endpoint::start(20);
     let mut sandbox = Sandbox::in_cloudshell(&endpoint);
@@ -218,7 +219,8 @@ fn init_says_nothing_of_a_lease_that_cannot_be_renewed(shell: Shell) {
     assert!(text.find("evaluated") < text.find("credsh: "), "{text}");
 }
 
-/// As from the environment of a tmux that has outlived it: or each new shell would refuse a plain refresh.
+/// Such as one from the environment of a tmux server that has outlived it. Otherwise each new shell would refuse
+/// a plain `credsh refresh`.
 fn an_inherited_lease_that_is_gone_is_let_go_of(shell: Shell) {
     let mut sandbox = Sandbox::new().with("CREDSH_LEASE", "0123456789abcdef");
     sandbox.file(
@@ -237,7 +239,8 @@ fn fish(sandbox: &Sandbox, lines: &str) -> Session {
     Shell::Fish.rc().before(lines).start(sandbox)
 }
 
-/// Ours in its place would call a function that no other shell has, and the user's own would be lost.
+/// If credsh's wrapper were saved instead, it would call a function that no other shell has, and the user's
+/// own prompt would be lost.
 #[test]
 fn a_fish_prompt_that_is_saved_is_the_users() {
     let endpoint = Endpoint::start(599);
@@ -259,7 +262,7 @@ fn a_fish_prompt_that_is_saved_is_the_users() {
     assert_eq!(session.prompt(), "mine$ ");
 }
 
-/// Anybody may send the event, and Ctrl-C ends a prompt that takes long.
+/// Anyone may emit the event, and Ctrl-C ends a prompt that takes long.
 #[test]
 fn a_fish_prompt_that_was_not_drawn_is_not_wrapped_twice() {
     let endpoint = Endpoint::start(599);
@@ -284,7 +287,7 @@ fn a_fish_prompt_that_was_not_drawn_is_not_wrapped_twice() {
     assert_eq!(session.prompt(), "[cloudshell 9m] $ ");
 }
 
-/// Our copy, two calls deep, as VS Code's and then virtualenv's way makes it.
+/// The copy of credsh's wrapper is two calls deep, as VS Code and then virtualenv would leave it.
 #[test]
 fn copies_of_a_fish_prompt_that_call_each_other_are_unwrapped() {
     let endpoint = Endpoint::start(599);
@@ -301,7 +304,7 @@ fn copies_of_a_fish_prompt_that_call_each_other_are_unwrapped() {
     assert!(!session.text().contains("Unknown command"), "{}", session.text());
 }
 
-/// They would be told of each command of ours, secrets among its words, and of each that is false by design.
+/// They would run for each of the hook's commands, with secrets among its words, and for each that is meant to fail.
 #[test]
 fn traps_of_zsh_are_told_of_nothing() {
     let endpoint = Endpoint::start(6);
@@ -335,7 +338,7 @@ fn zsh_that_counts_in_fractions() {
 fn another_version_of_it_is_replaced(shell: Shell) {
     let endpoint = Endpoint::start(599);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
-    // One whose functions had other names, and which held what this one knows nothing of.
+    // A version whose functions have other names, which this one does not know.
     let sed = format!(
         "sed 's/{0}/0.0.1/; s/__credsh_p/__credsh_old_p/g; s/__credsh_on_/__credsh_old_on_/g'",
         env!("CARGO_PKG_VERSION")
@@ -400,7 +403,7 @@ fn off_leaves_the_shell_as_it_was(shell: Shell) {
         sandbox.file("state", state(shell));
         let source = "source ~/state";
         let mut session = shell.rc().before(rc).unhooked().start(&sandbox);
-        // Twice, so that what the first run itself leaves is in both.
+        // Twice, so that whatever the first run itself leaves behind is in both.
         for file in ["warm", "before"] {
             session.run(&format!("{source} >~/{file} 2>&1"));
         }
@@ -419,7 +422,7 @@ fn off_leaves_the_shell_as_it_was(shell: Shell) {
     }
 }
 
-/// The indicator has no place then, and goes without a word.
+/// Then the indicator has no place, and is left out without a message.
 #[test]
 fn a_readonly_prompt_is_left_alone_however_often() {
     let endpoint = Endpoint::start(600);
@@ -430,7 +433,7 @@ fn a_readonly_prompt_is_left_alone_however_often() {
         session.enter();
         assert!(!session.text().contains("read-only") && session.prompt() == "$ ", "{}", session.text());
         assert!(!session.text().contains("PS1: readonly"), "{}", session.text());
-        // Or made so afterwards.
+        // Or it is made so later.
         let mut session = shell.start(&sandbox);
         assert_eq!(session.key(), "ASIATEST0001");
         session.run(&format!("readonly {name}"));
@@ -440,7 +443,7 @@ fn a_readonly_prompt_is_left_alone_however_often() {
     }
 }
 
-/// With set -u each of these would be an error, and end what it stands in.
+/// With `set -u` using any of these would be an error, and end the function that does.
 #[test]
 fn variables_of_the_prompt_that_are_gone_are_not_missed() {
     let sandbox = Sandbox::new();
@@ -465,7 +468,7 @@ fn state(shell: Shell) -> &'static str {
     }
 }
 
-/// Lines with how often each is there, without what changes by itself.
+/// Each line and how often it occurs, without what changes by itself.
 fn snapshot(text: &str) -> BTreeMap<String, usize> {
     let mut own = vec![
         "_=",
@@ -514,7 +517,7 @@ fn snapshot(text: &str) -> BTreeMap<String, usize> {
         "HISTFILE",
         "OLDPWD",
     ];
-    // zsh: a module that others may use by now, and a prompt that is set and empty instead of unset.
+    // zsh keeps a module that others may use by now, and a prompt that is set and empty instead of unset.
     own.extend(["epochtime", "RPROMPT=''", "RPS1=''"]);
     let changes = |line: &str| {
         let name =
@@ -526,7 +529,7 @@ fn snapshot(text: &str) -> BTreeMap<String, usize> {
         })
     };
     let mut lines = BTreeMap::new();
-    // Of a function that was renamed and named back fish no longer knows the file.
+    // fish no longer knows the file of a function that was renamed and renamed back.
     for line in text.lines().filter(|line| !changes(line) && !line.starts_with("# Defined ")) {
         *lines.entry(line.to_owned()).or_default() += 1;
     }

@@ -1,9 +1,9 @@
-//! Where secrets are, and are not: for every command, for everything an endpoint may get wrong, and for a whole session
-//! in each shell. Looked at are stdout, stderr, the arguments and environment of every program that is started, every
-//! file, the shells' histories and the recording of the terminal; all of it with logs asked for.
+//! Where secrets are and are not: for every command, for everything that an endpoint may get wrong, and for a whole
+//! session in each shell. What is searched: stdout, stderr, the arguments and environment of every program that is
+//! started, every file, the shells' histories and the recording of the terminal; all of it with logs requested.
 //!
-//! Programs are seen by strace, as each is started: what `/proc/PID/cmdline` and `environ` hold, and of those too that
-//! are gone before anybody could look there.
+//! strace sees every program as it is started, with what `/proc/PID/cmdline` and `environ` would show, even if the
+//! program is gone before anyone could look there.
 
 mod support;
 
@@ -21,13 +21,13 @@ use support::{CREDSH, Run, Sandbox, strace};
 const LONG_TERM: &str = "long-term-secret";
 const CODE: &str = "808182";
 const PASSWORD: &str = "password-of-a-proxy";
-/// The beginnings of all there are.
+/// What each of the secrets begins with.
 const SECRETS: [&str; 9] =
     [TOKEN, "session-token-of-put", "test-secret", "test-token", "sts-secret", "sts-token", LONG_TERM, CODE, PASSWORD];
 const ROLE: &str = "arn:aws:iam::123456789012:role/deploy";
 const DEVICE: &str = "arn:aws:iam::123456789012:mfa/me";
 
-/// A CloudShell whose token is in a file, and not in the environment that every program inherits; a user's long-term
+/// A CloudShell whose token is in a file, and not in the environment, which every program inherits; a user's long-term
 /// keys; and a container engine that does nothing.
 fn surroundings(endpoint: &Endpoint, sts: &Sts) -> Sandbox {
     let mut sandbox = Sandbox::in_cloudshell(endpoint).with("AWS_ENDPOINT_URL_STS", &sts.url());
@@ -51,7 +51,7 @@ fn surroundings(endpoint: &Endpoint, sts: &Sts) -> Sandbox {
     sandbox.with("TMPDIR", tmp.to_str().unwrap()).with("CREDSH_LOG", "trace").with("RUST_LOG", "trace")
 }
 
-/// The words that record in `log` how every program is started.
+/// The start of a command line that records in `log` how every program is started.
 fn recorder(log: &Path) -> Vec<&str> {
     [strace(), &["-v", "-s", "100000", "-e", "trace=execve", "-o", log.to_str().unwrap()]].concat()
 }
@@ -62,7 +62,7 @@ struct Started {
     environment: String,
 }
 
-/// What `strace` recorded; the record is removed, as it holds what the environments hold.
+/// What strace recorded. The record is deleted, as it holds what the environments hold.
 fn started(log: &Path) -> Vec<Started> {
     let text = fs::read_to_string(log).unwrap();
     fs::remove_file(log).unwrap();
@@ -75,7 +75,7 @@ fn started(log: &Path) -> Vec<Started> {
     calls.collect()
 }
 
-/// The environment without what is exported on purpose under names that begin with `prefix`.
+/// The environment without the secrets that are exported on purpose, under names that begin with `prefix`.
 fn but_exported(environment: &str, prefix: &str) -> String {
     let exported = ["SECRET_ACCESS_KEY=", "SESSION_TOKEN="].map(|name| format!("\"{prefix}{name}"));
     let kept = environment.split(", ").filter(|item| !exported.iter().any(|name| item.starts_with(name)));
@@ -89,14 +89,14 @@ fn secrets_in(place: &str, text: &str) -> Vec<String> {
 
 fn files(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    // fish leaves a FIFO, from which nobody could read.
+    // fish leaves a FIFO, on which a read would block.
     entries
         .flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] })
         .filter(|path| path.is_file())
         .collect()
 }
 
-/// Secrets in files that are not for them, files with secrets that others can read, and what was left behind.
+/// Secrets in files that are not meant for them, files with secrets that others can read, and files left behind.
 fn on_disk(sandbox: &Sandbox) -> Vec<String> {
     let mut found = Vec::new();
     for path in files(sandbox.home().parent().unwrap()) {
@@ -130,17 +130,17 @@ fn on_disk(sandbox: &Sandbox) -> Vec<String> {
     found
 }
 
-/// Whether a run may print secrets, and to whom it may hand them.
+/// Whether a run may print secrets, or hand them to a program.
 #[derive(Clone, Copy, PartialEq)]
 enum May {
     Nothing,
-    /// On stdout, as that is what was asked for.
+    /// On stdout, as it was asked to.
     Print,
     /// In the environment of the program it becomes.
     Hand,
 }
 
-/// Runs a program in which nothing is hidden, and lists the secrets that are where they may not be.
+/// Runs a program with everything recorded, and lists the secrets that are where they must not be.
 fn leaks(sandbox: &Sandbox, program: &str, words: &[&str], may: May) -> (Run, Vec<String>) {
     let log = sandbox.home().join("started");
     let recorder = recorder(&log);
@@ -182,7 +182,7 @@ const COMMANDS: [(&str, May); 58] = [
     ("refresh --no-store", May::Nothing),
     ("refresh --profile user", May::Nothing),
     ("refresh --role arn:aws:iam::123456789012:role/deploy --external-id ext", May::Nothing),
-    // A code is wanted, and there is nobody to be asked.
+    // It needs an MFA code, and there is no terminal to ask on.
     ("refresh --profile mfa", May::Nothing),
     ("--hooked bash refresh --force", May::Print),
     ("--hooked fish refresh --no-store --source container", May::Print),
@@ -223,12 +223,12 @@ const COMMANDS: [(&str, May); 58] = [
     ("script fish", May::Nothing),
     ("publish --given own --print printf --role= --quiet=", May::Print),
     ("publish --given own --print fish --role=arn:aws:iam::123456789012:role/deploy --quiet=1", May::Print),
-    // In the background: strace waits for that too.
+    // In the background; strace waits for that too.
     ("hook --shell bash --source container", May::Nothing),
     ("hook --shell bash --wait --lease LEASE", May::Print),
 ];
 
-/// Most of the time each waits for something.
+/// In five threads, as each row mostly waits for something.
 fn each<T: Sync>(rows: &[T], check: impl Fn(&T) + Sync) {
     let check = &check;
     std::thread::scope(|scope| {
@@ -246,7 +246,7 @@ fn no_command_shows_what_it_was_not_asked_for() {
 fn command(line: &str, may: May) {
     let (endpoint, sts) = (Endpoint::start(600), Sts::start());
     let mut sandbox = surroundings(&endpoint, &sts);
-    // The background has nothing stored, so that it has something to do.
+    // The background renewal finds nothing stored, so that it has something to do.
     if !line.starts_with("hook --shell bash --source") {
         sandbox.credsh(&["refresh"]).ok();
         sandbox.set("CREDSH_LEASE", &sandbox.ids().remove(0));
@@ -261,7 +261,7 @@ fn command(line: &str, may: May) {
     assert!(endpoint.count() > 0, "the control: {line}");
 }
 
-/// Those that the help names, and those it does not.
+/// Those that the help lists, and those that it hides.
 #[test]
 fn every_command_is_among_them() {
     let help = Sandbox::new().credsh(&["--help"]).ok();
@@ -291,7 +291,7 @@ fn the_control_a_planted_secret_is_found_wherever_it_is() {
         assert_eq!(found.len(), 1, "{script}: {found:?}");
         found[0].split(": ").next().unwrap().split("/home").next().unwrap().to_owned()
     };
-    // In halves, or each would stand in the arguments too.
+    // In halves, or each would be in the arguments as well.
     assert_eq!(planted("echo test-'sec'ret"), "test-secret in stdout");
     assert_eq!(planted("echo test-'tok'en >&2"), "test-token in stderr");
     assert_eq!(planted("sh -c : long-'term'-secret"), "long-term-secret in the arguments");
@@ -307,7 +307,7 @@ fn the_control_a_planted_secret_is_found_wherever_it_is() {
     planted("chmod 700 $XDG_RUNTIME_DIR/credsh; echo long-'term'-secret >>$XDG_RUNTIME_DIR/credsh/clock");
 }
 
-/// What an endpoint may answer, with everything in it that it knows: `told` is the token that it was shown.
+/// What an endpoint may answer, with all the secrets it knows in it: `told` is the token that it was sent.
 fn faults(told: &str) -> Vec<Behaviour> {
     let answer = |status: u16, headers: &str, body: &str| Behaviour::Answer {
         status,
@@ -360,7 +360,7 @@ fn faults(told: &str) -> Vec<Behaviour> {
 
 #[test]
 fn no_fault_shows_a_secret() {
-    // With the token of a file, and with one that is got by PUT.
+    // With the token from a file, and with one obtained by PUT.
     let faults = [(TOKEN, false), ("session-token-of-put", true)]
         .into_iter()
         .flat_map(|(told, put)| faults(told).into_iter().map(move |fault| (fault, put)));
@@ -374,7 +374,7 @@ fn fault(behaviour: &Behaviour, put: bool) {
         sandbox.unset("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
     }
     endpoint.behave(behaviour.clone());
-    // The first has nothing to fall back on, those after the second a failure to tell of.
+    // The first has nothing to fall back on; those after the second have a failure to report.
     let commands: &[&str] = match behaviour {
         Behaviour::Hang(_) => &["export --no-store"],
         _ if put => &["refresh", "hook --shell bash --wait"],
@@ -402,8 +402,8 @@ fn fault(behaviour: &Behaviour, put: bool) {
     }
 }
 
-/// In the addresses of a proxy that cannot be reached, and of endpoints. The proxy's has to be in the environment, and
-/// stays there.
+/// A password in the address of a proxy that cannot be reached, or of an endpoint. The proxy's address has to be in the
+/// environment, and stays there.
 #[test]
 fn no_address_shows_its_password() {
     let (endpoint, sts) = (Endpoint::start(600), Sts::start());
@@ -430,7 +430,8 @@ fn no_address_shows_its_password() {
     check(&sandbox, 5, "cannot reach AWS STS: connection refused\n");
 }
 
-/// Sent as it is, as the SDKs do, and kept with the request, which is to be repeated: in the one file that no shell reads.
+/// It is sent as it is, as the SDKs do, and stored with the request, which has to be repeated: but only in the
+/// file that no shell reads.
 #[test]
 fn no_query_of_the_endpoint_is_shown() {
     let (endpoint, sts) = (Endpoint::start(600), Sts::start());
@@ -447,7 +448,7 @@ fn no_query_of_the_endpoint_is_shown() {
     assert_eq!(kept, [format!("{}.json", sandbox.ids()[0])]);
     sandbox.set("CREDSH_LEASE", &sandbox.ids().remove(0));
     let check = |sandbox: &Sandbox| {
-        // `demo` asks nobody but itself, for half a minute.
+        // `demo` asks only its own endpoint, for half a minute.
         for (line, _) in COMMANDS.iter().filter(|(line, _)| *line != "demo") {
             let line = line.replace("LEASE", &sandbox.ids().pop().unwrap_or_default());
             let run = sandbox.credsh(&line.split(' ').collect::<Vec<_>>());
@@ -455,7 +456,7 @@ fn no_query_of_the_endpoint_is_shown() {
         }
     };
     check(&sandbox);
-    // What the endpoint echoes, as a page and as a path, and whatever else may be wrong with it.
+    // The endpoint echoes it, as text and as a page. After that come URIs with other faults.
     for body in [format!("no such path: {query}"), format!("<p>/x?v=1&amp;key={}</p>", PASSWORD.replace('-', "%2D"))] {
         endpoint.behave(Behaviour::Answer { status: 404, headers: String::new(), body });
         let run = sandbox.credsh(&["refresh", "--force"]);
@@ -486,7 +487,7 @@ fn no_query_of_the_endpoint_is_shown() {
 
 in_every_shell! { no_session_shows_or_keeps_a_secret }
 
-/// Where each keeps its history, and what makes it keep one here.
+/// Where each shell keeps its history, and the settings that make it keep one here.
 fn history(shell: Shell) -> (&'static str, &'static str) {
     match shell {
         Shell::Bash => (".bash_history", "HISTFILE=~/.bash_history; set -o history"),
@@ -505,7 +506,7 @@ fn no_session_shows_or_keeps_a_secret(shell: Shell) {
     let mut session = shell.rc().before(settings).start_under(&recorder(&log), &sandbox);
     assert_eq!(session.key(), "ASIATEST0001");
     session.run("echo 'typed by a person'");
-    // A renewal in the background, and one that is waited for.
+    // One background renewal, and one that a command waits for.
     session.until("a renewal", |session| {
         session.enter();
         endpoint.count() > 1
@@ -542,7 +543,7 @@ fn no_session_shows_or_keeps_a_secret(shell: Shell) {
     let started = started(&log);
     for Started { arguments, environment } in &started {
         assert_eq!(secrets_in("the arguments", arguments), [""; 0]);
-        // What `exec` and `docker` become has them under their standard names.
+        // The programs that `exec` and `docker` run have them under the standard names.
         let environment = but_exported(&but_exported(environment, "TEMPORARY_AWS_"), "AWS_");
         assert_eq!(secrets_in("the environment", &environment), [""; 0], "{arguments}");
     }
@@ -553,7 +554,7 @@ fn no_session_shows_or_keeps_a_secret(shell: Shell) {
     assert_eq!(on_disk(&sandbox), [""; 0]);
 }
 
-/// Types a line, and the code when it is asked for.
+/// Types a line, and the code when asked for it.
 fn with_a_code(session: &mut Session, line: &str) {
     session.type_line(line);
     session.wait_for("the question", |session| session.prompt().contains("MFA code"));

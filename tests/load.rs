@@ -1,5 +1,5 @@
-//! Two hundred shells whose leases come due in the same second: sixty that people type into, and as many processes as make
-//! up the rest. One request per lease, fresh values for all, and nothing left lying about.
+//! Two hundred shells whose leases come due in the same second: sixty that are typed into, and processes for the rest.
+//! There must be one request per lease, fresh values for all, and nothing left behind.
 
 mod support;
 
@@ -15,12 +15,12 @@ use support::pty::{Session, Shell};
 use support::{CREDSH, Run, Sandbox};
 
 const LIFE: i64 = 600;
-/// Of each of the three, on each of two leases.
+/// How many of each of the three shells there are on each of the two leases.
 const SHELLS: usize = 10;
-/// On each lease.
+/// How many processes there are on each lease.
 const PROCESSES: usize = 70;
 
-/// Two leases, by two endpoints, in one store.
+/// Two leases, from two endpoints, in one store.
 struct House {
     sandbox: Sandbox,
     clock: Clock,
@@ -30,13 +30,13 @@ struct House {
 impl House {
     fn new() -> House {
         let endpoints = [Endpoint::start(LIFE), Endpoint::start(LIFE)];
-        // Two hundred processes on a small machine: what is counted here is not how long it takes.
+        // A long wait, as two hundred processes are slow on a small machine. Time is not what is measured here.
         let mut sandbox = Sandbox::in_cloudshell(&endpoints[0]).with("CREDSH_WAIT", "60");
         let clock = Clock::of(&mut sandbox);
         House { sandbox, clock, endpoints }
     }
 
-    /// So many seconds later, for everybody in the same moment.
+    /// Sets the clock this many seconds ahead, for everybody in the same moment.
     fn later(&self, seconds: i64) {
         self.clock.set(seconds);
         for endpoint in &self.endpoints {
@@ -48,7 +48,7 @@ impl House {
         [self.endpoints[0].count(), self.endpoints[1].count()]
     }
 
-    /// The shells, one after the other as they share their start-up files; each with the lease it is on.
+    /// Starts the shells, one after the other, as they share their start-up files. Each is returned with the lease it is on.
     fn shells(&mut self) -> Vec<(usize, Session)> {
         let mut shells = Vec::new();
         for lease in 0..2 {
@@ -72,7 +72,7 @@ impl House {
     }
 }
 
-/// A command in each shell and all of the processes, at once; what the shells saw.
+/// Runs a command in each shell, and all of the processes, at once. Returns the shells, and the keys they saw.
 fn storm(house: &House, shells: Vec<(usize, Session)>) -> (Vec<(usize, Session)>, Vec<String>) {
     thread::scope(|scope| {
         let processes = scope.spawn(|| house.processes().into_iter().map(finish).collect::<Vec<Run>>());
@@ -103,7 +103,7 @@ fn two_hundred_come_due_in_one_second() {
     assert_eq!((shells.len() + 2 * PROCESSES, house.counts()), (200, [1, 1]));
     let held: Vec<Vec<String>> = shells.iter().map(|(_, session)| files(session.pid())).collect();
 
-    // Due: nobody waits, and the next command has what the one renewal brought.
+    // Due: nobody waits, and a later command has what the one renewal brought.
     house.later(LIFE / 2 + 1);
     let seen;
     (shells, seen) = storm(&house, shells);
@@ -114,7 +114,7 @@ fn two_hundred_come_due_in_one_second() {
     }
     assert_eq!(house.counts(), [2, 2], "one request per lease");
 
-    // Over: the very command that finds it so has the new ones.
+    // Expired: the very command that finds it so already has the new ones.
     house.later(2 * LIFE);
     let seen;
     (shells, seen) = storm(&house, shells);
@@ -128,7 +128,7 @@ fn nothing_left(house: &House, shells: &mut [(usize, Session)], held: &[Vec<Stri
     let mut wanted = BTreeSet::from(["clock".to_owned()]);
     for ((_, session), held) in shells.iter_mut().zip(held) {
         let lease = session.var("CREDSH_LEASE");
-        // Detached, so no shell's children: gone by themselves.
+        // Renewals are detached and so no shell's children; they must end by themselves.
         session.until("the end of the renewals", |_| running(&format!("--lease={lease}")).is_empty());
         assert_eq!(children(session.pid()), Vec::<String>::new(), "{:?}", session.shell());
         assert_eq!(files(session.pid()), *held, "{:?}", session.shell());
@@ -138,7 +138,7 @@ fn nothing_left(house: &House, shells: &mut [(usize, Session)], held: &[Vec<Stri
     assert_eq!(house.sandbox.stored(), wanted.into_iter().collect::<Vec<_>>());
 }
 
-/// Without the lock each would ask: what the counts above are held against.
+/// The control for the counts above: without the shared lock, each process asks.
 #[test]
 fn without_a_common_store_each_asks() {
     let house = House::new();

@@ -1,4 +1,5 @@
-//! Long-term keys: temporary ones are made of them, with an MFA code where one is wanted, and as seldom as can be.
+//! Long-term keys: temporary credentials are made from them, with an MFA code where one is required, and codes are asked
+//! for as rarely as possible.
 
 mod support;
 
@@ -21,27 +22,27 @@ fn sandbox(sts: &Sts) -> Sandbox {
     sandbox
 }
 
-/// Runs credsh on a terminal of its own, where a person types `code` when asked. What the terminal showed, and what came
-/// out of stdout and stderr, which are elsewhere.
+/// Runs credsh on a terminal of its own, where a person types `code` when asked. Returns what the terminal showed, and
+/// stdout and stderr, which go elsewhere.
 fn typed(sandbox: &Sandbox, code: &str, args: &str) -> (String, Run) {
     let (out, err) = (sandbox.home().join("out"), sandbox.home().join("err"));
     let line = format!("{CREDSH} {args} </dev/null >{} 2>{}", out.display(), err.display());
     let mut script = sandbox.command("script");
     script.args(["-qec", &line, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut script = script.spawn().unwrap();
-    // Who is not asked may be gone before the code is typed.
+    // credsh may be gone before the code is typed, if it does not ask.
     let _ = script.stdin.take().unwrap().write_all(format!("{code}\n").as_bytes());
     let run = Run::of(script.wait_with_output().unwrap());
     let read = |path| std::fs::read_to_string(path).unwrap();
     (run.stdout, Run { status: run.status, stdout: read(&out), stderr: read(&err) })
 }
 
-/// Runs credsh where there is no terminal to ask on.
+/// Runs credsh without a terminal that it could ask on.
 fn alone(sandbox: &Sandbox, args: &[&str]) -> Run {
     Run::of(sandbox.command("setsid").args(["--wait", CREDSH]).args(args).output().unwrap())
 }
 
-/// Action, signer, device, code and duration of every call since `before`.
+/// Action, device, code, duration and signer of every call.
 fn calls(sts: &Sts) -> Vec<String> {
     let show = |call: &support::sts::Call| {
         ["Action", "SerialNumber", "TokenCode", "DurationSeconds"].map(|name| call.get(name)).join(" ")
@@ -74,7 +75,7 @@ fn a_session_with_mfa_is_asked_for_once() {
     }
 }
 
-/// And the terminal is as it was after, whether there was an answer or Ctrl-C.
+/// Afterwards the terminal is as it was, whether the question was answered or ended by Ctrl-C.
 #[test]
 fn the_code_is_not_shown() {
     let sts = Sts::start();
@@ -96,7 +97,7 @@ fn the_code_is_not_shown() {
         assert_eq!(session.run("stty -a"), before);
         assert_eq!(session.run("echo typed"), "typed", "the control: what is typed now is shown");
     }
-    // In `$( )` too, where no shell puts the terminal right.
+    // Also in `$( )`, where no shell restores the terminal.
     for line in ["credsh export --no-store --profile user", "echo \"$(credsh export --no-store --profile user)\""] {
         let calls = sts.calls().len();
         session.type_line(line);
@@ -111,7 +112,7 @@ fn the_code_is_not_shown() {
     }
 }
 
-/// In `$( )`, where no shell puts it right.
+/// In `$( )`, where no shell restores it.
 #[test]
 fn a_signal_at_the_question_leaves_the_terminal_as_it_was() {
     let sts = Sts::start();
@@ -131,7 +132,7 @@ fn a_signal_at_the_question_leaves_the_terminal_as_it_was() {
         assert_eq!(session.run("echo $?"), status, "{signal}");
         assert_eq!(session.run("stty -a"), before, "{signal}");
     }
-    // What was ignored stays so, and nothing is seen of what is typed after it either.
+    // An ignored signal stays ignored, and what is typed after it is not shown either.
     at_the_question(&mut session, &format!("x=$(trap '' HUP; {ask})"), "HUP");
     std::thread::sleep(std::time::Duration::from_millis(300));
     session.send(b"808182\r");
@@ -145,7 +146,7 @@ fn a_signal_at_the_question_leaves_the_terminal_as_it_was() {
     session.wait_for("the control, and what cannot be helped", |session| session.text().contains(" -echo "));
 }
 
-/// Not that nothing answers: it is a person who has to, elsewhere.
+/// The message must not be that nothing answers: a person has to, in another terminal.
 #[test]
 fn who_waits_for_what_a_person_is_asked_is_told_so() {
     let sts = Sts::start();
@@ -168,7 +169,7 @@ fn who_waits_for_what_a_person_is_asked_is_told_so() {
             )
         };
         assert_eq!(sandbox.credsh(&wait).stderr, told(&format!(" ({process})"), &process));
-        // In a container with the same store the number is another process's.
+        // In a container that shares the store, that process id would be some other process's.
         let mut elsewhere = sandbox.command("unshare");
         if rustix::process::geteuid().is_root() {
             elsewhere.args(["--fork", "--pid", "--mount-proc", CREDSH]).args(wait);
@@ -176,7 +177,7 @@ fn who_waits_for_what_a_person_is_asked_is_told_so() {
         }
         session.send(b"\x03");
         session.wait_for("the prompt", Session::at_prompt);
-        // The control: nobody is asked by who has it now, after one that ended without a word.
+        // The control: the next holder does not ask anyone, although the one before ended without a word.
         assert!(std::fs::read_to_string(&lock).unwrap().contains(r#""asks":true"#));
         sandbox.credsh(&wait);
         assert!(std::fs::read_to_string(&lock).unwrap().contains(r#""asks":false"#));
@@ -206,7 +207,7 @@ fn roles_on_top_renew_without_a_code() {
     let (screen, run) = typed(&sandbox, "123456", "export --profile mfa");
     assert!(screen.contains(QUESTION) && run.ok().contains("'ASIASTS0002'"));
     alone(&sandbox, &["refresh", "--force", "--profile", "mfa"]).ok();
-    // Another role over the same keys and the same device stands on the same session.
+    // Another role on the same keys and the same device uses the same session.
     let other = ["--profile", "base", "--mfa-serial", DEVICE, "--role", "arn:aws:iam::123456789012:role/other"];
     assert!(alone(&sandbox, &[&["export"], &other[..]].concat()).ok().contains("'ASIASTS0004'"));
     let session = format!("GetSessionToken {DEVICE} 123456 43200 by AKIABASE");
@@ -218,7 +219,7 @@ fn roles_on_top_renew_without_a_code() {
     assert_eq!(sts.calls().len(), 4);
 }
 
-/// What is due is renewed before it ends, but a code is a person's trouble: the session is good until it is over.
+/// Leases are renewed before they end, but giving a code takes a person: the session is used until it is over.
 #[test]
 fn a_session_is_used_until_it_ends() {
     let sts = Sts::start();
@@ -259,7 +260,8 @@ fn without_a_store_every_run_asks() {
     assert_eq!(sandbox.stored().iter().filter(|name| name.ends_with("json")).count(), 0);
 }
 
-/// A role over a session is chained, and lives an hour; whoever wants more gives the code to the role.
+/// A role assumed with a session is chained, and lives an hour at most. For more than that, the code
+/// goes to the role itself.
 #[test]
 fn more_than_an_hour_goes_direct() {
     let sts = Sts::start();
@@ -301,13 +303,13 @@ fn the_hook_never_asks() {
         assert!((run.stdout + &run.stderr).contains("needs an MFA code to be renewed"), "{args}");
     }
     assert_eq!(sts.calls().len(), 0);
-    // The control: what has its session needs no code.
+    // The control: with a session no code is needed.
     typed(&sandbox, "123456", "refresh --profile mfa").1.ok();
     let (_, run) = typed(&sandbox, "", "hook --shell bash --wait --profile mfa");
     assert!(run.ok().contains("'ASIASTS0002'"));
 }
 
-/// Whichever of the two locks it is that is not let go of; the session's is waited for with what is left of the wait.
+/// Whichever of the two locks is held by another. For the session's there is only what is left of the wait.
 #[test]
 fn the_wait_for_another_is_told_in_whole_seconds() {
     let sts = Sts::start();
@@ -323,7 +325,7 @@ fn the_wait_for_another_is_told_in_whole_seconds() {
     }
 }
 
-/// They may show only when they arrive.
+/// That these are long-term keys may not show before they arrive.
 #[test]
 fn keys_of_a_process_are_not_handed_out_either() {
     let sts = Sts::start();
@@ -334,14 +336,14 @@ fn keys_of_a_process_are_not_handed_out_either() {
     let out = sandbox.credsh(&["export", "--profile", "proc"]).ok();
     assert!(out.contains("'ASIASTS0001'") && !out.contains("AKIA") && !out.contains("long-term"), "{out}");
     assert_eq!(calls(&sts), ["GetSessionToken   3600 by AKIAPROCESS"]);
-    // Temporary ones are, as they are.
+    // Temporary credentials are handed out as they are.
     let temporary = json.replace("AKIA", "ASIA").replace('}', r#","SessionToken":"t"}"#);
     std::fs::write(file, temporary).unwrap();
     assert!(sandbox.credsh(&["export", "--no-store", "--profile", "proc"]).ok().contains("'ASIAPROCESS'"));
     assert_eq!(sts.calls().len(), 1);
 }
 
-/// Each goes with what it was asked for, and no role of the chain is left out.
+/// Each code goes with the call it was asked for, and no role of the chain is skipped.
 #[test]
 fn two_codes_in_one_chain() {
     let sts = Sts::start();
@@ -365,7 +367,7 @@ fn two_codes_in_one_chain() {
     assert!(roles[0].ends_with("/middle") && roles[1].ends_with("/outer"), "{roles:?}");
 }
 
-/// AWS makes no session of what is temporary.
+/// AWS makes no session of temporary credentials.
 #[test]
 fn a_code_over_temporary_credentials_goes_with_the_role() {
     let (endpoint, sts) = (Endpoint::start(600), Sts::start());
@@ -385,7 +387,7 @@ fn a_profiles_device_is_wanted_with_a_role_too() {
     assert_eq!(calls(&sts), [session, "AssumeRole    by ASIASTS0001".into()]);
 }
 
-/// It would be in the way for all its twelve hours.
+/// Otherwise it would be used again and again, for up to twelve hours.
 #[test]
 fn a_session_that_aws_does_not_know_any_more_is_forgotten() {
     let sts = Sts::start();
@@ -395,7 +397,7 @@ fn a_session_that_aws_does_not_know_any_more_is_forgotten() {
     sts.refuse(403, "AccessDenied", "no");
     alone(&sandbox, &refresh).fails(4, &["AccessDenied"]);
     sts.refuse(403, "InvalidClientTokenId", "The security token included in the request is invalid.");
-    // The first is the control: that the role is refused says nothing of the session.
+    // The first failure is the control: that the role was refused says nothing of the session.
     alone(&sandbox, &refresh).fails(4, &["what took an MFA code (profile:base) is forgotten", "InvalidClientTokenId"]);
     sts.yes();
     alone(&sandbox, &refresh).fails(1, &["cannot ask on /dev/tty"]);
@@ -414,7 +416,7 @@ fn clear_names_what_it_keeps() {
     assert_eq!(sandbox.credsh(&["clear", "--all"]).stderr, "credsh: cleared 1 lease\n");
 }
 
-/// A session is good in every region, and a code good once.
+/// A session is valid in every region, and a code only once.
 #[test]
 fn one_code_for_all_regions() {
     let sts = Sts::start();
@@ -428,7 +430,7 @@ fn one_code_for_all_regions() {
     assert_eq!(regions, ["us-east-1", "eu-west-1", "ap-northeast-1"]);
 }
 
-/// As a key store has them, which is a credential_process; that they are long-term shows when they arrive.
+/// The keys are in a key store, behind a credential_process; that they are long-term shows only when they arrive.
 #[test]
 fn one_code_for_a_role_over_a_process() {
     let sts = Sts::start();
@@ -442,7 +444,7 @@ fn one_code_for_a_role_over_a_process() {
     let session = format!("GetSessionToken {DEVICE} 123456 43200 by AKIAPROCESS");
     let assumed = "AssumeRole    by ASIASTS0001".to_owned();
     assert_eq!(calls(&sts), [session, assumed.clone(), assumed]);
-    // Of temporary ones there is no session: the code is not dropped in silence.
+    // There is no session of temporary credentials, and the code must not be dropped silently.
     sandbox.credsh(&["clear", "--all"]).ok();
     std::fs::write(file, json.replace("AKIA", "ASIA").replace('}', r#","SessionToken":"t"}"#)).unwrap();
     let (_, run) = typed(&sandbox, "123456", "export --profile role");

@@ -1,4 +1,4 @@
-//! What a guest does not touch: history, completion, line numbers, the way lines are edited, the shell of somebody else.
+//! What a guest does not touch: history, completion, line numbers, line editing, and another user's shell.
 
 mod support;
 
@@ -32,14 +32,14 @@ in_shells! { a_shell_without_comments_has_all_of_it: bash Bash }
 in_shells! { what_a_trap_prints_is_not_taken_for_an_answer: bash Bash }
 in_shells! { a_trap_on_ctrl_c_stays: bash Bash, zsh Zsh }
 in_shells! { a_right_prompt_of_the_users_stays: zsh Zsh, fish Fish }
-// zsh itself puts a trace back when a function ends, however it does.
+// zsh restores the trace itself when a function ends, however that is.
 in_shells! { ctrl_c_leaves_a_trace_as_it_was: bash Bash, fish Fish }
-// fish (3.6) traces no function that an event calls.
+// fish (3.6) does not trace functions that an event calls.
 in_shells! { at_a_fresh_prompt_a_trace_shows_nothing_of_ours: bash Bash, zsh Zsh }
 
 const SEGMENT: &str = "[cloudshell 9m]";
 
-/// The same with the hook and without it.
+/// What `look` sees with the hook, and without it.
 fn both(shell: Shell, look: impl Fn(Rc, &Sandbox) -> String) -> [String; 2] {
     [shell.rc(), shell.rc().unhooked()].map(|rc| {
         let endpoint = Endpoint::start(4);
@@ -64,7 +64,7 @@ fn history_is_what_was_typed(shell: Shell) {
         }
         thread::sleep(Duration::from_secs(4));
         session.line("echo waited");
-        // What Up finds.
+        // What the Up key finds.
         session.send(b"\x1b[A\x1b[A");
         session.wait_for("the line before the last", |session| session.prompt().ends_with(list));
         session.send(b"\x15");
@@ -77,7 +77,7 @@ fn history_is_what_was_typed(shell: Shell) {
         let time = |line: &str| line.starts_with("  when:") || line.starts_with("  added_when:");
         let mut file: Vec<&str> = file.lines().filter(|line| !time(line)).collect();
         if shell == Shell::Fish {
-            // It takes out what is there twice, now and then, at random.
+            // fish removes duplicates now and then, at random.
             file.sort_unstable();
             file.dedup();
         }
@@ -103,7 +103,7 @@ fn completion_and_line_editing_are_the_shells_own(shell: Shell) {
         session.wait_for("the name", |session| session.prompt().ends_with("unusual-name "));
         session.type_line("");
         session.wait_for("its echo", |session| session.text().contains("\nunusual-name") && session.at_prompt());
-        // bash 5.1 names keys by bytes that are no text.
+        // bash 5.1 prints some keys as bytes that are not UTF-8.
         String::from_utf8_lossy(&std::fs::read(sandbox.home().join("list")).unwrap()).into_owned()
     });
     assert!(with.len() > 500, "the control: {with}");
@@ -119,18 +119,18 @@ fn vi_and_emacs_keys(shell: Shell) {
     for (mode, vi) in [(modes[0], true), (modes[1], false)] {
         let endpoint = Endpoint::start(599);
         let sandbox = Sandbox::in_cloudshell(&endpoint);
-        // fish says which mode it is in before the prompt, if it is not told otherwise.
+        // By default fish shows its mode before the prompt.
         let quiet = shell.pick("", "function fish_mode_prompt\nend\n");
         let mut session = shell.rc().after(&format!("{quiet}{mode}")).start(&sandbox);
         assert_eq!(session.key(), "ASIATEST0001", "{mode}");
         session.enter();
         assert_eq!(session.prompt(), format!("{SEGMENT} $ "), "{mode}");
-        // `cho`, then to its beginning and an `e` there.
+        // Types `cho`, goes to the beginning, and adds the `e` there.
         session.send(b"cho edited");
         session.wait_for("the line", |session| session.prompt().ends_with("cho edited"));
         if vi {
             session.send(b"\x1b");
-            // Alone, or it would be Meta.
+            // A pause, as Escape followed by a key at once would be Meta.
             thread::sleep(Duration::from_millis(700));
             session.send(b"0ie");
         } else {
@@ -216,7 +216,8 @@ fn anothers_lease_is_left_alone_without_a_word(shell: Shell) {
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     let mut session = shell.start(&sandbox);
     assert_eq!(session.key(), "ASIATEST0001");
-    // As sudo and su do it: another user, the same variables but those of the container endpoint; then no such store.
+    // As after sudo or su: another user with the same variables, except for the container
+    // endpoint's, and with no such store.
     let dir = sandbox.home().join("other");
     std::fs::create_dir(&dir).unwrap();
     let text = std::fs::read_to_string(
@@ -246,7 +247,7 @@ fn anothers_lease_is_left_alone_without_a_word(shell: Shell) {
         session.rows()[row + 1..].iter().map(|row| row.trim_end().to_owned()).filter(|row| !row.is_empty()).collect();
     assert!(said.iter().all(|row| row.starts_with('$') || row.starts_with("END")), "{said:?}");
     assert_eq!(session.run("credsh_off; echo gone"), "gone");
-    // The control: with the store it is taken over.
+    // The control: with the same store the lease is taken over.
     session.line("exit");
     session.line(shell.name());
     assert_eq!(session.prompt(), format!("{SEGMENT} $ "));
@@ -268,7 +269,7 @@ fn a_trap_on_ctrl_c_stays(shell: Shell) {
     assert!(session.key() >= first);
 }
 
-/// Types a command that has to wait, as the endpoint says nothing. The credentials of 4 s are over then.
+/// Types a command that has to wait, as the endpoint does not answer. The credentials, which live 4 s, have ended by then.
 fn held(session: &mut Session, endpoint: &Endpoint, command: &str) {
     endpoint.behave(Behaviour::Held);
     thread::sleep(Duration::from_secs(5));
@@ -282,7 +283,7 @@ fn held(session: &mut Session, endpoint: &Endpoint, command: &str) {
 
 fn ctrl_c_leaves_a_trace_as_it_was(shell: Shell) {
     let (on, shown) = shell.pick(("set -x", "+"), ("set -g fish_trace 1", ">"));
-    // A wait before a command, and a refresh with the next prompt a fresh one.
+    // During a wait before a command, and during a refresh whose next prompt is fresh.
     for (life, typed) in [(4, "true"), (599, "credsh refresh --force")] {
         let endpoint = Endpoint::start(life);
         let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "60");
@@ -317,7 +318,7 @@ fn ctrl_c_during_a_refresh_leaves_what_there_was(shell: Shell) {
     assert!(!session.text().contains("credsh:"), "it was not an answer that ended it: {}", session.text());
     assert_eq!(session.run("trap"), traps);
     session.enter();
-    // Before a command could load it again.
+    // Looked at before a command, which could load it again.
     assert_eq!(session.prompt(), format!("{SEGMENT} $ "));
     assert_eq!(session.key(), first);
     endpoint.rotate(Rotation::Always);
@@ -332,7 +333,7 @@ fn a_subshell_is_its_own(shell: Shell) {
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     let mut session = shell.start(&sandbox);
     let first = session.key();
-    // fish has none but that of a new shell.
+    // In fish the only subshell is a new shell.
     for inner in ["credsh clear", "credsh_off"] {
         let typed = match shell {
             Shell::Bash | Shell::Zsh => {
@@ -352,7 +353,7 @@ fn a_subshell_is_its_own(shell: Shell) {
 fn init_prints_nothing(shell: Shell) {
     let endpoint = Endpoint::start(599);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
-    // As an instant prompt does it: whatever is printed between two points is kept back, and is a fault.
+    // As an instant prompt has it: whatever is printed between two points is held back, and reported as a fault.
     let hook = shell.init("");
     let lines = match shell {
         Shell::Fish => format!("begin\n    {hook}\nend >~/printed 2>&1"),
@@ -367,7 +368,7 @@ fn init_prints_nothing(shell: Shell) {
 
 fn nothing_on_a_dumb_terminal_but_text(shell: Shell) {
     let endpoint = Endpoint::start(599);
-    // Colours, and the way to the right edge: what the hook would send elsewhere.
+    // Colours, and the cursor's way to the right edge, which the hook would send to any other terminal.
     let ours = ["\u{1b}[32m", "\u{1b}7", "\u{1b}8"];
     for (terminal, dumb) in [("dumb", true), ("xterm-256color", false)] {
         for side in ["left", "right"] {
@@ -400,7 +401,7 @@ fn a_real_virtualenv(shell: Shell) {
         session.enter();
         assert_eq!(session.prompt(), format!("{SEGMENT} $ "));
     }
-    // Off while it is active, and then left.
+    // Switched off while the environment is active, which is left afterwards.
     session.line(shell.pick("source ~/env/bin/activate", "source ~/env/bin/activate.fish"));
     session.line("credsh_off");
     assert_eq!(session.prompt(), "(env) $ ");
@@ -463,13 +464,13 @@ fn a_right_prompt_of_the_users_stays(shell: Shell) {
         assert_eq!(session.key(), "ASIATEST0001");
         session.enter();
         let row = |session: &Session| session.rows()[session.row()].trim_end().to_owned();
-        // zsh draws it when the left one is already there.
+        // zsh draws it after the left prompt.
         session
             .wait_for(side, |session| row(session).ends_with(expected) && row(session).matches(SEGMENT).count() == 1);
         session.run("credsh_off");
         session.wait_for("theirs alone", |session| row(session).ends_with("theirs") && !row(session).contains(SEGMENT));
         assert!(row(&session).starts_with('$'), "{}", row(&session));
-        // Not empty of text alone: of what would show it.
+        // Not only must the text be gone, but also what would show it.
         let left =
             session.run(shell.pick("print -r -- \"$RPROMPT\"", "functions fish_right_prompt | grep -c __credsh"));
         assert_eq!(left, shell.pick("theirs", "0"), "{side}");
@@ -494,7 +495,7 @@ fn at_a_fresh_prompt_a_trace_shows_nothing_of_ours(shell: Shell) {
     }
 }
 
-/// bash exports no array: nested shells would be without the user's command.
+/// bash does not export arrays, so nested shells would lose the user's command.
 fn an_exported_prompt_command_stays_exported(shell: Shell) {
     for flags in ["", "--prompt off"] {
         let endpoint = Endpoint::start(599);
@@ -504,14 +505,14 @@ fn an_exported_prompt_command_stays_exported(shell: Shell) {
         assert_eq!(session.key(), "ASIATEST0001");
         let shown = if flags.is_empty() { "[cloudshell 9m] $ " } else { "$ " };
         assert_eq!(session.prompt(), shown);
-        // One without a hook: nothing of ours is looked for there.
+        // One without a hook, where nothing of credsh's may be called.
         let nested = "bash --norc -iu";
         session.type_line(&format!("PS1='nested ' {nested}"));
         session.wait_for("the shell in it", |session| session.prompt() == "nested ");
         session.type_line("PS1='$ '");
         session.wait_for("its prompt", Session::at_prompt);
         assert_eq!(session.run("echo $((count > 1))"), "1");
-        // One with it: once is enough.
+        // One with the hook, which must be in it only once.
         session.line(&shell.init(flags));
         session.enter();
         assert_eq!(session.prompt(), shown);
@@ -523,7 +524,7 @@ fn an_exported_prompt_command_stays_exported(shell: Shell) {
     }
 }
 
-/// Nor is the check lost where a tool that comes later has it run by itself, goes behind it, or has thrown it out.
+/// The check is not lost either if a tool that loads later runs it by itself, runs after it, or has removed it.
 fn an_exported_prompt_command_has_the_check_at_its_end(shell: Shell) {
     let star = "star() { eval \"$before\"; PS1='star$ '; }";
     for (after, typed) in [
@@ -558,7 +559,7 @@ fn prompts_that_are_not_expanded_hold_nothing_of_ours(shell: Shell) {
         let mut session = shell.rc().before(before).start(&sandbox);
         session.until("credentials", |session| session.key() == "ASIATEST0001");
         session.line(typed);
-        // The prompt's next drawing.
+        // So that the prompt is drawn anew.
         session.run("credsh refresh");
         assert_eq!(session.run("echo one"), "one", "{before}");
         assert_eq!(session.prompt(), "$ ", "{before}");
@@ -580,7 +581,7 @@ credential_process = echo '{"Version":1,"AccessKeyId":"ASIATEST0001","SecretAcce
     let mut session = shell.rc().after("shopt -u interactive_comments").start(&sandbox);
     assert_eq!(session.run("credsh refresh --profile dev"), "credsh: renewed: profile:dev");
     assert_eq!(session.key(), "ASIATEST0001");
-    // What keeps the rest from being read at all is told of, and is no success.
+    // What keeps the rest from being read at all is reported, as a failure.
     let mut session = shell.rc().after("shopt -s expand_aliases; alias fi=done").start(&sandbox);
     let seen = session.run("credsh refresh --profile dev || echo failed");
     assert!(

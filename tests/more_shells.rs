@@ -1,6 +1,6 @@
-//! The hook in nu, elvish and xonsh, for real: what only these have to be asked, or in their own words. What all six are
-//! asked is in `hooks.rs` and `fault_shells.rs`. PowerShell cannot be run here; what can be said of its script without it is
-//! said at the end.
+//! The hook in real nu, elvish and xonsh: what only these need to be asked, or in words of their own. What all six shells
+//! are asked is in `hooks.rs` and `fault_shells.rs`. PowerShell cannot be run here; what can be checked of its script
+//! without it is at the end.
 
 mod support;
 
@@ -35,7 +35,7 @@ in_every_other_shell! {
     off_takes_it_out
 }
 
-/// A profile `p` whose `credential_process` gives this JSON.
+/// Adds a profile `p` whose `credential_process` prints this JSON.
 fn profile(sandbox: &Sandbox, json: &str) {
     let file = sandbox.file("process.json", json);
     sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = cat {}\n", file.display()));
@@ -43,13 +43,13 @@ fn profile(sandbox: &Sandbox, json: &str) {
 
 const PROFILE: &str = r#"{"Version":1,"AccessKeyId":"ASIAPROFILE","SecretAccessKey":"s","SessionToken":"t","Expiration":"2099-01-01T00:00:00Z"}"#;
 
-/// Nobody types until the credentials are over; then one command, and what it prints. For a life of 4 s.
+/// Idles until credentials with a life of 4 s have ended, then runs one command, and returns what it prints.
 fn idle_past_expiry(session: &mut Session, command: &str) -> String {
     thread::sleep(Duration::from_secs(5));
     session.run(command)
 }
 
-/// A start-up line, for a program that notes down what it is run with.
+/// The start-up line, with a program that records its arguments before it becomes credsh.
 fn noting(shell: Other, sandbox: &Sandbox) -> String {
     let text = format!("#!/bin/bash\necho \"$@\" >>~/calls\nexec -a \"$0\" {CREDSH} \"$@\"\n");
     let program = sandbox.file("bin/credsh", &text);
@@ -57,7 +57,7 @@ fn noting(shell: Other, sandbox: &Sandbox) -> String {
     shell.init("").replace("credsh init", "~/bin/credsh init")
 }
 
-/// How often it was run so.
+/// How often it was run with `with` among its arguments.
 fn noted(sandbox: &Sandbox, with: &str) -> usize {
     let calls = fs::read_to_string(sandbox.home().join("calls")).unwrap();
     calls.lines().filter(|call| call.contains(with)).count()
@@ -80,7 +80,7 @@ fn while_one_renewal_is_under_way_no_other_is_started(shell: Other) {
         assert_eq!(session.run("echo ran"), "ran");
     }
     assert_eq!(noted(&sandbox, "--wait"), waited, "and no command waited for it");
-    // Five seconds after the first another may be.
+    // Another may be started five seconds after the first.
     let started = renewals() - before;
     assert!(started < 10, "{started} for 20 prompts and as many commands");
 }
@@ -110,7 +110,7 @@ fn refresh_switches_and_a_failure_changes_nothing(shell: Other) {
     assert!(said.starts_with("credsh: renewed: profile:p "), "{said}");
     session.wait_for_prompt("[profile:p ...");
     assert_eq!((session.key(), session.var("CREDSH_SOURCE")), ("ASIAPROFILE".into(), "profile:p".into()));
-    // Everything else is the program's, in this shell's surroundings: output, status and all.
+    // Everything else is passed to the program as it is: its output, its status and all.
     assert!(session.run("credsh status").contains("* profile:p "), "{}", session.text());
     assert!(session.run("credsh refresh --help").contains("Usage: credsh refresh"), "{}", session.text());
     let said = session.run("credsh refresh --profile none");
@@ -135,7 +135,7 @@ fn everything_else_is_the_programs(shell: Other) {
         let out = session.run(command);
         assert_eq!(out.lines().next(), Some(seen), "{command}: {out}");
     }
-    // To the byte, and no more of it than is wanted: what is piped may have no end.
+    // To the byte, and without reading more than is wanted: what is piped may have no end.
     sandbox.file("bytes", "printf 'a\\n\\n'\n");
     let printed = if shell == Other::Nu { "^sh bytes" } else { "sh bytes" };
     let out = session.run(&format!("{printed} | credsh exec -- od -An -c"));
@@ -143,7 +143,7 @@ fn everything_else_is_the_programs(shell: Other) {
     let endless = if shell == Other::Nu { "^yes" } else { "yes" };
     let out = session.run(&format!("{endless} | credsh exec -- head -n 1"));
     assert_eq!(out.lines().next(), Some("y"), "{out}");
-    // Ctrl-C is the command's.
+    // Ctrl-C goes to the command.
     let row = session.row();
     session.type_line("credsh exec -- sh -c 'trap \"echo caught; exit\" INT; echo start; while :; do sleep 0.1; done'");
     session.wait_for("the start", |session| session.rows()[row + 1].trim_end() == "start");
@@ -152,7 +152,7 @@ fn everything_else_is_the_programs(shell: Other) {
     assert!(session.rows()[row + 1..].iter().any(|row| row.contains("caught")), "{}", session.text());
 }
 
-/// What these shells, JSON and prompts have meanings for.
+/// Text that has a meaning to these shells, to JSON, or in prompts.
 const HOSTILE: &str = r#"-x'"\"\\$(touch ran)`touch ran`${HOME}{RED}%n*~#;|& ü’日本 \u0027 --"#;
 
 fn nothing_a_value_or_a_word_holds_is_lost_or_run(shell: Other) {
@@ -177,7 +177,7 @@ fn nothing_a_value_or_a_word_holds_is_lost_or_run(shell: Other) {
     assert_eq!(seen(&mut session), format!(" {HOSTILE} \n--force{HOSTILE}\n"));
     assert!(!session.raw().contains("touch ran"), "nor is it shown");
 
-    // And the words that `init` was given.
+    // The words that `init` was given, too.
     let words = ["init", shell.name(), "--no-auto", &format!("--profile={HOSTILE}")];
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     let script = sandbox.credsh(&words).ok();
@@ -188,7 +188,7 @@ fn nothing_a_value_or_a_word_holds_is_lost_or_run(shell: Other) {
     assert!(!sandbox.home().join("ran").exists());
 }
 
-/// By the program to who waits, and not once more by the shell that finds it with the lease.
+/// The program tells the command that waits; the shell, which finds the message in the lease, must not repeat it.
 fn a_refusal_is_told_once_and_passes(shell: Other) {
     let endpoint = Endpoint::start(4);
     let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "20");
@@ -207,7 +207,7 @@ fn a_refusal_is_told_once_and_passes(shell: Other) {
     assert_eq!(told, 1, "{}", session.text());
 }
 
-/// The seconds left that the indicator shows.
+/// The remaining seconds that the indicator shows.
 fn left(session: &mut Session) -> u32 {
     session.wait_for_prompt("[cloudshell ...");
     let prompt = session.prompt();
@@ -232,13 +232,13 @@ fn a_runtime_directory_that_is_set_anew_or_gone(shell: Other) {
         format!("set E:XDG_RUNTIME_DIR = {other}"),
         format!("$XDG_RUNTIME_DIR = '{other}'"),
     ));
-    // What is typed goes where the shell looks.
+    // Typed commands go where the shell looks.
     session.run("credsh refresh --profile p");
     let lease = session.var("CREDSH_LEASE");
     assert!(mine.join(format!("credsh/{lease}.json")).exists());
     session.run("credsh refresh --source container");
     fs::remove_dir_all(&mine).unwrap();
-    // Prompts alone: a command that waits would be told the outcome wherever it went.
+    // By prompts alone: a command that waits would be handed the result, wherever it was stored.
     let renewed = |session: &mut Session| {
         for (near, what) in [(true, "the window to come near"), (false, "the adoption at a prompt")] {
             let end = Instant::now() + Duration::from_secs(60);
@@ -254,7 +254,7 @@ fn a_runtime_directory_that_is_set_anew_or_gone(shell: Other) {
     assert_ne!(second, first);
     let lease = session.var("CREDSH_LEASE");
     assert!(sandbox.home().join(format!("other/credsh/{lease}.json")).exists());
-    // Back again it belongs to others.
+    // Back again, the directory is for other shells.
     fs::create_dir(&mine).unwrap();
     renewed(&mut session);
     assert_ne!(session.key(), second);
@@ -279,7 +279,7 @@ fn what_somebody_else_could_have_put_there_is_not_taken(shell: Other) {
     assert_eq!(nested(&inheriting), "", "a link");
     fs::remove_file(&file).unwrap();
     fs::rename(&elsewhere, &file).unwrap();
-    // elvish has no word for whose a file is, and who may write to it.
+    // elvish cannot tell who owns a file, or who may write to it.
     if shell != Other::Elvish {
         fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
         assert_eq!(nested(&inheriting), "", "a file that others may write");
@@ -291,7 +291,7 @@ fn what_somebody_else_could_have_put_there_is_not_taken(shell: Other) {
         }
     }
     let text = fs::read_to_string(&file).unwrap();
-    // Not a function of ours, no array, no JSON, and times that are none.
+    // A function that is not one of credsh's, no array, no JSON, and times that are not numbers.
     let mut all = vec![
         text.replace("__credsh_adopt", "__credsh_exit"),
         "\"__credsh_adopt\"".into(),
@@ -321,7 +321,7 @@ fn standard_names(shell: Other) {
     session.run("credsh refresh");
     assert_eq!(session.var("AWS_ACCESS_KEY_ID"), "ASIAPROFILE", "{}", session.text());
     assert_eq!(session.run("sh -c 'printenv AWS_PROFILE AWS_SECURITY_TOKEN || :'"), "");
-    // What it handed out is no source, once the store has lost it; the profile still is.
+    // What it exported itself is no source once the store has lost it; the profile still is.
     for command in ["credsh refresh", "credsh export --prefix X"] {
         fs::remove_dir_all(sandbox.store()).unwrap();
         session.run(command);
@@ -344,11 +344,11 @@ fn where_nobody_types_it_does_nothing(shell: Other) {
     let script = script.to_str().unwrap();
     let text = match shell {
         Other::Nu => format!("source {script}\nsh ~/mine\ncredsh prompt"),
-        // Where there is no editor to hook into, its variables do not even compile.
+        // Without an editor to hook into, references to its variables do not even compile.
         Other::Elvish => "sh ~/mine; credsh prompt".into(),
         Other::Xonsh => format!("execx(open({script:?}).read())\nsh ~/mine\ncredsh prompt"),
     };
-    // An interactive one takes the lease over.
+    // The control: an interactive shell takes the lease over.
     assert_eq!(shell.start(&sandbox).key(), "ASIATEST0001", "the control");
     let run = Run::of(sandbox.command(shell.program()).args(["-c", &text]).output().unwrap());
     assert_eq!(run.stderr, "");
@@ -383,8 +383,9 @@ fn left_right_or_off(shell: Other) {
 }
 
 fn a_clock_is_not_behind(shell: Other) {
-    // elvish's is two clocks, whose seconds change at different moments. Whether one does between the shell's look at both and
-    // the answer is chance, and so is how far apart they are: of eight shells one or more is met by it, on nearly every machine.
+    // elvish adds two clocks, whose seconds change at different moments. Whether one changes between the shell's reading
+    // of both and the answer is chance, and so is how far apart they are: among eight shells, on nearly every machine,
+    // it happens at least once.
     let endpoint = Endpoint::start(599);
     endpoint.rotate(Rotation::Always);
     endpoint.behave(Behaviour::Slow(Duration::from_millis(500)));
@@ -399,7 +400,7 @@ fn a_clock_is_not_behind(shell: Other) {
     }
 }
 
-/// As in `until.rs`: half an hour off everybody else's, and in nobody's zone files.
+/// As in `until.rs`: half an hour off all common zones, and in no zone file.
 const ZONE: &str = "TST-5:30";
 
 fn variable_and_command_say_the_same_of_every_life(shell: Other) {
@@ -410,7 +411,7 @@ fn variable_and_command_say_the_same_of_every_life(shell: Other) {
         let mut session = shell.start_with(&shell.init(&format!("--prompt off --prompt-time {time}")), &sandbox);
         for (life, left) in [(59, "s"), (700, "11m"), (5395, "89m"), (5500, "1h"), (64000, "17h"), (90500, "25h")] {
             endpoint.live(life);
-            // The variable holds for the moment the prompt came up, so a second may lie between the two: then again.
+            // The variable is that of the moment when the prompt appeared. If a second has passed since, this is repeated.
             let same = (0..20).any(|_| {
                 session.run("credsh refresh --force");
                 let variable = session.var("CREDSH_PROMPT");
@@ -443,7 +444,7 @@ fn never_another_time_zones_hour(shell: Other) {
 }
 
 fn the_last_status_is_the_users(shell: Other) {
-    // elvish has exceptions instead of a status.
+    // elvish has exceptions instead of a status, so there is nothing to test.
     let Some(status) = shell.pick(Some("$env.LAST_EXIT_CODE"), None, Some("echo $LAST_RETURN_CODE")) else { return };
     let endpoint = Endpoint::start(4);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
@@ -463,7 +464,7 @@ fn the_last_status_is_the_users(shell: Other) {
 fn sourced_twice_is_installed_once(shell: Other) {
     let endpoint = Endpoint::start(599);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
-    // nu reads a file once however often; so two of them.
+    // nu reads a file only once, however often it is named, so there are two.
     let twice = match shell {
         Other::Nu => format!("{0}\n{1}", shell.init(""), shell.init("").replace("credsh.nu", "again.nu")),
         _ => format!("{0}\n{0}", shell.init("")),
@@ -483,7 +484,7 @@ fn sourced_twice_is_installed_once(shell: Other) {
     };
     let one_more: Vec<u32> = numbers(&bare).iter().map(|number| number + 1).collect();
     assert_eq!(numbers(&session.run(count)), one_more, "{bare}");
-    // At the prompt too, with other words.
+    // At the prompt too, with other arguments.
     if shell != Other::Nu {
         session.run(&shell.init("--prefix OTHER_"));
         assert_eq!(session.key(), "", "what the first words asked for is gone");
@@ -541,7 +542,7 @@ fn off_takes_it_out(shell: Other) {
     assert_eq!(session.run(left), expected, "{}", session.text());
 }
 
-/// What ends what was opened, outside of strings and comments.
+/// The first bracket or quote that does not match, outside of strings and comments.
 fn unbalanced(script: &str) -> Option<String> {
     let mut open = Vec::new();
     for (number, line) in script.lines().enumerate() {
@@ -581,7 +582,7 @@ fn powershells_script_is_whole_and_its_words_are_quoted() {
     for (from, to) in [("{\n", "\n"), ("')", ")"), ("]", "")] {
         assert!(unbalanced(&script.replacen(from, to, 1)).is_some(), "the control: without {from:?}");
     }
-    // Every function that is called is one that is there, or PowerShell's own.
+    // Every function that is called must be defined here, or be PowerShell's own.
     let own: Vec<&str> =
         script.lines().filter_map(|line| line.strip_prefix("function ")?.split(['(', ' ']).next()).collect();
     let verbs = [

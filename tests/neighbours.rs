@@ -1,4 +1,4 @@
-//! Other people's hooks, the real ones, loaded before ours and after: each goes on with its own work, and so do we.
+//! The real hooks of other tools, loaded before credsh's and after: each goes on doing its own work, and so does credsh's.
 
 mod support;
 
@@ -19,17 +19,17 @@ in_shells! { an_editors_terminal_is_told_when_a_command_begins: bash Bash }
 /// Another tool with a hook.
 struct Tool {
     name: &'static str,
-    /// Lines of a start-up file.
+    /// The lines for a start-up file.
     load: String,
-    /// A command that undoes what it has done, if that can be; one that has it do its work; one that shows that it has;
-    /// and what that prints.
+    /// A command that undoes what the tool has done, if that is possible; one that makes it do its work; one that shows
+    /// the result; and what that prints.
     undo: &'static str,
     work: &'static str,
     shows: String,
     expected: &'static str,
 }
 
-/// What `tests/setup.sh` put into target/.
+/// A file that `tests/setup.sh` or `make shells` has put into target/.
 fn installed(path: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target").join(path);
     assert!(path.exists(), "tests/setup.sh installs {}", path.display());
@@ -90,7 +90,7 @@ fn tools(shell: Shell) -> Vec<Tool> {
         let functions =
             "heard() { heard=$1; }; asked() { asked=$?; }\npreexec_functions+=(heard); precmd_functions+=(asked)";
         let old = installed("npm/bash-preexec.sh");
-        // As atuin carries it.
+        // The copy that atuin carries.
         let new = "eval \"$(atuin init bash | sed -n '/^__atuin_load_builtin_preexec()/,/^}/p')\"";
         for (name, load) in [
             ("bash-preexec 0.5", format!("source {}\n{functions}", old.display())),
@@ -101,7 +101,7 @@ fn tools(shell: Shell) -> Vec<Tool> {
                 load,
                 undo: "heard='' asked=''",
                 work: "sh -c 'exit 3' told",
-                // A function of preexec's sees the line that asks.
+                // bash-preexec's function is also called with this line itself.
                 shows: "echo ${heard%%;*}, $asked".into(),
                 expected: "echo ${heard%%, 3",
             });
@@ -110,12 +110,12 @@ fn tools(shell: Shell) -> Vec<Tool> {
     tools
 }
 
-/// A line editor for bash, which is in the place of its own and calls what others have put into PROMPT_COMMAND and PS0.
+/// A line editor for bash, which replaces bash's own and runs what others have put into PROMPT_COMMAND and PS0.
 fn ble_sh() -> Tool {
     let ble = installed("shells/forky/root/usr/share/blesh/ble.sh");
     Tool {
         name: "ble.sh",
-        // What it makes up by itself would be on the lines that are looked at.
+        // Its own additions would be on the lines that this test reads.
         load: format!(
             "source {}\nbleopt complete_auto_complete= exec_errexit_mark= exec_elapsed_mark= prompt_eol_mark=",
             ble.display()
@@ -131,7 +131,7 @@ fn each_works_beside_us(shell: Shell) {
     beside_in_every_order(shell, tools(shell));
 }
 
-/// Not in every Debian; `make shells` brings it.
+/// Not every Debian has it; `make shells` installs it.
 #[test]
 #[ignore = "make shells"]
 fn ble_sh_works_beside_us() {
@@ -202,8 +202,8 @@ fn beside(shell: Shell, tool: &Tool, order: &str) {
 
 #[track_caller]
 fn works(session: &mut Session, tool: &Tool, case: &str) {
-    // Some write it down in the background; and atuin, whose recording of the command before may still hold its database,
-    // has nothing to say of one that it could not write down. Hence the work is done again, too.
+    // Some tools record things in the background. atuin may fail to, without saying so, while it is still recording the
+    // command before and holds its database. So the work is repeated as well.
     session.until(case, |session| {
         session.line(tool.work);
         session.run(&tool.shows) == tool.expected
@@ -257,14 +257,14 @@ fn functions_of_the_users_are_told_what_was_typed(shell: Shell) {
         let mut session = rc.start(&sandbox);
         let first = session.key();
         session.line("sh -c 'exit 3'");
-        // One that waits for a renewal.
+        // A command that waits for a renewal.
         thread::sleep(Duration::from_secs(5));
         session.line("sh -c 'exit 4'");
         assert!(session.key() > first, "the control");
         let heard =
             session.run(shell.pick("printf '%s\\n' \"${heard[@]}\" | grep ^sh", "printf '%s\\n' $heard | grep ^sh"));
         let mut mine: Vec<&str> = heard.lines().collect();
-        // bash's DEBUG trap is told of our own trap, too, when something is due: under the last command's name.
+        // When something is due, bash's DEBUG trap also runs for credsh's own trap, with the last command's name.
         mine.dedup();
         assert_eq!(mine, ["sh -c 'exit 3'", "sh -c 'exit 4'"], "{}", session.text());
         let statuses = session.run(shell.pick("echo \"${statuses[@]}\"", "echo $statuses"));
@@ -284,15 +284,15 @@ fn a_trap_of_the_users_on_our_signal_stays(shell: Shell) {
     let mut session = shell.rc().before("trap 'urgent=$((urgent + 1))' URG").start(&sandbox);
     session.until("credentials", |session| session.key() != "");
     thread::sleep(Duration::from_secs(5));
-    // Then there are the prompt's renewals only.
+    // With the signal taken, only prompts renew.
     session.run("true");
     assert_eq!(session.run("trap -p URG; echo ${urgent-none}"), "trap -- 'urgent=$((urgent + 1))' SIGURG\nnone");
     session.run("credsh_off");
     assert_eq!(session.run("trap -p URG"), "trap -- 'urgent=$((urgent + 1))' SIGURG");
 }
 
-/// What VS Code's script does to bash, in its names and places: whatever is done behind its element of PROMPT_COMMAND, it takes
-/// for the command that is typed next.
+/// What VS Code's script does to bash, with the same names and in the same places: whatever runs after its element of
+/// PROMPT_COMMAND is taken for the command that is typed next.
 const EDITOR: &str = r#"
 __vsc_busy=1
 __vsc_begin() { [[ $__vsc_busy == 1 ]] || printf '<begin>'; __vsc_busy=1; }
@@ -326,7 +326,7 @@ fn an_editors_terminal_is_told_when_a_command_begins(shell: Shell) {
         };
         let first = session.key();
         for turn in 0..2 {
-            // What is begun by nobody would be seen before the next.
+            // A command that nobody typed would be reported before the next one.
             let screen = session.text();
             let seen = session.run("echo one");
             assert_eq!(seen, "<begin>one", "{case}, {turn}: {screen}");
@@ -334,10 +334,10 @@ fn an_editors_terminal_is_told_when_a_command_begins(shell: Shell) {
         thread::sleep(Duration::from_secs(5));
         assert!(session.run("echo $TEMPORARY_AWS_ACCESS_KEY_ID") > first, "{case}");
         assert_eq!(session.prompt().matches("[cloudshell ").count(), usize::from(flags.is_empty()), "{case}");
-        // Where a prompt begins is told once.
+        // The beginning of the prompt is marked once.
         let marks = |session: &mut Session| session.run(r"marks=${PS1//'\[\]'/}; echo $(((${#PS1} - ${#marks}) / 4))");
         assert_eq!(marks(&mut session), "<begin>1", "{case}");
-        // A start-up file is read once more.
+        // As if a start-up file were read again.
         session.line(&shell.init(flags));
         assert_eq!(session.run("echo one"), "<begin>one", "{case}, again");
         let doctor = session.run("credsh doctor | grep hook");

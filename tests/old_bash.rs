@@ -1,5 +1,6 @@
-//! What the hook does in a bash older than the one at hand: its clocks, and its places for the checks. The script is told
-//! another version; what that version cannot do is not shown by this, only that the way is taken and works here.
+//! What the hook does in a bash older than the one at hand: which clock it reads, and where it checks. The
+//! script is told another version number, so this shows that the branch for it is taken and works here, but not
+//! what that version cannot do.
 
 mod support;
 
@@ -10,8 +11,8 @@ use support::Sandbox;
 use support::endpoint::{Endpoint, Rotation};
 use support::pty::{Session, Shell};
 
-/// 3.2 counts SECONDS and has a DEBUG trap, 4.2 a clock in printf, 4.4 PS0, 5.0 EPOCHSECONDS; all of them have
-/// PROMPT_COMMAND as one string.
+/// 3.2 has SECONDS and a DEBUG trap; 4.2 adds a clock in printf, 4.4 PS0, 5.0 EPOCHSECONDS. In all of them
+/// PROMPT_COMMAND is a single string.
 const VERSIONS: [u32; 4] = [302, 402, 404, 500];
 
 fn start(version: u32, sandbox: &Sandbox) -> Session {
@@ -59,7 +60,7 @@ fn the_status_passes_through_the_one_string() {
         assert_eq!(session.run("echo $(__credsh_report)"), "prompt preexec", "{version}");
         session.run("PROMPT_COMMAND+=$'\n''last=$?'");
         session.run("credsh_off");
-        // Nothing is left, and nothing runs.
+        // Neither variables, functions nor traps are left.
         assert_eq!(session.run("compgen -v __credsh_; compgen -A function credsh; trap -p DEBUG URG"), "", "{version}");
         assert_eq!(session.run("echo ${PROMPT_COMMAND[*]}"), "last=$?", "{version}");
     }

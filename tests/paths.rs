@@ -1,4 +1,5 @@
-//! Files that variables name: the request holds where they are, as a renewal in the background has no working directory.
+//! Files that variables name: a request stores their absolute paths, as a background renewal runs in
+//! another working directory.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! `credsh profile`: what it writes into `~/.aws/config`, what it leaves as it was, and that programs can use it.
+//! `credsh profile`: what it writes into `~/.aws/config`, what it leaves unchanged, and that programs can use the result.
 
 mod support;
 
@@ -64,7 +64,7 @@ fn everything_else_is_as_it_was() {
         assert_eq!(read(&config).strip_prefix(text).map(str::trim), Some(""), "{text:?}");
         assert!(!text.ends_with('\n') || read(&config) == text, "to the byte, unless the last line had no end");
     }
-    // In the middle, with what belongs to its neighbours.
+    // In the middle of the file, between its neighbours' comments.
     let (before, after) = ("[default]\r\nregion = x\r\n\r\n# mine\n", "\n# about b\r\n[profile b]\r\nk = v");
     let config = sandbox.file(".aws/config", &format!("{before}{new}{after}"));
     sandbox.credsh(&["profile", "add", "ci", "--force", ROLE]).ok();
@@ -90,13 +90,13 @@ fn links_and_modes_are_kept() {
     assert!([&link, &middle].iter().all(|link| std::fs::symlink_metadata(link).unwrap().is_symlink()));
     assert!(read(&target).contains("[profile ci]"));
     assert_eq!(std::fs::metadata(&target).unwrap().mode() & 0o777, 0o640);
-    // One that leads to a file that is not there yet.
+    // A link to a file that does not exist yet.
     std::fs::remove_file(&link).unwrap();
     symlink("../dotfiles/aws", &link).unwrap();
     std::fs::remove_file(&target).unwrap();
     sandbox.credsh(&["profile", "add", "ci"]).ok();
     assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink() && read(&target).contains("[profile ci]"));
-    // Another file, by the variable.
+    // Another file, named by the variable.
     let sandbox = sandbox.with("AWS_CONFIG_FILE", "/dev/null/config");
     sandbox.credsh(&["profile", "add", "ci"]).fails(1, &["credsh: cannot ", "/dev/null"]);
     let other = sandbox.home().join("new/dir/config");
@@ -105,7 +105,7 @@ fn links_and_modes_are_kept() {
     assert!(read(&other).contains("[profile ci]"));
 }
 
-/// Nothing waits for the writer of a pipe, and no device is replaced: `AWS_CONFIG_FILE=/dev/null` is often in force.
+/// It must not wait for the writer of a pipe, nor replace a device: `AWS_CONFIG_FILE=/dev/null` is common.
 #[test]
 fn what_is_no_file_is_left_alone() {
     let endpoint = Endpoint::start(600);
@@ -114,7 +114,7 @@ fn what_is_no_file_is_left_alone() {
     let make = |words: &[&str]| sandbox.command(words[0]).args(&words[1..]).status().unwrap().success();
     let mut odd = vec!["pipe", "directory"];
     assert!(make(&["mkfifo", "pipe"]) && make(&["mkdir", "directory"]));
-    // A device of this directory's own, which nobody else looks into.
+    // A device in this directory, which nothing else uses.
     if rustix::process::geteuid().is_root() && make(&["mknod", "null", "c", "1", "3"]) {
         odd.insert(0, "null");
     }
@@ -138,7 +138,7 @@ fn what_is_no_file_is_left_alone() {
     }
 }
 
-/// As where root adds a profile to a user's file.
+/// As when root adds a profile to a user's file.
 #[test]
 fn the_owner_is_kept() {
     if !rustix::process::geteuid().is_root() {
@@ -195,7 +195,7 @@ fn what_is_refused_changes_nothing() {
         let wanted = format!("credsh: profile {name} of {place}: is already there\nhint: pass --force to replace it\n");
         assert_eq!(text, wanted);
     }
-    // Theirs would win over what credsh puts there.
+    // Their keys would take precedence over what credsh puts there.
     for flags in [&["--force"][..], &[]] {
         let run = sandbox.credsh(&[&["profile", "add", "keys"], flags].concat());
         run.fails(1, &["/.aws/credentials: has keys, which programs look at first\nhint: choose another name\n"]);
@@ -231,7 +231,7 @@ fn what_is_refused_changes_nothing() {
     assert_eq!(std::fs::read(&config).unwrap(), b"[default]\nregion = caf\xe9\n");
 }
 
-/// Where its credentials come from is replaced, and nothing else of it.
+/// Only where its credentials come from is replaced.
 #[test]
 fn what_else_a_replaced_profile_says_stays() {
     let endpoint = Endpoint::start(600);
@@ -248,7 +248,7 @@ fn what_else_a_replaced_profile_says_stays() {
     sandbox.credsh(&add).ok();
     let new = section("ci", "--source=container --region=us-east-1");
     assert_eq!(read(&config), format!("{new}region = us-east-1\n{rest}{after}"));
-    // And to a program it is one profile, in that region.
+    // A program sees one profile, in that region.
     sandbox.credsh(&["profile", "add", "new", "--region", "us-east-2"]).ok();
     let program = "import botocore.session as b
 for name in 'ci', 'new':
@@ -270,8 +270,8 @@ fn a_profile_written_by_hand_is_credshs_too() {
     assert!(read(&config).starts_with("[profile made]\n"));
 }
 
-/// What the profile means is settled when it is added: a program that uses it has AWS_PROFILE set to it, and credsh would
-/// ask itself.
+/// The source is settled when the profile is added. A program that uses the profile has AWS_PROFILE set to it, so a
+/// credsh that looked for its source then would ask itself.
 #[test]
 fn the_source_is_written_down() {
     let sandbox = Sandbox::new();
@@ -293,7 +293,8 @@ fn the_source_is_written_down() {
     assert_eq!(written(&sandbox, &[]), "--source=env");
 }
 
-/// Written by hand, or over another: refused, where they would call each other until the machine gives up.
+/// Such a profile is written by hand, or over another one. It is refused, as the processes would call each other
+/// until the machine gives up.
 #[test]
 fn a_profile_that_asks_itself_is_told_so() {
     let json = r#"{"Version":1,"AccessKeyId":"ASIAOTHER","SecretAccessKey":"s","SessionToken":"t","Expiration":"2099-01-01T00:00:00Z"}"#;
@@ -312,7 +313,7 @@ fn a_profile_that_asks_itself_is_told_so() {
             sandbox.set("AWS_PROFILE", name);
         }
         let name = if config.starts_with("[default]") { "default" } else { "loop" };
-        // Within half the time that an answer is waited for.
+        // Within half the time that credsh waits for an answer.
         let mut command = sandbox.command("timeout");
         let words = flags.split(' ').filter(|word| !word.is_empty());
         let text = Run::of(command.args(["15", CREDSH, "export"]).args(words).output().unwrap()).fails(1, &[]);
@@ -327,7 +328,7 @@ fn a_profile_that_asks_itself_is_told_so() {
         );
         assert!(text.ends_with(&end), "{config}: {text}");
     }
-    // One that is told of another place does not.
+    // A profile whose credsh is given another source does not ask itself.
     for (flag, ends) in [("--profile other", 0), ("--source web-identity", 1)] {
         let sandbox = Sandbox::new().with("AWS_PROFILE", "p");
         let file = sandbox.file("json", json);
@@ -342,7 +343,7 @@ fn a_profile_that_asks_itself_is_told_so() {
         assert_eq!(run.status.min(1), ends, "{flag}: {run:?}");
         assert!(!run.stderr.contains("takes its credentials from credsh"), "{flag}: {run:?}");
     }
-    // Nor does one that takes them from elsewhere under the same name.
+    // Nor does one that takes its credentials from a profile of the same name in another file.
     let sandbox = Sandbox::new();
     let file = sandbox.file("json", json);
     sandbox.file("other", &format!("[profile p]\ncredential_process = cat {}\n", file.display()));
@@ -369,7 +370,7 @@ fn the_aws_cli_uses_it() {
         "[default]\naws_access_key_id = ASIADEFAULT\naws_secret_access_key = s\naws_session_token = t\n",
     );
     let before = read(&credentials);
-    // A place whose name has to be quoted.
+    // A path that has to be quoted.
     let dir = sandbox.home().join("it's a place");
     std::fs::create_dir(&dir).unwrap();
     let exe = dir.join("credsh");
@@ -384,7 +385,7 @@ fn the_aws_cli_uses_it() {
     assert_eq!(read(&credentials), before);
 }
 
-/// boto3 asks anew when what it has is nearly over, which with these lives is always.
+/// boto3 asks again when its credentials are nearly over, which with lives this short is always.
 #[test]
 fn boto3_renews_through_it() {
     let endpoint = Endpoint::start(8);

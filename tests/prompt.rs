@@ -1,4 +1,4 @@
-//! The indicator: where it stands, that it is there once, and that lines are edited beside it as if it were not there.
+//! The indicator: where it is, that it is there only once, and that lines are edited beside it as if it were not there.
 
 mod support;
 
@@ -21,7 +21,7 @@ in_shells! { a_tool_that_came_later_and_sets_the_prompt_each_time_goes_first: ba
 
 const SEGMENT: &str = "[cloudshell 9m]";
 
-/// A shell that holds a lease and shows it. Of 599 s, as 10m would be over in a second.
+/// A shell that holds a lease and shows it. It lives 599 s, as the indicator would change from 10m after one second.
 fn shown(shell: Shell, sandbox: &Sandbox, args: &str) -> Session {
     let mut session = shell.rc().init(args).start(sandbox);
     assert_eq!(session.key(), "ASIATEST0001");
@@ -39,7 +39,7 @@ fn left_right_or_off(shell: Shell) {
     let mut session = shown(shell, &sandbox, "--prompt right");
     session.enter();
     assert_eq!(session.prompt(), "$ ");
-    // zsh draws it when the left one is already there.
+    // zsh draws it after the left prompt.
     session.wait_for("the right prompt", |session| session.rows()[session.row()].contains(SEGMENT));
     let row = session.rows()[session.row()].clone();
     let (before, after) = row.split_once(SEGMENT).unwrap_or_else(|| panic!("no segment in {row}"));
@@ -66,12 +66,12 @@ fn not_doubled_when_the_user_changes_the_prompt(shell: Shell) {
         ),
     };
     session.run(outright);
-    // fish says that its prompt function is another only by the new one's having run.
+    // fish does not notice that its prompt function was replaced before the new one has run.
     session.enter();
     assert_eq!(session.prompt(), format!("{SEGMENT} new$ "));
     session.run(added);
     session.enter();
-    // In fish who names the function finds their own.
+    // In fish, whoever names the function finds the user's own.
     let wanted = shell.pick(format!("mine {SEGMENT} new$ "), format!("{SEGMENT} mine new$ "));
     assert_eq!(session.prompt(), wanted);
     session.run(outright);
@@ -82,7 +82,7 @@ fn not_doubled_when_the_user_changes_the_prompt(shell: Shell) {
 fn not_doubled_by_a_virtualenv(shell: Shell) {
     let endpoint = Endpoint::start(599);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
-    // As the `activate` scripts of venv do it.
+    // As venv's `activate` scripts do it.
     let (activate, deactivate) = match shell {
         Shell::Bash | Shell::Zsh => (
             "_OLD_VIRTUAL_PS1=\"${PS1:-}\"; PS1=\"(venv) ${PS1:-}\"",
@@ -104,7 +104,7 @@ fn not_doubled_by_a_virtualenv(shell: Shell) {
         session.enter();
         assert_eq!(session.prompt(), format!("{SEGMENT} $ "));
     }
-    // Activated before there is anything to show, and left after.
+    // Activated before there is anything to show, and left afterwards.
     let mut session = shell.rc().after(activate).start(&sandbox);
     session.key();
     session.enter();
@@ -127,7 +127,7 @@ fn not_doubled_by_a_tool_that_sets_the_prompt_each_time(shell: Shell) {
         }
     };
     let mut started = vec![shell.rc().before(tool)];
-    // In fish whoever is told of the prompt last has the last word, and a function cannot be seen to change.
+    // In fish the last handler of the prompt event wins, and a function cannot be seen to change.
     if shell != Shell::Fish {
         started.push(shell.rc().after(tool));
     }
@@ -136,7 +136,7 @@ fn not_doubled_by_a_tool_that_sets_the_prompt_each_time(shell: Shell) {
         session.key();
         for _ in 0..3 {
             session.enter();
-            // In fish every second prompt: see above.
+            // In fish at every second prompt: see above.
             if shell == Shell::Fish && session.prompt() == "tool$ " {
                 session.enter();
             }
@@ -145,7 +145,7 @@ fn not_doubled_by_a_tool_that_sets_the_prompt_each_time(shell: Shell) {
     }
 }
 
-/// fish 4 calls it once more for a line that is done with, and says so.
+/// fish 4 calls it once more for a line that is finished, and says so in an argument.
 fn what_the_prompt_function_is_called_with_reaches_the_users(shell: Shell) {
     let endpoint = Endpoint::start(599);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
@@ -154,14 +154,14 @@ fn what_the_prompt_function_is_called_with_reaches_the_users(shell: Shell) {
     for (side, name) in [("left", "fish_prompt"), ("right", "fish_right_prompt")] {
         let mut session = shell.rc().before(&rc.concat()).init(&format!("--prompt {side}")).start(&sandbox);
         assert_eq!(session.key(), "ASIATEST0001");
-        // Not by its name, at which ours would step aside.
+        // Not called by its name, or the wrapper would step aside.
         session.run(&format!("set -g drawer {name}"));
         let drawn = session.run("$drawer --final-rendering");
         assert!(drawn.contains("--final-rendering$") && drawn.contains(SEGMENT), "{drawn}");
     }
 }
 
-/// As liquidprompt and powerlevel9k do; or what the prompt is made of, as zsh's `vcs_info` has it in its manual.
+/// As liquidprompt and powerlevel9k do; or only a part of the prompt, as zsh's manual has it for `vcs_info`.
 fn a_tool_that_came_later_and_sets_the_prompt_each_time_goes_first(shell: Shell) {
     let endpoint = Endpoint::start(599);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
@@ -202,7 +202,7 @@ fn a_long_line_is_edited_beside_it(shell: Shell) {
         assert_eq!(color(&session, 1) == vt100::Color::Idx(2), side == "--prompt left", "with colour");
         session.send(format!("cho {words}").as_bytes());
         session.wait_for("the typed line", |session| session.text().ends_with("fourteen"));
-        // Home, and the missing letter.
+        // Home, and then the missing letter.
         session.send(b"\x01e");
         let line = format!("{prompt}echo {words}");
         let column = prompt.len() + 1;
@@ -224,7 +224,7 @@ fn variable_and_command_say_the_same(shell: Shell) {
     let endpoint = Endpoint::start(100);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     let mut session = shown(shell, &sandbox, "");
-    // The variable holds for the moment the prompt came up, so a second may lie between the two: then again.
+    // The variable is that of the moment when the prompt appeared. If a second has passed since, this is repeated.
     session.until("the same text", |session| {
         session.enter();
         let said = session.run("echo $CREDSH_PROMPT; credsh prompt");
@@ -251,7 +251,7 @@ fn once(prompt: &str) -> String {
     prompt.replacen(&format!("{SEGMENT} "), "", 1)
 }
 
-/// What stands from `row` on, without line ends, padding and a right prompt.
+/// The text from `row` on, without line ends, padding and a right prompt.
 fn typed(session: &Session, row: usize) -> String {
     let columns = session.screen().size().1;
     let rows = session.screen().rows(0, columns).skip(row);

@@ -1,5 +1,5 @@
-//! The README's recipes for `CREDSH_PROMPT`, word for word, in the tools they are for: what they show on a real screen, and
-//! that the hook and starship leave each other alone.
+//! The README's recipes for `CREDSH_PROMPT`, word for word, in the tools they are for: what these show on a real screen,
+//! and that the hook and starship do not disturb each other.
 
 mod support;
 
@@ -20,7 +20,7 @@ in_every_shell! {
     tmux_shows_each_panes_own
 }
 
-/// The first block in `language` below the README's `heading` for a tool.
+/// The first block in `language` under the README's `heading`.
 fn recipe(heading: &str, language: &str) -> String {
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
     let below = readme.split_once(&format!("\n**{heading}**")).unwrap_or_else(|| panic!("no {heading} in README.md")).1;
@@ -30,7 +30,7 @@ fn recipe(heading: &str, language: &str) -> String {
 
 const STARSHIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/bin/starship");
 
-/// With a prompt that ends as the others here, and shows the last statuses.
+/// Configures starship with a prompt that ends as the others here do, and shows the last statuses.
 fn with_starship(sandbox: &Sandbox, recipe: &str) {
     let config = format!(
         "add_newline = false\nformat = '$env_var$status\\$ '\n[status]\ndisabled = false\npipestatus = true\nformat = '<$status>'\n\
@@ -39,7 +39,7 @@ fn with_starship(sandbox: &Sandbox, recipe: &str) {
     sandbox.file(".config/starship.toml", &config);
 }
 
-/// starship's line in the start-up file before the hook's, and after it.
+/// starship's line in the start-up file, once before the hook's and once after it.
 fn both_orders(shell: Shell, args: &str) -> [Rc; 2] {
     let name = shell.name();
     let line = shell.pick(format!("eval \"$({STARSHIP} init {name})\""), format!("{STARSHIP} init {name} | source"));
@@ -57,7 +57,7 @@ fn a_prompt_of_ones_own(shell: Shell) {
     assert_eq!(session.prompt(), "~ $ ");
 }
 
-/// The prompt, whoever this is: starship asks for a `$`, of which bash makes a `#` for root.
+/// The prompt with root's `#` replaced: starship puts a `$` there, of which bash makes a `#` for root.
 fn shown(session: &Session) -> String {
     session.prompt().replace("# ", "$ ")
 }
@@ -139,7 +139,7 @@ fn idle_past_expiry_beside_starship_the_next_command_is_fresh(shell: Shell) {
     }
 }
 
-/// A tmux server of the sandbox's own. Ended when dropped: it would outlive its client.
+/// A tmux server of the sandbox's own. Killed when dropped, as it would outlive its client.
 struct Tmux<'a> {
     sandbox: &'a Sandbox,
     socket: String,
@@ -147,7 +147,7 @@ struct Tmux<'a> {
 
 impl<'a> Tmux<'a> {
     fn new(sandbox: &'a Sandbox, recipe: &str) -> Tmux<'a> {
-        // A status line that is looked at each second; a whole one even where the host's name is long.
+        // The status line is refreshed each second, and wide enough even if the host's name is long.
         sandbox.file(".tmux.conf", &format!("set -g status-interval 1\nset -g status-right-length 80\n{recipe}"));
         Tmux { sandbox, socket: sandbox.home().join("tmux").to_str().unwrap().into() }
     }
@@ -165,7 +165,7 @@ impl Drop for Tmux<'_> {
     }
 }
 
-/// The last line of the screen.
+/// The last line of the screen, which is tmux's status line.
 fn status_line(session: &Session) -> String {
     session.rows().pop().unwrap_or_default()
 }
@@ -199,7 +199,7 @@ fn tmux_counts_down_while_the_shell_idles() {
     session.wait_for("the text in tmux's status line", |session| left(session).is_some());
     let first = left(&session);
     session.wait_for("the next", |session| left(session).is_some_and(|now| Some(&now) != first.as_ref()));
-    // Another lease, as the README says.
+    // Another lease, switched to as the README says.
     let process = sandbox.file("process", "echo '{\"Version\":1,\"AccessKeyId\":\"ASIAPROFILE\",\"SecretAccessKey\":\"s\",\"SessionToken\":\"t\",\"Expiration\":\"2099-01-01T00:00:00Z\"}'\n");
     sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = sh {}\n", process.display()));
     sandbox.credsh(&["refresh", "--profile", "p"]);
@@ -219,7 +219,8 @@ fn what_is_not_tested_here_says_so() {
     }
 }
 
-/// Told another version, as in `old_bash.rs`: there PROMPT_COMMAND is one string, which starship takes over.
+/// The hook is told another version, as in `old_bash.rs`: there PROMPT_COMMAND is a single string,
+/// which starship takes over.
 #[test]
 fn starship_after_the_hook_of_an_older_bash() {
     for version in [404, 500] {
@@ -234,7 +235,7 @@ fn starship_after_the_hook_of_an_older_bash() {
         thread::sleep(Duration::from_secs(5));
         session.enter();
         assert_eq!(shown(&session), "[cloudshell expired] $ ", "{version}");
-        // That the renewal failed is said once, before this.
+        // The one message, that the renewal failed, comes before this.
         session.line("credsh_off");
         session.line("sh -c 'exit 7'");
         assert_eq!(shown(&session), "<7>$ ", "{version}");

@@ -1,5 +1,5 @@
-//! What the hook costs while nothing is due: no process, no program, no file. Counted by strace between two marks that
-//! the shell itself makes, and compared with the same shell without the hook.
+//! What the hook costs while nothing is due: no process, no program, no file. strace counts the calls between two marks
+//! that the shell itself makes, and they are compared with those of the same shell without the hook.
 
 mod support;
 
@@ -19,11 +19,11 @@ in_every_shell! {
 }
 in_every_other_shell! { nor_do_they_elsewhere }
 
-/// Prompts between the marks.
+/// The number of prompts between the marks.
 const PROMPTS: usize = 10;
 
 fn fresh_prompts_and_builtins_start_nothing_and_open_nothing(shell: Shell) {
-    // The indicator's minute has just begun, so that it does not change while we count.
+    // A minute of the indicator has just begun, so that it does not change during the count.
     let endpoint = Endpoint::start(3599);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     // fish rewrites its history file now and then, at random.
@@ -31,7 +31,8 @@ fn fresh_prompts_and_builtins_start_nothing_and_open_nothing(shell: Shell) {
     let hooked = calls(&sandbox, TYPED, |wrapper| rc().start_under(wrapper, &sandbox));
     let bare = calls(&sandbox, TYPED, |wrapper| rc().unhooked().start_under(wrapper, &sandbox));
     assert_eq!(processes(&hooked), 0, "{hooked:#?}");
-    // fish has its clock in a file: one stat, at a prompt and before a command (the marks add one each). What it reads anyway it reads without us.
+    // fish's clock is a file: one stat per prompt and one per command, and the marks add one of each. Whatever else it
+    // reads, it reads without the hook too.
     let (clock, others): (Vec<_>, Vec<_>) = hooked.iter().partition(|call| call.contains("/credsh/clock\""));
     let stats = clock.iter().all(|call| call.contains("stat"));
     let expected = shell.pick(0, 2 * (PROMPTS + 1));
@@ -39,7 +40,7 @@ fn fresh_prompts_and_builtins_start_nothing_and_open_nothing(shell: Shell) {
     assert_eq!(names(&others), names(&bare.iter().collect::<Vec<_>>()), "{others:#?} {bare:#?}");
     assert_eq!(endpoint.count(), 1);
 
-    // The control: a renewal that is due starts the program, and what it writes is read.
+    // The control: if a renewal is due, the program is started, and what it writes is read.
     let endpoint = Endpoint::start(6);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     let due = calls(&sandbox, ["sleep 1", TYPED[1]], |wrapper| shell.rc().start_under(wrapper, &sandbox));
@@ -51,14 +52,14 @@ fn nor_where_no_end_is_known(shell: Shell) {
     let keys = "[p]\naws_access_key_id = ASIA\naws_secret_access_key = s\naws_session_token = t\n";
     sandbox.file(".aws/credentials", keys);
     let rc = shell.rc().init("--profile p").before(shell.pick("", "set -g fish_history ''"));
-    // Longer than a hook waits from one question to the next.
+    // Ten of these take longer than the hook waits between two looks for new credentials.
     let hooked = calls(&sandbox, ["sleep 0.6", TYPED[1]], |wrapper| rc.start_under(wrapper, &sandbox));
     let started: Vec<_> = hooked.iter().filter(|call| call.contains("execve") && call.contains("\"hook\"")).collect();
     assert_eq!(started, [""; 0]);
     assert_eq!(sandbox.ids().len(), 1, "the control: a lease is held");
 }
 
-/// What is typed: a command, and what a mark's name stands in.
+/// What is typed: a command, and a line that holds the name of a mark.
 const TYPED: [&str; 2] = [":", "test -e MARK"];
 
 fn nor_do_they_elsewhere(shell: Other) {
@@ -73,8 +74,8 @@ fn nor_do_they_elsewhere(shell: Other) {
     let start = |lines: &str, wrapper: &[&str]| shell.start_under(wrapper, &format!("{before}{lines}"), &sandbox);
     let hooked = calls(&sandbox, typed, |wrapper| start(&shell.init(""), wrapper));
     assert_eq!(processes(&hooked), 0, "{hooked:#?}");
-    // What is opened, and all of ours: elvish looks for programs while their names are typed, as far as it comes, and nu
-    // looks at the time zone's file once a second at most. elvish's clock is the kernel's.
+    // Compared by what is opened, and any use of the store: elvish looks for programs while their names are typed, as far
+    // as it gets, and nu looks at the time zone's file at most once a second. elvish's clock reads the kernel's uptime.
     let store = sandbox.store().display().to_string();
     let touched = |calls: &[String]| -> BTreeSet<String> {
         let paths = calls.iter().filter_map(|call| Some((call, call.split('"').nth(1)?)));
@@ -96,7 +97,8 @@ fn nor_do_they_elsewhere(shell: Other) {
     started_and_read(&due, "words");
 }
 
-/// A renewal that is due has started the program, and what it has written, into a file of this ending, was read.
+/// Asserts that a renewal that was due has started the program, and that the file with this ending,
+/// which that wrote, was read.
 #[track_caller]
 fn started_and_read(due: &[String], ending: &str) {
     assert!(due.iter().any(|call| call.contains("execve") && call.contains("\"hook\"")), "{due:#?}");
@@ -106,7 +108,7 @@ fn started_and_read(due: &[String], ending: &str) {
 }
 
 fn starting_a_shell_starts_the_program_and_nothing_else(shell: Shell) {
-    // Outside of CloudShell, and in a nested shell that takes a lease over.
+    // Outside CloudShell, and in a nested shell that takes over a lease.
     let endpoint = Endpoint::start(3599);
     let held = Sandbox::in_cloudshell(&endpoint);
     held.credsh(&["refresh"]).ok();
@@ -121,21 +123,21 @@ fn starting_a_shell_starts_the_program_and_nothing_else(shell: Shell) {
                 text.lines().filter(|line| !["CLONE_THREAD", "<... ", "= -1"].iter().any(|part| line.contains(part)));
             processes(&calls.map(str::to_owned).collect::<Vec<_>>())
         };
-        // What a shell starts only at its first time in a home is not ours.
+        // What a shell starts only the first time in a home is not the hook's doing.
         drop(shell.rc().unhooked().start(&sandbox));
-        // One process, one program.
+        // One fork and one exec.
         assert_eq!(started(shell.rc()), started(shell.rc().unhooked()) + 2, "{:?}", sandbox.stored());
-        // The control: a line that starts one more is counted.
+        // The control: one more program in the start-up file is counted.
         assert_eq!(started(shell.rc().unhooked().after("cat /dev/null")), started(shell.rc().unhooked()) + 2);
     }
 }
 
-/// The calls that start or touch something, of the shell and its children, while `command` is typed at ten prompts.
+/// The calls that start or touch something, by the shell and its children, while `command` is typed at ten prompts.
 fn calls(sandbox: &Sandbox, [command, mark]: [&str; 2], start: impl FnOnce(&[&str]) -> Session) -> Vec<String> {
     let log = sandbox.home().join("strace");
     let wrapper = ["strace", "-f", "-qq", "-e", "trace=process,file", "-s", "200", "-o", log.to_str().unwrap()];
     let mut session = start(&wrapper);
-    // The lease is in hand, and what a shell does only once is done.
+    // By then the lease is in hand, and what a shell does only once is done.
     for _ in 0..3 {
         session.line("printenv TEMPORARY_AWS_ACCESS_KEY_ID");
         session.line(command);
@@ -148,17 +150,18 @@ fn calls(sandbox: &Sandbox, [command, mark]: [&str; 2], start: impl FnOnce(&[&st
     thread::sleep(Duration::from_millis(100));
     let text = std::fs::read_to_string(&log).unwrap();
     let lines: Vec<&str> = text.lines().collect();
-    // The shell's own look at them: fish's threads look at what is typed, too. elvish is any of its threads at any time.
+    // Marks made by the shell itself: fish's threads look at what is typed as well. elvish runs on any of
+    // its threads at any time.
     let (shell, go) = (lines[0].split_whitespace().next(), lines[0].contains("elvish"));
     let own = |line: &str| go || line.split_whitespace().next() == shell;
     let mark = |name: &str| lines.iter().rposition(|line| own(line) && line.contains(name));
     let (begin, end) = (mark("begin-of-count").expect("the first mark"), mark("end-of-count").expect("the last mark"));
-    // fish's threads, which colour what is typed, start no process, and look at files with and without us.
+    // fish's threads, which colour what is typed, start no process, and look at files with and without the hook.
     let threads: Vec<&str> = text.split("parent_tid=[").skip(1).filter_map(|rest| rest.split(']').next()).collect();
     let calls = lines[begin + 1..end].iter().filter(|line| {
-        // Signals and ends; second halves; a look at what is open already, which touches no file; fish's at whether its
-        // universal variables have changed, which it does at every prompt for a while after they have; a new thread's at
-        // how many processors there are.
+        // Signals and exits; the second halves of interrupted calls; a stat of an open file, which touches none; fish's
+        // check whether its universal variables have changed, made at every prompt for a while after they have; a new
+        // thread's look at the number of processors.
         let noise = [
             "+++ exited",
             "--- SIG",
@@ -174,12 +177,12 @@ fn calls(sandbox: &Sandbox, [command, mark]: [&str; 2], start: impl FnOnce(&[&st
     calls.map(|line| (*line).to_owned()).collect()
 }
 
-/// How many of the calls start a process or a program.
+/// How many of the calls start a process or execute a program.
 fn processes(calls: &[String]) -> usize {
     calls.iter().filter(|call| ["clone", "fork(", "execve"].iter().any(|name| call.contains(name))).count()
 }
 
-/// The calls by name, without process id, arguments and result.
+/// The names of the calls, without process id, arguments and result.
 fn names(calls: &[&String]) -> Vec<String> {
     calls
         .iter()

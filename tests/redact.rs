@@ -1,5 +1,5 @@
-//! An endpoint that echoes what it was sent: not even a part of a token is shown, wherever a message is cut short and
-//! however it is written. Nor are credentials that come where an error is expected.
+//! An endpoint that echoes what it was sent: no part of a token is shown, wherever the message is cut short and however
+//! the token is spelt. Credentials that come where an error is expected are not shown either.
 
 mod support;
 
@@ -26,7 +26,7 @@ fn no_part_of_the_token_where_a_message_is_cut_short() {
     }
 }
 
-/// Real tokens are Base64, whose `/` and `=` many writers of JSON escape.
+/// Real tokens are Base64, whose `/` and `=` many JSON writers escape.
 #[test]
 fn no_token_however_json_writes_it() {
     let endpoint = Endpoint::start(600);
@@ -45,7 +45,8 @@ fn no_token_however_json_writes_it() {
     }
 }
 
-/// Pages of HTML, URLs, JSON in a string: in such a spelling it is not looked for, and nothing of the message is shown.
+/// HTML pages, URLs, JSON within a string: tokens spelt like that are not searched for, and nothing of
+/// such a message is shown.
 #[test]
 fn no_token_in_any_other_spelling() {
     let endpoint = Endpoint::start(600);
@@ -89,7 +90,7 @@ fn no_token_in_any_other_spelling() {
             assert!(run.stderr.contains(": **\n") && !run.stderr.contains("it was"), "{body}: {run:?}");
         }
     }
-    // The control: what has escapes and no token is shown.
+    // The control: a message with escapes but no token is shown.
     endpoint.answer(403, "100% of &quot;it&quot; was %2F &#47; <b>not</b> test/F1x+base64");
     let run = sandbox.credsh(&["export"]);
     assert!(run.stderr.contains(": 100% of &quot;it&quot; was %2F &#47; not test/F1x+base64\n"), "{run:?}");
@@ -125,7 +126,7 @@ fn nor_credentials_under_another_status() {
     sandbox.credsh(&["export"]).fails(4, &["status 404: no {such} thing\n"]);
 }
 
-/// Of what is sent an endpoint may show a part, or what it means.
+/// An endpoint may show a part of what it was sent, or the decoded form.
 #[test]
 fn nor_a_part_of_what_was_sent() {
     let endpoint = Endpoint::start(600);
@@ -140,7 +141,7 @@ fn nor_a_part_of_what_was_sent() {
     }
 }
 
-/// An answer that somebody has wrapped into a message.
+/// An answer that has been wrapped into a message.
 #[test]
 fn nor_credentials_in_a_message() {
     let endpoint = Endpoint::start(600);
@@ -159,7 +160,7 @@ fn nor_credentials_in_a_message() {
     }
 }
 
-/// Real ones show the canonical string, with the session token, where a signature is wrong.
+/// If the signature is wrong, the real STS shows the canonical string, which has the session token in it.
 #[test]
 fn nor_what_sts_was_sent() {
     let (endpoint, sts) = (Endpoint::start(600), Sts::start());

@@ -1,4 +1,4 @@
-//! Roles and sessions, seen from STS: what is asked, by whom, and what a refusal is made of.
+//! Roles and sessions, as STS sees them: what is requested and by whom, and what becomes of a refusal.
 
 mod support;
 
@@ -16,7 +16,7 @@ fn cloudshell(endpoint: &Endpoint, sts: &Sts) -> Sandbox {
     Sandbox::in_cloudshell(endpoint).with("AWS_ENDPOINT_URL_STS", &sts.url())
 }
 
-/// Long-term keys in the environment.
+/// A sandbox with long-term keys in the environment.
 fn user(sts: &Sts) -> Sandbox {
     let sandbox =
         Sandbox::new().with("AWS_ACCESS_KEY_ID", "AKIATESTUSER").with("AWS_SECRET_ACCESS_KEY", "long-term-secret");
@@ -89,7 +89,7 @@ fn the_region_of_the_flag_then_the_variables_then_the_profile_then_the_partition
     assert_eq!(region(&sandbox, &[ARN]), "us-east-1");
     assert_eq!(region(&sandbox, &["arn:aws-cn:iam::123456789012:role/deploy"]), "cn-north-1");
     assert_eq!(region(&sandbox, &["arn:aws-us-gov:iam::123456789012:role/deploy"]), "us-gov-west-1");
-    // Where the role was assumed is where its keys are known.
+    // A role's keys are known where it was assumed.
     sandbox.credsh(&["whoami", "--role", "arn:aws-cn:iam::123456789012:role/deploy"]).ok();
     assert_eq!(sts.of("GetCallerIdentity")[0].region(), "cn-north-1");
     sandbox.credsh(&["whoami"]).ok();
@@ -106,7 +106,7 @@ fn the_region_of_the_flag_then_the_variables_then_the_profile_then_the_partition
     assert_eq!(region(&sandbox, &[ARN, "--region", "eu-north-1"]), "eu-north-1");
 }
 
-/// Long-term keys sign for themselves: a session of theirs would be bound to the hour of a chained role.
+/// Long-term keys sign the request themselves: a session made from them would limit the role to the hour of a chained one.
 #[test]
 fn over_every_base() {
     let (endpoint, sts) = (Endpoint::start(600), Sts::start());
@@ -129,7 +129,7 @@ fn over_every_base() {
     assert_eq!(signed_by(&keys, &[]), ("ASIAENV".into(), Some("env-token".into())));
 }
 
-/// As from a file with the line ends of Windows. No header holds it, and STS is not asked.
+/// As from a file with Windows line ends. No header can hold that, and STS is not asked.
 #[test]
 fn a_base_that_could_not_sign() {
     let (endpoint, sts) = (Endpoint::start(600), Sts::start());
@@ -174,7 +174,7 @@ fn a_chained_role_is_capped_at_an_hour_and_we_say_so() {
     let run = cloudshell(&endpoint, &sts).credsh(&flags);
     assert_eq!((run.status, run.stderr.as_str()), (0, notice));
     assert_eq!(sts.call().get("DurationSeconds"), "3600");
-    // The control: keys of one's own are not chained.
+    // The control: a role assumed with the user's own keys is not chained.
     let run = user(&sts).credsh(&flags);
     assert_eq!((run.status, run.stderr.as_str()), (0, ""));
     assert_eq!(sts.of("AssumeRole")[1].get("DurationSeconds"), "7200");
@@ -350,7 +350,7 @@ fn an_sts_that_is_not_there_or_not_sts() {
     let sandbox = cloudshell(&endpoint, &sts);
     sts.answer(500, "<html>Internal Server Error</html>");
     sandbox.credsh(&flags).fails(5, &["credsh: AWS STS answered with status 500"]);
-    // As a proxy has it that wants to be signed in to, or refuses: no word of the container's token.
+    // As from a proxy that requires signing in, or refuses. The container's token is not mentioned.
     for (status, body) in
         [(200, "<html><p>sign in<br></html>"), (200, "{}"), (200, ""), (302, ""), (403, "Forbidden"), (403, "{}")]
     {
@@ -365,7 +365,7 @@ fn an_sts_that_is_not_there_or_not_sts() {
             );
         }
     }
-    // What passes is no refusal, whatever it is called.
+    // A failure that may pass is no refusal, whatever its code is.
     for (status, code) in [
         (503, "SlowDown"),
         (503, "ServiceUnavailableException"),
@@ -403,7 +403,7 @@ fn a_region_that_is_not_there_is_named_by_its_host() {
     assert!(!control.contains("resolved"), "{control}");
     sandbox.set("AWS_REGION", "eu-wset-1");
     assert_eq!(said(&sandbox, &["--profile", "user"]), lost("sts.eu-wset-1.amazonaws.com"));
-    // Then it is the proxy's name that is asked for.
+    // Then the proxy's name is the one to be resolved.
     sandbox.set("HTTPS_PROXY", "http://proxy.test:3128");
     assert_eq!(said(&sandbox, &["--profile", "user"]), lost("proxy.test"));
 }
@@ -431,7 +431,7 @@ fn a_renewal_repeats_the_same_request() {
     let table = sandbox.credsh(&["status", "--json"]).ok();
     let ids: Vec<&str> = table.split("\"id\": \"").skip(1).map(|rest| &rest[..16]).collect();
     assert_eq!(ids.len(), 2, "{table}");
-    // Another shell of the user's, in other surroundings, knows no more than the lease's id.
+    // Another shell of the user's, in another environment, knows only the lease's id.
     sandbox.unset("AWS_ENDPOINT_URL_STS");
     sandbox.set("AWS_REGION", "us-west-2");
     for id in ids {
@@ -471,7 +471,7 @@ fn an_mfa_code_without_a_terminal_is_refused_with_words() {
     let sts = Sts::start();
     let sandbox = Sandbox::new().with("AWS_ENDPOINT_URL_STS", &sts.url());
     sandbox.file(".aws/config", MFA);
-    // In a session of its own there is no terminal, whoever runs the tests.
+    // A session of its own has no terminal, whoever runs the tests.
     let mut setsid = sandbox.command("setsid");
     let run = Run::of(setsid.args(["--wait", support::CREDSH, "export", "--profile", "mfa"]).output().unwrap());
     run.fails(1, &["credsh: cannot ask on /dev/tty: no such device or address\nhint: type `credsh refresh` with the same flags and XDG_RUNTIME_DIR in a terminal first: until the session that it gets is over nothing asks\n"]);
@@ -484,7 +484,7 @@ fn an_mfa_code_is_asked_for_on_the_terminal() {
     let sandbox = Sandbox::new().with("AWS_ENDPOINT_URL_STS", &sts.url());
     sandbox.file(".aws/config", MFA);
     let out = sandbox.home().join("out");
-    // stdin, stdout and stderr are elsewhere: the question must not need them.
+    // stdin, stdout and stderr are not the terminal: the question must not need them.
     let command = format!("{} export --profile mfa </dev/null >{} 2>&1", support::CREDSH, out.display());
     let mut script = sandbox.command("script");
     script
@@ -493,8 +493,7 @@ fn an_mfa_code_is_asked_for_on_the_terminal() {
         .stdout(std::process::Stdio::piped());
     let mut script = script.spawn().unwrap();
     let (mut keyboard, mut screen) = (script.stdin.take().unwrap(), script.stdout.take().unwrap());
-    // The code is typed when it is asked for, and the terminal stays open until the end: `script` ends at the end of
-    // its own input.
+    // The code is typed when asked for, and the terminal stays open until the end: `script` stops when its own input ends.
     let (question, mut shown) = ("MFA code for arn:aws:iam::123456789012:mfa/me: ", Vec::new());
     while !String::from_utf8_lossy(&shown).contains(question) {
         let mut byte = [0];
@@ -510,7 +509,7 @@ fn an_mfa_code_is_asked_for_on_the_terminal() {
     assert_eq!(code, ("arn:aws:iam::123456789012:mfa/me", "123456"));
 }
 
-/// The host that is asked for, seen by a proxy that lets nobody through.
+/// The host that is asked, as seen by a proxy that lets nobody through.
 fn host(sandbox: &Sandbox, variables: &[(&str, &str)], args: &[&str]) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let proxy = format!("http://{}", listener.local_addr().unwrap());
@@ -529,7 +528,7 @@ fn host(sandbox: &Sandbox, variables: &[(&str, &str)], args: &[&str]) -> String 
         .to_owned()
 }
 
-/// As the AWS CLI has it: a variable, then the profile.
+/// In the AWS CLI's order: a variable, then the profile.
 #[test]
 fn fips_and_dual_stack() {
     let sandbox = Sandbox::new().with("AWS_REGION", "us-east-2");
@@ -550,7 +549,7 @@ fn fips_and_dual_stack() {
         assert_eq!(host(&sandbox, variables, &["export", "--profile", profile]), wanted, "{variables:?}");
     }
     assert_eq!(host(&sandbox, &[], &["export", "--profile", "both", "--role", ARN]), "sts-fips.us-east-2.api.aws");
-    // And who one is is asked there too, with what was not from STS.
+    // whoami asks there too, even with credentials that are not from STS.
     let endpoint = Endpoint::start(600);
     let shell = Sandbox::in_cloudshell(&endpoint).with("AWS_REGION", "us-east-2");
     assert_eq!(host(&shell, &[(fips, "true")], &["whoami"]), "sts-fips.us-east-2.amazonaws.com");
@@ -567,7 +566,7 @@ fn fips_and_dual_stack() {
     assert_eq!(host(&sandbox, &[(fips, "true")], &["export", "--profile", "sso"]), wanted);
 }
 
-/// In botocore's order; and all of it for nothing where that is said.
+/// In botocore's order; and all of it is ignored where that is configured.
 #[test]
 fn the_endpoint_of_a_profile() {
     let (one, two, three) = (Sts::start(), Sts::start(), Sts::start());

@@ -1,6 +1,6 @@
-//! The source-able scripts, in every shell: what the script of old did is still done, and each of its failings is gone.
-//! The numbers are those of the list of failings; whose arguments (12, 13) is in `script_arguments`, what the shell itself
-//! keeps (6, 16, 18) in `script_guest`.
+//! The source-able scripts, in every shell: what the original script did still works, and each of its failings is gone.
+//! The numbers are those of the list of failings. Whose arguments a script sees (12, 13) is in `script_arguments`, and
+//! what the shell itself keeps (6, 16, 18) in `script_guest`.
 
 mod support;
 
@@ -14,21 +14,21 @@ use support::{CREDSH, Run, Sandbox};
 const ARN: &str = "arn:aws:iam::123456789012:role/deploy";
 const NAMES: [&str; 4] = ["ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "CREDENTIAL_EXPIRATION"];
 
-/// Prints what is exported, a name at a time, after `=`.
+/// Prints the exported values, one per line.
 const SHOW: &str = "printenv TEMPORARY_AWS_ACCESS_KEY_ID; printenv TEMPORARY_AWS_SECRET_ACCESS_KEY; printenv TEMPORARY_AWS_SESSION_TOKEN; printenv TEMPORARY_AWS_CREDENTIAL_EXPIRATION";
 
-/// A shell that holds good old values.
+/// A shell that already holds good values.
 fn with_old(sandbox: Sandbox) -> Sandbox {
     NAMES.iter().fold(sandbox, |sandbox, name| sandbox.with(&format!("TEMPORARY_AWS_{name}"), "old"))
 }
 
-/// Sources it, then tells the status and the values.
+/// Sources the script, then prints its status and the values.
 fn publish(shell: Sourcing, sandbox: &Sandbox, words: &str) -> Run {
     let status = shell.pick("$?", "$status");
     shell.run(sandbox, &format!("SOURCE {words}\necho \"status {status}\"\n{SHOW}\n"))
 }
 
-/// 1, 2, 3, 4, 7: a failure returns non-zero, says why, prints nothing, and keeps the values that were there.
+/// 1, 2, 3, 4, 7: a failure returns non-zero, says why, prints nothing on stdout, and keeps the values that were there.
 fn fails(shell: Sourcing, sandbox: Sandbox, words: &str, why: &str) {
     let run = publish(shell, &with_old(sandbox), words);
     assert!(run.stdout.ends_with("\nold\nold\nold\nold\n"), "{words} {why}: {run:?}");
@@ -55,7 +55,7 @@ fn success_prints_the_old_shape_and_exports() {
         );
         assert_eq!(rest, wanted, "{shell:?}");
         assert!(end.ends_with('Z') && end > rfc3339(now()).as_str(), "6: the end is known: {end}");
-        // 20: no renaming by hand for a container or any other program.
+        // 20: a container, or any other program, needs no variables renamed by hand.
         assert_eq!(sandbox.credsh(&["exec", "--", "printenv", "AWS_ACCESS_KEY_ID"]).ok(), "ASIATEST0001\n");
     });
 }
@@ -105,7 +105,7 @@ fn failings_1_2_3_4_of_the_role() {
     });
 }
 
-/// Also where the lease in the store would still do: the values that were there are kept.
+/// Even if the stored lease would still do, the values that were there are kept.
 #[test]
 fn a_good_lease_is_not_published_for_a_failed_one() {
     everywhere(|shell| {
@@ -132,7 +132,7 @@ fn failing_5_there_is_a_time_limit() {
 fn failing_8_quiet_prints_no_secret() {
     everywhere(|shell| {
         let endpoint = Endpoint::start(600);
-        // dash drops a -q like any argument.
+        // dash drops -q, as it does any argument.
         let (variable, words) = if shell.is("dash") { ("1", "") } else { ("", "-q") };
         let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_QUIET", variable);
         let run = shell.run(&sandbox, &format!("SOURCE {words}\n"));
@@ -174,7 +174,7 @@ fn failing_10_no_proxy_is_asked() {
     });
 }
 
-/// 11 and 15: to the letter in the environment, in the JSON, and in the lines that are pasted.
+/// 11 and 15: unchanged in the environment, in the JSON, and in the lines to be pasted.
 #[test]
 fn failings_11_and_15_metacharacters_come_through() {
     let hostile = r#" -n a'b"c`touch pwned`$(touch pwned)\d\\n\n;e!f!!*?~{1,2}#%s%% &|<>ü'"#;
@@ -212,12 +212,12 @@ fn failing_14_needs_no_other_program_and_no_setting_of_theirs() {
         let path = shell.pick("PATH=$HOME/bin", "set -x PATH $HOME/bin");
         let out = shell.run(&sandbox, &format!("{path}\nSOURCE\necho $TEMPORARY_AWS_ACCESS_KEY_ID\n")).ok();
         assert!(out.ends_with("\nASIATEST0001\n"), "{shell:?}: {out}");
-        // And without credsh it says so, and keeps what there is. CREDSH_EXE names it where PATH does not.
+        // Without credsh it says so, and keeps the values. CREDSH_EXE names the program if PATH does not have it.
         let lost = shell.pick("PATH=$HOME", "set -x PATH $HOME");
         let run = shell.run(&with_old(sandbox), &format!("{lost}\nSOURCE\necho \"$TEMPORARY_AWS_ACCESS_KEY_ID\"\n"));
         assert_eq!(run.stdout, "old\n", "{shell:?}");
         assert!(run.stderr.contains("credsh: the program credsh was not found"), "{shell:?}: {run:?}");
-        // A failure's own status needs nobody else either.
+        // The status of a failure takes no other program either.
         let named = Sandbox::new().with("CREDSH_EXE", CREDSH);
         let status = shell.pick("$?", "$status");
         let run = shell.run(&named, &format!("{lost}\nSOURCE\necho status {status}\n"));
@@ -254,7 +254,8 @@ fn failing_19_no_region_no_line() {
     });
 }
 
-/// In the substitutions of an interactive zsh before 5.9, `#` begins a command like any other, whatever was sourced.
+/// Within a command substitution an interactive zsh before 5.9 does not take `#` for a comment but for a command, even
+/// in a file that is sourced.
 #[test]
 fn nothing_in_a_substitution_is_a_comment() {
     let text = std::fs::read_to_string(script(false)).unwrap();
@@ -265,7 +266,7 @@ fn nothing_in_a_substitution_is_a_comment() {
     }
 }
 
-/// `credsh script` prints the same file, with the way back to the program.
+/// `credsh script` prints the same file, with the program's path filled in.
 #[test]
 fn the_program_prints_its_scripts() {
     for (name, fish) in [("sh", false), ("fish", true)] {

@@ -1,5 +1,5 @@
-//! Whose `$1` it is that a sourced script sees (failings 12 and 13): a role that was given is never dropped in silence, and
-//! the caller's own parameter is never taken for one. Where a shell does not tell, the script refuses.
+//! Whose `$1` a sourced script sees (failings 12 and 13): a role that was given is never dropped silently, and the
+//! caller's own parameter is never taken for one. Where a shell does not tell them apart, the script refuses.
 
 mod support;
 
@@ -12,14 +12,14 @@ use support::{Run, Sandbox};
 const ARN: &str = "arn:aws:iam::123456789012:role/deploy";
 const MINE: &str = "arn:aws:iam::123456789012:role/callers";
 
-/// What came of it.
+/// The outcome of sourcing the script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Came {
-    /// The surroundings' own credentials.
+    /// The credentials of the environment, without a role.
     Own,
-    /// This role's.
+    /// The credentials of this role.
     Role(&'static str),
-    /// A refusal that names CREDSH_ROLE, and the old values.
+    /// A refusal that names CREDSH_ROLE, and keeps the old values.
     Refused,
 }
 
@@ -46,12 +46,13 @@ fn came(shell: Sourcing, text: &str, parameters: &[&str], role: &str) -> (Came, 
     (came, run)
 }
 
-/// Whether this shell, run as a script, tells its arguments from its caller's: bash, zsh and fish in every case.
+/// Whether this shell, when it runs a script, tells what was given from the caller's own: bash, zsh and fish always do.
 fn tells(shell: Sourcing) -> bool {
     ["bash", "zsh", "fish"].iter().any(|name| shell.is(name))
 }
 
-/// What is right where a shell tells; ksh93, where the caller has something else; dash, which drops it; the others.
+/// What is expected of a shell that tells; of ksh93, which tells if the caller has something else; of dash, which drops
+/// what was given; and of the others.
 fn expected(shell: Sourcing, telling: Came, ksh93: Came, dash: Came, others: Came) -> Came {
     if tells(shell) {
         telling
@@ -98,14 +99,14 @@ fn whose_argument_it_is() {
 #[test]
 fn nested_sourcing_passes_nothing_on() {
     every_sh(|shell| {
-        // A file sourced with a role of its own, which sources the script.
+        // A file that is sourced with a role of its own, and sources the script.
         let nested = format!(": SOURCE\ncat >nested <<X\n. ./publish_temporary_credentials.sh\nX\n. ./nested {MINE}");
         let wanted = expected(shell, Came::Own, Came::Refused, Came::Own, Came::Refused);
         assert_eq!(came(shell, &nested, &[], "").0, wanted, "{shell:?}");
     });
 }
 
-/// bash keeps the script's own parameters where it keeps what was given, once they have been asked for.
+/// Once they have been asked for, bash keeps the caller's own parameters in the place where it keeps what was given.
 #[test]
 fn bash_is_not_misled_by_a_parameter_that_is_the_scripts_path() {
     const PATH: &str = "./publish_temporary_credentials.sh";
@@ -127,7 +128,7 @@ fn bash_is_not_misled_by_a_parameter_that_is_the_scripts_path() {
     }
 }
 
-/// Text that is evaluated has no parameters but those of whoever evaluates it.
+/// Evaluated text has no parameters of its own, but sees those of whoever evaluates it.
 #[test]
 fn evaluated_text_takes_nobodys_parameters() {
     let eval = "eval \"$(credsh script sh)\"";
@@ -139,7 +140,7 @@ fn evaluated_text_takes_nobodys_parameters() {
             (&format!("f() {{ {eval}; }}; f"), &[MINE], false),
             (&format!("f() {{ {eval}; }}; f {MINE}"), none, true),
         ] {
-            // Where ksh93 looks, it takes a function's parameters for what was given.
+            // ksh93 takes a function's parameters for what was given, where it looks for that.
             if shell.is("ksh93") && text.starts_with('f') {
                 continue;
             }
@@ -157,7 +158,8 @@ fn credsh_role_says_it_in_every_shell() {
         assert_eq!(came(shell, "SOURCE", &[], ARN).0, Came::Role(ARN), "{shell:?}");
         assert_eq!(came(shell, "SOURCE", &["myapp"], ARN).0, Came::Role(ARN), "{shell:?}");
         assert_eq!(came(shell, "SOURCE", &["myapp"], "none").0, Came::Own, "{shell:?}");
-        // What is given wins where it is known to be, and is never overruled where it is not.
+        // An argument wins where it is known to be one, and is never overruled where that is uncertain. dash, which drops
+        // it, goes by CREDSH_ROLE.
         let wanted = expected(shell, Came::Role(ARN), Came::Role(ARN), Came::Role(MINE), Came::Refused);
         assert_eq!(came(shell, &given, &[], MINE).0, wanted, "{shell:?}");
     });
@@ -175,7 +177,7 @@ fn an_empty_role_is_no_way_to_more() {
     }
 }
 
-/// dash's `-c` text is looked at too; and what only looks like an argument is none.
+/// The text of `dash -c` is examined as well. What only looks like an argument is none.
 #[test]
 fn dash_refuses_what_it_can_see_dropped() {
     let endpoint = Endpoint::start(600);
@@ -203,8 +205,8 @@ fn dash_refuses_what_it_can_see_dropped() {
     }
 }
 
-/// What is sourced by another name, behind a redirection, in words that only the shell knows, or in a file that cannot be looked
-/// at: a role that was dropped there is never taken for none.
+/// The script is sourced under another name, behind a redirection, by words that only the shell can expand, or from a
+/// file that cannot be examined: if a role may have been dropped, this is never taken for a call without one.
 #[test]
 fn dash_refuses_what_may_be_dropped() {
     const P: &str = "./publish_temporary_credentials.sh";
@@ -263,7 +265,7 @@ fn dash_refuses_what_may_be_dropped() {
     }
 }
 
-/// And what a script has beside a source command without an argument is not in its way.
+/// What else a script has in it, beside a source command without an argument, is no obstacle.
 #[test]
 fn dash_goes_on_where_nothing_was_dropped() {
     let endpoint = Endpoint::start(600);
@@ -295,8 +297,7 @@ fn dash_goes_on_where_nothing_was_dropped() {
     }
 }
 
-/// Where the source command was typed, or stands in a file that was sourced by a name that is not the script's, an argument
-/// may have been dropped that nothing shows.
+/// If the source command was typed, or names the script by another name, an argument may have been dropped without a sign.
 #[test]
 fn dash_refuses_where_it_cannot_see() {
     let (endpoint, sts) = (Endpoint::start(600), Sts::start());
@@ -327,7 +328,7 @@ fn dash_refuses_where_it_cannot_see() {
     }
 }
 
-/// mksh keeps the last word of the command where somebody types.
+/// An interactive mksh keeps the last word of the command.
 #[test]
 fn mksh_tells_where_somebody_types() {
     for (line, key) in [
@@ -349,7 +350,7 @@ fn mksh_tells_where_somebody_types() {
     }
 }
 
-/// A Ctrl-C under a trace leaves a note of the trace; the role is not taken from it, and it is gone afterwards.
+/// Ctrl-C under a trace leaves the script's note about the trace behind. A role must not be taken from that.
 #[test]
 fn a_leftover_is_not_believed() {
     every_sh(|shell| {
@@ -360,7 +361,7 @@ fn a_leftover_is_not_believed() {
     });
 }
 
-/// The role's shape, and that what was published is good for it: the AWS CLI asks moto who it is.
+/// The JSON for a role has the AWS CLI's shape, and what was published works: the AWS CLI asks moto who it is.
 #[test]
 fn a_roles_credentials_in_the_shape_of_the_aws_cli() {
     let moto = Moto::shared();

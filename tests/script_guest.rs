@@ -1,5 +1,5 @@
-//! The source-able scripts as guests: they work under the caller's options, leave nothing behind, show nothing in a trace,
-//! and hand their lease to the hook where there is one.
+//! The source-able scripts as guests: they work under the caller's options, leave nothing behind, show nothing in a
+//! trace, and hand their lease to the hook if there is one.
 
 mod support;
 
@@ -26,7 +26,7 @@ fn failing_16_works_under_the_callers_options() {
             let sandbox = Sandbox::in_cloudshell(&endpoint);
             let out = shell.run(&sandbox, &format!("{set}\nSOURCE\nprintenv TEMPORARY_AWS_ACCESS_KEY_ID\n")).ok();
             assert!(out.ends_with("\nASIATEST0001\n"), "{shell:?} {set}: {out}");
-            // A failure that is looked at ends nothing, one that is not does what set -e says.
+            // A failure that is checked ends nothing; one that is not checked does what `set -e` says.
             let failed = format!("{set}\nSOURCE || echo \"failed\"\nSOURCE\n");
             let run = shell.run(&Sandbox::new(), &failed);
             assert_eq!((run.stdout.as_str(), run.status != 0), ("failed\n", true), "{shell:?} {set}: {run:?}");
@@ -48,8 +48,8 @@ fn a_trace_shows_no_secret_and_goes_on() {
     });
 }
 
-/// What was fetched may still fail to be published: no room for what is printed, or a variable that is readonly. bash --posix,
-/// dash, busybox, yash and others end where a variable cannot be set, so a shell of its own is looked at.
+/// What was fetched may still fail to be published: there may be no room for the output, or a variable may be readonly.
+/// bash --posix, dash, busybox, yash and others exit if a variable cannot be set, so that case runs in a subshell.
 #[test]
 fn what_cannot_be_published_is_a_failure_with_a_trace_too() {
     every_sh(|shell| {
@@ -74,7 +74,7 @@ fn what_cannot_be_published_is_a_failure_with_a_trace_too() {
 #[test]
 fn failing_18_nothing_is_left_behind() {
     every_sh(|shell| {
-        // What a shell says of itself that changes by itself, and what the script is for.
+        // What a shell reports of itself and changes by itself, and what the script is there to set.
         const NOISE: &str = "^(_|BASH_.*|LINENO|PIPESTATUS.*|RANDOM|SECONDS|SRANDOM|EPOCH.*|FUNCNAME|PPID|status|pipestatus|'\\?'|argv|ARGC|TTYIDLE|OPTIND|COLUMNS|LINES|KSH_MATCH|TEMPORARY_AWS_.*)=";
         let functions = if shell.is("bash") || shell.is("zsh") || shell.is("mksh") || shell.is("ksh93") {
             "typeset -f"
@@ -152,7 +152,7 @@ fn typed_in_a_shell_without_a_hook(shell: Shell) {
     assert_eq!(session.var("CREDSH_LEASE"), "", "nothing renews it here");
 }
 
-/// Which the lease has set aside: what is left is the default one's.
+/// AWS_PROFILE, which the lease has set aside, still counts; without it the script would take the default profile.
 fn a_hook_with_the_standard_names_is_no_way_to_another_profile(shell: Shell) {
     let sandbox = Sandbox::new().with("AWS_PROFILE", "dev");
     let keys = |name: &str| {
@@ -173,7 +173,7 @@ fn a_hook_with_the_standard_names_is_no_way_to_another_profile(shell: Shell) {
     }
 }
 
-/// A script that is read from a pipe while it runs is nobody else's to read.
+/// A shell reads its script from a pipe while it runs, so nothing else may read from that pipe.
 #[test]
 fn a_caller_that_comes_through_a_pipe_loses_no_line() {
     every_sh(|shell| {
@@ -188,7 +188,7 @@ fn a_caller_that_comes_through_a_pipe_loses_no_line() {
     });
 }
 
-/// What the script keeps for itself is in a shell of its own, but begins as what the caller made of the name.
+/// The script's own variables are in a subshell, but start out with the attributes that the caller gave to their names.
 #[test]
 fn the_callers_names_are_the_callers() {
     const NAMES: [&str; 24] = [
@@ -212,7 +212,7 @@ fn the_callers_names_are_the_callers() {
     });
 }
 
-/// Aliases are replaced while the file is read, wherever a command or a function's name stands.
+/// Aliases are expanded while a file is read, wherever a command or a function's name may be.
 #[test]
 fn an_alias_of_the_callers_is_not_in_the_way() {
     every_sh(|shell| {

@@ -1,5 +1,5 @@
-//! Functions and aliases of the user's with the names of builtins: none of them is ever called by the hook, whatever it
-//! does. What a shell lets nobody define (fish's `test`) is not in here.
+//! Functions and aliases of the user's with the names of builtins: the hook never calls any of them, whatever it does.
+//! Names that a shell lets nobody define (fish's `test`) are left out.
 
 mod support;
 
@@ -14,8 +14,8 @@ in_every_shell! { functions_with_the_names_of_builtins_are_not_called }
 in_shells! { where_builtin_is_a_function_it_says_so_and_is_not_there: bash Bash, zsh Zsh }
 in_every_shell! { readonly_variables_with_everyday_names_are_the_users }
 
-/// The names, but for `eval` and fish's `source`, which the line in the start-up file itself calls, and bash's `declare`,
-/// by which the hook looks for a function `builtin`. Each of the functions leaves a file behind and fails.
+/// The names, except `eval` and fish's `source`, which the line in the start-up file calls itself, and bash's `declare`,
+/// with which the hook looks for a function named `builtin`. Each function leaves a file behind and fails.
 fn names(shell: Shell) -> &'static [&'static str] {
     match shell {
         Shell::Bash => &[
@@ -81,14 +81,15 @@ fn names(shell: Shell) -> &'static [&'static str] {
 
 fn shadows(shell: Shell) -> String {
     let one = |name: &&str| match shell {
-        // fish's own functions call them too: one of ours is the caller, or the prompt that it has made.
+        // fish's own functions call them too. These only count if the caller is one of the hook's functions, or
+        // the prompt that it made.
         Shell::Fish => {
             let real = if ["date", "env", "cat"].contains(name) { "command" } else { "builtin" };
             format!(
                 "function {name}\n    set -l callers (status stack-trace | string match -r \"^in function '[^']*\")\n    if string match -qr \"'(__credsh(?!_inner)|fish_prompt)\" -- $callers[2]\n        command touch ~/called-{name}\n        return 1\n    end\n    {real} {name} $argv\nend\n"
             )
         }
-        // Neither calls anything that could be one of them.
+        // In these shells a function can do without calling anything that might be one of them.
         Shell::Bash => format!("function {name} {{ /bin/touch ~/'called-{name}'; ! [[ a ]]; }}\n"),
         Shell::Zsh => format!("function '{name}' {{ /bin/touch ~/'called-{name}'; ! [[ a ]] }}\n"),
     };
@@ -101,7 +102,8 @@ fn called(sandbox: &Sandbox) -> Vec<String> {
     names.filter_map(|name| name.to_str().unwrap().strip_prefix("called-").map(str::to_owned)).collect()
 }
 
-/// A life with a lease: it appears, is renewed in the background, before a command and when asked, and is cleared.
+/// Takes a lease through its life: it appears, is renewed in the background, before a command and on
+/// request, and is cleared.
 fn live(session: &mut Session, endpoint: &Endpoint, case: &str) {
     assert_eq!(session.key(), "ASIATEST0001", "{case}\n{}", session.text());
     thread::sleep(Duration::from_secs(3));
@@ -159,13 +161,13 @@ fn where_builtin_is_a_function_it_says_so_and_is_not_there(shell: Shell) {
     }
 }
 
-/// bash lets no function have a local of that name, and goes on with the user's value.
+/// bash allows no function a local variable with the name of a readonly one, and goes on with the user's value.
 fn readonly_variables_with_everyday_names_are_the_users(shell: Shell) {
     let names = "p code now file left time color tick theirs i status version name last opts outer all first line facts \
                  locked commands urg inherited was lease text gap end found state";
     let theirs: Vec<String> = names
         .split_whitespace()
-        // zsh's and fish's own.
+        // These are zsh's and fish's own.
         .filter(|name| shell == Shell::Bash || !["status", "commands"].contains(name))
         .map(|name| match shell {
             Shell::Fish => format!("set -g {name} /theirs"),

@@ -1,6 +1,6 @@
-//! Ten hooked shells over credentials of twenty seconds, with faults switched at random: nobody works with expired ones
-//! while the endpoint is healthy, and no shell grows. Two minutes of it are a test like any other; `make soak` runs half
-//! an hour. The random choices come from a seed, which is printed; CREDSH_SOAK_SEED repeats them.
+//! Ten hooked shells with credentials that live twenty seconds, and faults that come and go at random: no command runs with
+//! expired credentials while the endpoint is healthy, and no shell grows. Two minutes of this are a test like any other;
+//! `make soak` runs half an hour. The random choices come from a seed, which is printed; CREDSH_SOAK_SEED repeats them.
 
 mod support;
 
@@ -15,28 +15,28 @@ use support::process::{children, files, resident};
 use support::pty::{Session, Shell};
 
 const LIFE: i64 = 20;
-/// The first live together, and find what another has renewed; the last three are alone, and nobody does it for them.
+/// The first ones share a store, and find what another has renewed; the last three are alone, and nobody renews for them.
 const SHELLS: [Shell; 10] = {
     use Shell::{Bash, Fish, Zsh};
     [Bash, Zsh, Fish, Bash, Zsh, Fish, Bash, Bash, Zsh, Fish]
 };
 const TOGETHER: usize = 7;
-/// How long after its last fault the endpoint counts as healthy: the longest that everybody may leave it alone then.
-///  5 s  a request that a fault has swallowed ends (the container source's deadline), and only then backs off
-/// 10 s  what the hook waits after a wait that failed, and as much as 8 s and its jitter, an ended lease's last back-off
-///  3 s  as all these are whole seconds by three clocks: the endpoint's, the program's and the shell's
-/// After that a command may find the variables expired only if the hook did not do its work.
+/// How long after its last fault the endpoint counts as healthy: the longest that any shell may leave it alone after that.
+///  5 s  a request that a fault has swallowed goes on for (the container source's deadline) before it backs off
+/// 10 s  the hook pauses after a failed wait; the last back-off of an ended lease, 8 s and its jitter, is as long
+///  3 s  rounding, as all these are whole seconds by three clocks: the endpoint's, the program's and the shell's
+/// If a command finds the variables expired after that, the hook has not done its work.
 const HEALTHY_AFTER: i64 = 5 + 10 + 3;
-/// The same after a refusal (400, 401, 403, 404), where a person may have to act: an ended lease is left alone for up to
-/// 64 s then, and a fifth of that as jitter. Nobody here types `credsh refresh`.
+/// The same after a refusal (400, 401, 403, 404), which may take a person to mend: an ended lease is then left alone for
+/// up to 64 s, and a fifth of that as jitter. Nobody types `credsh refresh` here.
 const HEALTHY_AFTER_REFUSAL: i64 = 5 + 77 + 3;
-/// What a shell may have grown by since it was warm, KiB: its history, and what its allocator keeps. In half an hour of some
-/// 400 commands bash and zsh were seen to take 60, and fish, whose history has more to each command, 730.
+/// By how many KiB a shell may have grown since it was warm: its history, and what its allocator keeps. In half an hour
+/// of some 400 commands bash and zsh grew by 60, and fish, whose history keeps more of each command, by 730.
 const GROWTH: fn(Shell) -> u64 = |shell| shell.pick(256, 1024);
 
 #[test]
 fn two_minutes() {
-    // The rest is for the last words.
+    // The rest of the two minutes is for `last_words`.
     soak(Duration::from_secs(80), 20);
 }
 
@@ -46,23 +46,23 @@ fn half_an_hour() {
     soak(Duration::from_secs(1800), 80);
 }
 
-/// A command, as its shell saw it.
+/// A command, as seen by its shell.
 struct Seen {
     shell: usize,
-    /// The shell's own clock, just before.
+    /// The shell's own clock, just before the command.
     clock: i64,
     expiration: String,
     text: String,
 }
 
 impl Seen {
-    /// RFC 3339 in UTC is in the order of time.
+    /// As text, RFC 3339 times in UTC are in the order of time.
     fn expired(&self) -> bool {
         self.expiration <= rfc3339(self.clock)
     }
 }
 
-/// From when to when the endpoint did what, and how long after that it does not count as healthy.
+/// What the endpoint did, from when to when, and how many seconds after that it does not count as healthy.
 struct Fault {
     from: i64,
     until: i64,
@@ -76,20 +76,20 @@ struct Held {
     files: Vec<String>,
 }
 
-/// `calm`: a phase without a fault is ten seconds long, and up to as many more.
+/// A phase without a fault lasts ten seconds, and up to `calm` more.
 fn soak(length: Duration, calm: u64) {
     let seed =
         std::env::var("CREDSH_SOAK_SEED").map_or_else(|_| u64::try_from(now()).unwrap(), |text| text.parse().unwrap());
     eprintln!("soak: seed {seed}, {} s", length.as_secs());
     let endpoint = Endpoint::start(LIFE);
-    // A home and a store for those together, and one for each of the others.
+    // One home and store for the shells that live together, and one for each of the others.
     let houses: Vec<Sandbox> =
         (TOGETHER..=SHELLS.len()).map(|_| own_program(Sandbox::in_cloudshell(&endpoint))).collect();
     let commands = Mutex::new(Vec::new());
     let end = Instant::now() + length;
     let over = AtomicBool::new(false);
     let house = |index: usize| &houses[(index + 1).saturating_sub(TOGETHER)];
-    // One after the other, as they share their start-up files.
+    // One after the other, as they share start-up files.
     let start = |(index, shell): (usize, &Shell)| shell.rc().size(40, 200).start(house(index));
     let sessions: Vec<Session> = SHELLS.iter().enumerate().map(start).collect();
     let (faults, sessions) = thread::scope(|scope| {
@@ -110,8 +110,8 @@ fn soak(length: Duration, calm: u64) {
     nothing_left(&houses, &sessions);
 }
 
-/// A copy of the program, so that a build at the same time does not replace it. Long enough to wait that a machine with
-/// other work to do does not stand in for a fault.
+/// Gives a sandbox a copy of the program, so that a build at the same time does not replace it, and a wait that is long
+/// enough for a busy machine not to look like a fault.
 fn own_program(sandbox: Sandbox) -> Sandbox {
     let bin = sandbox.home().join("bin");
     std::fs::create_dir(&bin).unwrap();
@@ -120,7 +120,7 @@ fn own_program(sandbox: Sandbox) -> Sandbox {
     sandbox.with("PATH", &path).with("CREDSH_WAIT", "8")
 }
 
-/// A person at a shell: commands at intervals, now and then a break that is longer than the credentials live.
+/// Plays a person at a shell: commands at intervals, and now and then a break longer than the credentials live.
 fn work(
     index: usize,
     mut session: Session,
@@ -131,7 +131,7 @@ fn work(
     let started = Instant::now();
     let mut warm = None;
     while !over.load(Ordering::Relaxed) {
-        // Who is alone takes more of them.
+        // The shells that are alone take more breaks.
         let breaks = if index < TOGETHER { 6 } else { 2 };
         let pause = if random.below(breaks) == 0 { 10_000 + random.below(20_000) } else { random.below(3_000) };
         let until = Instant::now() + Duration::from_millis(pause);
@@ -140,7 +140,7 @@ fn work(
         }
         let observation = look(index, &mut session);
         seen.lock().unwrap().push(observation);
-        // Early, but not before the line editor, the history and the first renewals have had their memory.
+        // Early, but after the line editor, the history and the first renewals have taken their memory.
         if warm.is_none() && started.elapsed() >= Duration::from_secs(30) {
             warm = Some(held(&session));
         }
@@ -148,7 +148,7 @@ fn work(
     (session, warm.expect("longer than half a minute"))
 }
 
-/// The shell's clock and what a program sees, in one command.
+/// Reads the shell's clock, and what a program sees, in one command.
 fn look(index: usize, session: &mut Session) -> Seen {
     let clock = session.shell().clock();
     let text = session.run(&format!("{clock}; printenv TEMPORARY_AWS_CREDENTIAL_EXPIRATION"));
@@ -162,11 +162,12 @@ fn held(session: &Session) -> Held {
     Held { resident: resident(session.pid()), files: files(session.pid()) }
 }
 
-/// Good and bad phases in turn until the end, and what they were. The log opens before a fault does, and closes after.
+/// Alternates good and bad phases until the end, and returns the bad ones. A record begins before its
+/// fault, and ends after it.
 fn trouble(endpoint: &Endpoint, mut random: Random, calm: u64, end: Instant, over: &AtomicBool) -> Vec<Fault> {
     let mut faults = Vec::new();
     let left = || end.saturating_duration_since(Instant::now());
-    // Longer than a life at first, so that there is something to judge whatever the choices.
+    // At first longer than a life, so that there is something to judge, whatever is chosen.
     thread::sleep(Duration::from_secs(15));
     loop {
         thread::sleep(Duration::from_millis(10_000 + random.below(calm * 1000)).min(left()));
@@ -183,7 +184,7 @@ fn trouble(endpoint: &Endpoint, mut random: Random, calm: u64, end: Instant, ove
     }
 }
 
-/// Every kind that passes by itself; refusals do too, but later.
+/// Starts a fault. Each kind passes by itself; a refusal just takes longer.
 fn fault(endpoint: &Endpoint, random: &mut Random) -> (String, i64) {
     let answer =
         |status, headers: &str, body: &str| Behaviour::Answer { status, headers: headers.into(), body: body.into() };
@@ -216,7 +217,7 @@ fn fault(endpoint: &Endpoint, random: &mut Random) -> (String, i64) {
     (what, if refused { HEALTHY_AFTER_REFUSAL } else { HEALTHY_AFTER })
 }
 
-/// No command ran with expired variables while the endpoint was healthy.
+/// Asserts that no command ran with expired variables while the endpoint was healthy.
 fn judge(seen: &[Seen], faults: &[Fault], endpoint: &Endpoint) {
     let at = |clock: i64| faults.iter().find(|fault| (fault.from..=fault.until + fault.after).contains(&clock));
     let healthy = seen.iter().filter(|seen| at(seen.clock).is_none()).count();
@@ -237,8 +238,8 @@ fn judge(seen: &[Seen], faults: &[Fault], endpoint: &Endpoint) {
     assert_eq!(seen.iter().filter(wrong).count(), 0, "commands ran with expired variables; see above");
 }
 
-/// The control of the above: with the endpoint away for longer than a life every command finds them expired, and sees
-/// that. After which they are fresh again, in each shell, by themselves; and the shells hold what they held when warm.
+/// The control for `judge`: with the endpoint away for longer than a life, every command finds the variables expired.
+/// Then they become fresh again by themselves, in each shell, and the shells hold what they held when warm.
 fn last_words(endpoint: &Endpoint, sessions: Vec<(Session, Held)>) -> Vec<Session> {
     endpoint.behave(Behaviour::Close);
     thread::sleep(Duration::from_secs(u64::try_from(LIFE).unwrap() + 1));
@@ -270,7 +271,7 @@ fn last_words(endpoint: &Endpoint, sessions: Vec<(Session, Held)>) -> Vec<Sessio
     kept
 }
 
-/// All at the same time, in their order.
+/// Runs `step` on all items at the same time, and returns them in their order.
 fn each<T: Send>(items: Vec<T>, step: impl Fn(usize, T) -> T + Sync) -> Vec<T> {
     thread::scope(|scope| {
         let step = &step;
@@ -292,7 +293,7 @@ fn nothing_left(houses: &[Sandbox], sessions: &[Session]) {
     }
 }
 
-/// splitmix64: enough to choose faults with, and the same from the same seed.
+/// splitmix64: good enough to choose faults, and repeatable from the seed.
 struct Random(u64);
 
 impl Random {

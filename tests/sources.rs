@@ -1,4 +1,5 @@
-//! Which source is chosen, and the ones that come from AWS's own files: profiles, processes, web identity.
+//! Which source is chosen, and the sources in AWS's own files: profiles, processes, web identity. Most of IAM
+//! Identity Center is in `sso.rs`.
 
 mod support;
 
@@ -13,14 +14,14 @@ use support::{Run, Sandbox};
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/deploy";
 
-/// With these profiles, and an STS. Were another STS asked, it would be through a proxy that is not there.
+/// A sandbox with these profiles and an STS. If another STS were asked, it would be through a proxy that is not there.
 fn configured(sts: &Sts, config: &str) -> Sandbox {
     let sandbox = Sandbox::new().with("AWS_ENDPOINT_URL_STS", &sts.url()).with("HTTPS_PROXY", "http://127.0.0.1:9");
     sandbox.file(".aws/config", config);
     sandbox
 }
 
-/// A program that prints this.
+/// The path of a program that prints this.
 fn process(sandbox: &Sandbox, json: &str) -> String {
     let path = sandbox.file("process", &format!("#!/bin/sh\ncat <<'END'\n{json}\nEND\n"));
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
@@ -30,7 +31,7 @@ fn process(sandbox: &Sandbox, json: &str) -> String {
 #[allow(clippy::needless_pass_by_value, reason = "it ends the run")]
 fn label(run: Run) -> String {
     assert_eq!(run.status, 0, "{run:?}");
-    // "credsh: renewed: LABEL TIME", or that the source has no newer ones yet.
+    // Either "credsh: renewed: LABEL TIME", or a line saying that the source has no newer ones yet.
     run.stderr.lines().next().unwrap().rsplit(": ").next().unwrap().split(' ').next().unwrap().to_owned()
 }
 
@@ -52,7 +53,7 @@ hint: name one with --profile, --role or --source; in AWS CloudShell, where sudo
     );
     assert_eq!(sandbox.credsh(&["refresh"]).fails(3, &[]), wanted);
     assert_eq!(sandbox.credsh(&["export", "--role", ROLE]).fails(3, &[]), wanted);
-    // A default profile may hold no more than a region.
+    // A default profile may have nothing but a region.
     sandbox.file(".aws/config", "[default]\nregion = eu-central-1\n");
     assert_eq!(sandbox.credsh(&["export"]).fails(3, &[]), wanted);
 }
@@ -64,12 +65,12 @@ fn the_order_of_the_choice() {
     let config = format!("[default]\n{}[profile one]\n{}[profile two]\n{}", keys("DEFAULT"), keys("ONE"), keys("TWO"));
     let mut sandbox = configured(&sts, &config);
     let choice = |sandbox: &Sandbox, flags: &[&str]| label(sandbox.credsh(&[&["refresh", "--force"], flags].concat()));
-    // Each beats all before it.
+    // Each of these takes precedence over those before it.
     assert_eq!(choice(&sandbox, &[]), "profile:default");
     sandbox.set("AWS_WEB_IDENTITY_TOKEN_FILE", sandbox.file("token", "t").to_str().unwrap());
     sandbox.set("AWS_ROLE_ARN", ROLE);
     assert_eq!(choice(&sandbox, &[]), "web-identity");
-    // Before a role in the default profile there is only what names another.
+    // A role in the default profile comes before the web identity, but not before what names another profile.
     let pod = format!("role_arn = {ROLE}\nsource_profile = one\n");
     sandbox.file(".aws/config", &config.replace(&keys("DEFAULT"), &pod));
     assert_eq!(choice(&sandbox, &[]), "profile:default");
@@ -84,7 +85,7 @@ fn the_order_of_the_choice() {
     sandbox.set("AWS_CONTAINER_AUTHORIZATION_TOKEN", support::endpoint::TOKEN);
     assert_eq!(choice(&sandbox, &[]), "cloudshell");
     assert_eq!(choice(&sandbox, &["--profile", "one"]), "profile:one");
-    // And a flag names any of them.
+    // A flag can name any of them.
     assert_eq!(choice(&sandbox, &["--source", "env"]), "env");
     assert_eq!(choice(&sandbox, &["--source", "profile"]), "profile:two");
     assert_eq!(choice(&sandbox, &["--source", "profile", "--profile", "default"]), "profile:default");
@@ -144,7 +145,7 @@ external_id = ext-1\nrole_session_name = me\nregion = eu-central-1\n",
     let sent = ["Action", "RoleArn", "DurationSeconds", "ExternalId", "RoleSessionName"].map(|name| call.get(name));
     assert_eq!(sent, ["AssumeRole", ROLE, "7200", "ext-1", "me"]);
     assert_eq!((call.signer(), call.region()), ("AKIABASE", "eu-central-1"));
-    // The flag is for this time.
+    // The flag holds for this one time.
     sandbox.credsh(&["export", "--profile", "deploy", "--duration", "15m"]).ok();
     assert_eq!(sts.calls()[1].get("DurationSeconds"), "900");
 }
@@ -225,7 +226,7 @@ fn profiles_that_cannot_be() {
     }
     sandbox.file(".aws/config", "[profile a\nx = y\n");
     sandbox.credsh(&["export", "--profile", "a"]).fails(1, &["credsh: the AWS configuration cannot be read: "]);
-    // The SDK takes a file with such a byte for an empty one.
+    // The SDK takes a file with a byte that is not UTF-8 for an empty one.
     let file = sandbox.home().join(".aws/config");
     std::fs::write(
         &file,
@@ -267,7 +268,7 @@ fn a_credential_process() {
     sandbox.set("AWS_PROFILE", "p");
     sandbox.credsh(&["export", "--role", ROLE]).ok();
     assert_eq!(sts.call().signer(), "ASIAPROCESS");
-    // Long-term keys are not handed out, whoever keeps them.
+    // Long-term keys are not handed out, whoever stores them.
     process(&sandbox, r#"{"Version":1,"AccessKeyId":"AKIAPROCESS","SecretAccessKey":"process-secret"}"#);
     let out = sandbox.credsh(&["export", "--no-store"]).ok();
     assert!(!out.contains("AKIAPROCESS") && !out.contains("process-secret") && out.contains("ASIASTS0002"), "{out}");
@@ -305,7 +306,7 @@ fn temporary_keys_of_the_environment_are_passed_on() {
     sandbox
         .credsh(&["export", "--no-store"])
         .fails(5, &["credsh: the environment gave no usable credentials: they ended at "]);
-    // Without a known end they are not over.
+    // Without a known end they do not count as expired.
     sandbox.unset("AWS_CREDENTIAL_EXPIRATION");
     let out = sandbox.credsh(&["export", "--no-store"]).ok();
     assert_eq!(out.lines().count(), 3, "{out}");
@@ -352,7 +353,7 @@ fn a_web_identity() {
     std::fs::remove_file(&file).unwrap();
     let message = format!("credsh: cannot read the web identity token {}: no such file or directory\n", file.display());
     sandbox.credsh(&["export", "--no-store"]).fails(1, &[&message]);
-    // A renewal in other surroundings asks the same STS.
+    // A renewal in another environment asks the same STS.
     sandbox.file("jwt", "header.payload.signature\n");
     sts.yes();
     sandbox.unset("AWS_ENDPOINT_URL_STS");
@@ -362,7 +363,7 @@ fn a_web_identity() {
     assert_eq!(sts.calls().last().unwrap().get("WebIdentityToken"), "header.payload.signature");
 }
 
-/// A profile's is asked for as the variables' is, also of the STS that was meant when it was first.
+/// A profile's web identity is requested as the variables' is; a renewal asks the STS that was meant at first.
 #[test]
 fn a_web_identity_of_a_profile() {
     let sts = Sts::start();
@@ -394,7 +395,7 @@ fn a_web_identity_of_a_profile() {
     assert_eq!(sts.of("AssumeRoleWithWebIdentity").len(), 4);
 }
 
-/// What nobody ends, as a FIFO that nobody writes to, would hold up a shell for ever.
+/// A file without an end, such as a FIFO that nobody writes to, would hold up a shell for ever.
 #[test]
 fn a_web_identity_whose_token_has_no_end() {
     let sts = Sts::start();
@@ -405,7 +406,7 @@ fn a_web_identity_whose_token_has_no_end() {
         let reason =
             format!("credsh: cannot read the web identity token {path}: it is not a small regular file\nhint: check ");
         let variables = [("AWS_ROLE_ARN", ROLE), ("AWS_WEB_IDENTITY_TOKEN_FILE", path)];
-        // `timeout` is for who waits after all.
+        // `timeout` is there in case it does wait.
         let mut run = sandbox.command("timeout");
         let run = run.args(["20", support::CREDSH, "export"]).envs(variables);
         Run::of(run.output().unwrap()).fails(1, &[&format!("{reason}AWS_WEB_IDENTITY_TOKEN_FILE\n")]);
@@ -417,7 +418,7 @@ fn a_web_identity_whose_token_has_no_end() {
     assert_eq!(sts.calls().len(), 0);
 }
 
-/// As with a token; the null device is how one says that there is none.
+/// As with a token. The null device, however, is how users say that there is no file.
 #[test]
 fn config_files_that_have_no_end() {
     let sandbox = Sandbox::new();
@@ -443,7 +444,7 @@ fn config_files_that_have_no_end() {
         let run = Run::of(run.args(["20", support::CREDSH, "doctor"]).env(name, path).output().unwrap());
         assert_eq!(run.status, 1, "{run:?}");
     }
-    // One that has no name any more is one all the same.
+    // A file that has lost its name is still a file.
     let keys = sandbox
         .file("keys", "[default]\naws_access_key_id = ASIAONE\naws_secret_access_key = s\naws_session_token = t\n");
     let mut run = sandbox.command("sh");
@@ -453,13 +454,13 @@ fn config_files_that_have_no_end() {
     let none = sandbox.with("AWS_CONFIG_FILE", "/dev/null").with("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
     none.credsh(&["export"]).fails(3, &["no default profile with credentials is in /dev/null or /dev/null"]);
     none.credsh(&["export", "--profile", "p"]).fails(1, &["credsh: profile p: is in neither the AWS config file nor"]);
-    // Nor is it a file whose mode is to be changed.
+    // Nor must doctor want the mode of the null device changed.
     let text = none.credsh(&["doctor"]).stdout;
     assert!(text.contains("no source of credentials") && !text.contains("chmod"), "{text}");
 }
 
-/// As with the AWS CLI: its stderr is the reason when it fails, but on one line, without what a terminal obeys; and nobody's
-/// business when it does not. Its stdout, where the secrets are, is never shown.
+/// As with the AWS CLI: if a process fails its stderr is the reason, but on one line, and without what a terminal would
+/// obey. If it succeeds its stderr is not shown. Its stdout, where the secrets are, never is.
 #[test]
 fn what_a_process_says() {
     let sandbox = Sandbox::new();
@@ -489,7 +490,7 @@ fn what_a_process_says() {
         let good = ["good", "full"].contains(&name);
         assert_eq!((run.status == 0, run.stderr.is_empty()), (good, good), "{name}: {run:?}");
         let end = match name {
-            // Whose last line is the reason.
+            // Its last line is the reason.
             "trace" => " ... Error: run [1mcorp-login\n",
             "loud" => " ended with status 3: got **\n",
             "dump" => " ended with status 3: **\n",
@@ -502,7 +503,7 @@ fn what_a_process_says() {
     }
 }
 
-/// As botocore has it, also where the profile is its own source.
+/// As in botocore, even if the profile is its own source.
 #[test]
 fn a_source_profiles_keys_go_before_its_role() {
     let sts = Sts::start();
@@ -518,13 +519,13 @@ fn a_source_profiles_keys_go_before_its_role() {
     }
 }
 
-/// As botocore has it: all that makes up a set of keys is of one file. Joined to what an older set has left in the other,
-/// long-term keys would be handed out as temporary ones.
+/// As in botocore, the parts of a set of keys are from one file. With a token that an older set has left in the other
+/// file, long-term keys would be handed out as temporary ones.
 #[test]
 fn keys_are_of_one_file() {
     let sts = Sts::start();
     let keys = |id: &str| format!("aws_access_key_id = {id}\naws_secret_access_key = {id}-secret\n");
-    // No id of AWS's, which would tell by itself.
+    // An id unlike AWS's: one of AWS's would show by itself that these are long-term keys.
     let old = keys("ASIAOLD") + "aws_session_token = old-token\n";
     let sandbox =
         configured(&sts, &format!("[profile mix]\n{old}[profile role]\nrole_arn = {ROLE}\nsource_profile = mix\n"));
@@ -553,7 +554,7 @@ fn keys_are_of_one_file() {
     assert_eq!(sts.calls().len(), 2);
 }
 
-/// Whatever stands beside them, in one file or in the environment: AWS's temporary ones have other ids.
+/// Whatever token is beside them, in a file or in the environment: the ids of AWS's temporary keys look different.
 #[test]
 fn long_term_keys_beside_a_token() {
     let sts = Sts::start();
@@ -582,7 +583,7 @@ fn long_term_keys_beside_a_token() {
     assert_eq!(both(&sandbox), ["GetSessionToken", "AssumeRole"]);
 }
 
-/// As with the AWS CLI: an empty token is none, and one under its old name is one.
+/// As with the AWS CLI: an empty token is none, and one under its old name counts.
 #[test]
 fn tokens_that_are_empty_or_old() {
     let sts = Sts::start();
@@ -614,7 +615,7 @@ fn tokens_that_are_empty_or_old() {
     assert!(export(&sandbox, &[]).contains("AWS_SESSION_TOKEN='new-token'\n"));
 }
 
-/// What the AWS CLI takes, and the SDK's parser leaves out without a word.
+/// What the AWS CLI accepts, and the SDK's parser leaves out silently.
 #[test]
 fn what_the_parser_does_not_read() {
     let sts = Sts::start();
@@ -648,7 +649,8 @@ fn what_the_parser_does_not_read() {
     assert!(sandbox.credsh(&["export", "--profile", "comment"]).ok().contains("'ASIAP'"), "the control");
 }
 
-/// A name under which somebody writes another account gives that one's, and what was asked for before is not renewed with it.
+/// If a profile's name comes to mean another account, that account's credentials are given, and the lease from before
+/// is not renewed with them.
 #[test]
 fn a_profile_that_was_changed_is_another() {
     let sts = Sts::start();
@@ -683,7 +685,7 @@ fn a_profile_that_was_changed_is_another() {
         assert!(run.status == 1 && run.stderr.contains(error), "{run:?}");
         let lines = sandbox.credsh(&["hook", "--shell", "bash", "--wait", "--lease", &lease]).ok();
         assert!(!lines.contains("TWO") && !lines.contains("ASIASTS0002"), "{lines}");
-        // Where the shell was started for that profile, that is what is meant.
+        // If the shell was started for that profile, the profile as it is now is meant.
         let expired = std::fs::read_to_string(sandbox.store().join(format!("{lease}.json"))).unwrap();
         let mut old: serde_json::Value = serde_json::from_str(&expired).unwrap();
         for time in ["received", "asked", "due", "expires"] {
@@ -700,7 +702,7 @@ fn a_profile_that_was_changed_is_another() {
     assert_eq!(signers, ["AKIAONE", "AKIATWO"]);
 }
 
-/// What people paste into a profile, or a tool writes there each hour, has no end that would make it due.
+/// Keys that people paste into a profile, or that a tool writes there each hour, have no end that would make them due.
 #[test]
 fn session_keys_in_a_profile_are_read_again() {
     let sts = Sts::start();
@@ -715,7 +717,7 @@ fn session_keys_in_a_profile_are_read_again() {
     assert_eq!(sandbox.ids().len(), 1, "and it is the same lease");
 }
 
-/// A process may give others each time and not say when they end; who types `refresh` wants it asked.
+/// A process may give others each time and not say when they end; whoever types `refresh` wants it to be asked.
 #[test]
 fn credentials_without_an_end_are_asked_for_again() {
     let mut sandbox = Sandbox::new();
@@ -745,7 +747,7 @@ fn credentials_without_an_end_are_asked_for_again() {
     assert!(export().contains("'ASIATHREE'"));
 }
 
-/// Who insists gets what the source gives now, though it ends sooner; a hook keeps what lasts longer.
+/// --force takes what the source gives now, even if that ends sooner; a hook keeps whatever lasts longer.
 #[test]
 fn other_credentials_that_end_sooner() {
     let sts = Sts::start();
@@ -759,14 +761,14 @@ fn other_credentials_that_end_sooner() {
     let run = sandbox.credsh(&["refresh", "--force", "--profile", "p"]);
     assert!(run.status == 0 && run.stderr.starts_with("credsh: renewed: profile:p "), "{run:?}");
     assert!(export().contains("'ASIATWO'"));
-    // What this lease has given before is no news.
+    // What this lease has given before is not new.
     process(&sandbox, &json("ASIAONE", 600));
     let run = sandbox.credsh(&["refresh", "--force", "--profile", "p"]);
     assert!(run.stderr.starts_with("credsh: asked, and the source has no newer ones yet: "), "{run:?}");
     assert!(export().contains("'ASIATWO'"));
 }
 
-/// As some say that theirs do not end.
+/// Some processes print this year if their credentials do not end.
 #[test]
 fn a_year_that_nobody_sees_is_no_end() {
     let sts = Sts::start();
@@ -781,7 +783,7 @@ fn a_year_that_nobody_sees_is_no_end() {
     assert!(table.contains("profile:p  unknown  unknown "), "{table}");
 }
 
-/// What a credential_process prints of credentials that end so many seconds from now.
+/// What a credential_process prints for credentials that end this many seconds from now.
 fn json(key: &str, life: i64) -> String {
     let end = rfc3339(now() + life);
     format!(r#"{{"Version":1,"AccessKeyId":"{key}","SecretAccessKey":"s","SessionToken":"t","Expiration":"{end}"}}"#)
@@ -796,7 +798,7 @@ fn a_profile_beside_a_source_that_looks_at_none() {
     run.fails(2, &["credsh: --profile: names nothing that this --source looks at\n"]);
 }
 
-/// It may have to ask a person, and belongs to the terminal as credsh does: stdin is passed on.
+/// It may have to ask a person, so it stays on the terminal that credsh is on, and stdin is passed on.
 #[test]
 fn a_process_may_ask() {
     let sandbox = Sandbox::new();
@@ -820,7 +822,7 @@ fn a_process_may_ask() {
     assert!(std::fs::read_to_string(sandbox.home().join("out")).unwrap().contains("'ASIATTY'"), "{}", session.text());
 }
 
-/// Who types at a prompt is not asked, nor is the keyboard taken from them; but Ctrl-C is still for the process too.
+/// Whoever types at a prompt must not be asked, nor lose the keyboard; but Ctrl-C still reaches the process.
 #[test]
 fn a_process_of_a_hook_may_not_ask() {
     let sandbox = Sandbox::new().with("CREDSH_WAIT", "60");
@@ -847,14 +849,14 @@ fn a_process_of_a_hook_may_not_ask() {
     session.wait_for("the prompt", Session::at_prompt);
     assert_eq!(session.run("echo $?"), "130");
     gone(&long);
-    // The control: where a person asks for it.
+    // The control: it may ask if a person runs it.
     session.type_line("credsh export --profile tty");
     session.wait_for("the question", |session| session.prompt() == "key? ");
     session.send(b"\x03");
     session.wait_for("the prompt", Session::at_prompt);
 }
 
-/// It is killed in the middle of a question that is not shown, where no shell puts the terminal right.
+/// It is killed during a question without an echo, where no shell restores the terminal.
 #[test]
 fn a_process_that_is_killed_leaves_the_terminal_as_it_was() {
     let sandbox = Sandbox::new();
@@ -882,7 +884,7 @@ fn a_process_that_is_killed_leaves_the_terminal_as_it_was() {
     assert!(sandbox.home().join("tidied").exists(), "it was asked to end before");
 }
 
-/// As it may be waiting for a person. Where none can be asked it is not waited for.
+/// It may be waiting for a person. Without a terminal nobody can be asked, so there it is not waited for.
 #[test]
 fn a_process_at_a_terminal_has_the_time_that_a_person_takes() {
     let mut sandbox = Sandbox::new();
@@ -923,16 +925,16 @@ fn until(what: &str, done: impl Fn() -> bool) {
     }
 }
 
-/// Waits until nothing runs that has `word` in its command line.
+/// Waits until no process has `word` in its command line.
 fn gone(word: &str) {
     until(&format!("the end of {word}"), || running(word).is_empty());
 }
 
-/// Nor does what it has started stay, but a daemon.
+/// What it has started must not stay either, except a daemon.
 #[test]
 fn a_process_that_does_not_end_is_ended() {
     let sandbox = Sandbox::new().with("CREDSH_WAIT", "1");
-    // No other test's, nor another run's.
+    // Unlike those of any other test, or of another run.
     let time = |number: u32| format!("{}.{:06}", 1000 + number, std::process::id());
     let (alone, below, daemon) = (time(1), time(2), time(3));
     let tool = sandbox.file("tool", &format!("setsid sleep {daemon} &\necho $! >pid\nsleep {below}\ntrue\n"));
@@ -948,7 +950,7 @@ fn a_process_that_does_not_end_is_ended() {
     support::process::signal(pid, "KILL");
 }
 
-/// Of several ways in one profile it is the SDKs' first.
+/// If a profile offers several ways, the one that SDKs try first is used.
 #[test]
 fn a_profile_with_a_process_and_more() {
     let sts = Sts::start();
@@ -965,7 +967,7 @@ fn a_profile_with_a_process_and_more() {
     sandbox.credsh(&["export", "--profile", "sso"]).fails(1, &["aws sso login"]);
     assert!(sandbox.credsh(&["export", "--profile", "role"]).ok().contains("'ASIASTS0001'"));
     assert_eq!(sts.call().signer(), "ASIAPROCESS");
-    // Keys in the credentials file go before it, also where they are renewed by hand.
+    // Keys in the credentials file come first, also if somebody keeps them up to date by hand.
     let first = |id: &str| {
         sandbox.file(".aws/credentials", &format!("[keys]\n{}\n", keys.replace("AKIAKEYS", id)));
         sandbox.credsh(&["export", "--profile", "keys"]).ok()
@@ -980,8 +982,8 @@ fn a_profile_with_a_process_and_more() {
     assert_eq!(sts.calls()[1].signer(), "ASIASECOND");
 }
 
-/// It is where a role's base is, and says nothing without one: else what the shell holds would be given, and stored, as the
-/// profile's.
+/// It says where the base of a role comes from, and without a role it says nothing. Otherwise whatever the shell holds
+/// would be given, and stored, as the profile's.
 #[test]
 fn a_credential_source_without_a_role() {
     let sts = Sts::start();
@@ -1007,7 +1009,7 @@ fn a_credential_source_without_a_role() {
     assert_eq!(sts.call().signer(), "ASIAKEYS");
 }
 
-/// A role's base is asked before STS is, and its keys may be made temporary by STS after.
+/// A role's base is asked before STS is, and afterwards STS may have to make its keys temporary.
 #[test]
 fn who_is_late_is_named() {
     let (endpoint, sts) = (Endpoint::start(600), Sts::start());
@@ -1040,7 +1042,7 @@ fn who_is_late_is_named() {
     late("box", &[], "the container endpoint (cloudshell)");
 }
 
-/// With all that comes before it there, nobody is told that it is not.
+/// If all sources that come before it are there, the error must not be that none was found.
 #[test]
 fn an_ec2_that_was_named_and_does_not_answer() {
     let sts = Sts::start();

@@ -1,5 +1,5 @@
-//! IAM Identity Center: what its portal refuses, and what a profile or a sign-in lacks for it. The SDK asks the portal where
-//! `AWS_ENDPOINT_URL_SSO` says, and for a new sign-in where `AWS_ENDPOINT_URL_SSO_OIDC` does.
+//! IAM Identity Center: what its portal refuses, and what a profile or a sign-in may lack. The SDK asks the portal at
+//! `AWS_ENDPOINT_URL_SSO`, and for a new sign-in at `AWS_ENDPOINT_URL_SSO_OIDC`.
 
 mod support;
 
@@ -12,12 +12,12 @@ use support::Sandbox;
 use support::endpoint::{now, rfc3339};
 use support::sts::Sts;
 
-/// Both of them, which answer every request alike.
+/// Stands in for both of these, and answers every request alike.
 struct Portal {
     url: String,
-    /// Status, the error's name, body.
+    /// The status, the error's name, and the body.
     answer: Arc<Mutex<(u16, String, String)>>,
-    /// What was asked, as `METHOD PATH`, without the query.
+    /// The requests, as `METHOD PATH`, without the query.
     asked: Arc<Mutex<Vec<String>>>,
 }
 
@@ -71,7 +71,7 @@ const SESSION: &str = "[sso-session corp]\nsso_region = us-east-1\nsso_start_url
 
 const TOKEN: &str = "sso-access-token";
 
-/// Signed in, until `ends`, for profile `dev`: in a file named after the SHA-1 of `corp`.
+/// A sandbox in which profile `dev` is signed in until `ends`. The file is named by the SHA-1 of `corp`.
 fn signed_in(portal: &Portal, ends: i64) -> Sandbox {
     let sandbox = Sandbox::new()
         .with("AWS_ENDPOINT_URL_SSO", &portal.url)
@@ -99,14 +99,14 @@ fn a_sign_in_that_the_portal_refuses() {
     portal.refuse(401, "UnauthorizedException", message);
     let wanted = format!("credsh: sso:GetRoleCredentials failed with UnauthorizedException: {message}\n{LOGIN}");
     assert_eq!(sandbox.credsh(&["export", "--no-store", "--profile", "dev"]).fails(4, &[]), wanted);
-    // What the hooks are told once is in the lease, with what to type.
+    // What hooks say once is in the lease, together with what to type.
     sandbox.credsh(&["refresh", "--force", "--profile", "dev"]).fails(4, &[LOGIN]);
     let status = sandbox.credsh(&["status", "--json"]).ok();
     assert!(status.contains(&format!("{message}; {}", LOGIN.trim_end().trim_start_matches("hint: "))), "{status}");
     assert_eq!(portal.asked(), ["GET /federation/credentials"; 3]);
 }
 
-/// As a proxy may, or who stands in for it.
+/// As a proxy may do, or whatever answers in place of the portal.
 #[test]
 fn a_portal_that_echoes_the_sign_in() {
     let portal = Portal::start();
@@ -118,7 +118,7 @@ fn a_portal_that_echoes_the_sign_in() {
     }
 }
 
-/// The SDK says nothing of it, and asks with what is over.
+/// The SDK does not report it, and uses the expired sign-in.
 #[test]
 fn a_sign_in_that_is_over_and_cannot_be_renewed() {
     let portal = Portal::start();
@@ -165,7 +165,7 @@ fn what_else_the_portal_says() {
     }
 }
 
-/// As the AWS CLI has it, where the SDK takes it for a mistake, or for a profile of IAM Identity Center.
+/// What the AWS CLI accepts, but the SDK takes for a mistake, or for a profile of IAM Identity Center.
 #[test]
 fn what_a_profile_says_beside_its_session() {
     let portal = Portal::start();
@@ -192,7 +192,7 @@ fn what_a_profile_says_beside_its_session() {
     assert_eq!(portal.asked().len(), 1);
 }
 
-/// By us, once, and not by the SDK.
+/// credsh assumes the role, once, and the SDK does not.
 #[test]
 fn a_role_in_the_same_profile() {
     let (portal, sts) = (Portal::start(), Sts::start());
@@ -209,7 +209,7 @@ fn a_role_in_the_same_profile() {
     assert_eq!(signers, ["ASIASSO", "ASIASSO"]);
 }
 
-/// Of a profile as it was before there were sessions.
+/// A profile of the old form, without an sso-session.
 #[test]
 fn no_sign_in_at_all() {
     let sandbox = Sandbox::new();
@@ -225,7 +225,7 @@ fn no_sign_in_at_all() {
     );
 }
 
-/// Another command than that of IAM Identity Center, and another session.
+/// It needs another command than IAM Identity Center's, and has another kind of session.
 #[test]
 fn a_profile_of_aws_login() {
     let sandbox = Sandbox::new();
@@ -243,7 +243,7 @@ fn a_profile_of_aws_login() {
     }
 }
 
-/// No sign-in puts right what is wrong in a file.
+/// A new sign-in cannot mend what is wrong in a file.
 #[test]
 fn what_a_profile_lacks() {
     let portal = Portal::start();

@@ -1,5 +1,5 @@
-//! `init --prefix ''`: the hook owns the standard AWS_* names. Its own output is never a source, and the profile it has
-//! set aside goes on naming one.
+//! `init --prefix ''`: the hook owns the standard AWS_* names. Its own output is never taken for a source, and the
+//! profile that it sets aside still is one.
 
 mod support;
 
@@ -12,7 +12,7 @@ in_every_shell! {
     the_profiles_come_back
 }
 
-/// A profile `dev` whose credentials any sandbox has.
+/// A sandbox with a profile `dev`, whose credentials anyone can read.
 fn configured() -> Sandbox {
     let sandbox = Sandbox::new();
     let keys = r#"{"Version":1,"AccessKeyId":"ASIADEV","SecretAccessKey":"s","SessionToken":"t","Expiration":"2126-01-01T00:00:00Z"}"#;
@@ -38,7 +38,7 @@ fn own_keys_are_no_source_once_the_store_is_gone(shell: Shell) {
         assert!(session.run("credsh status").contains("profile:dev"), "{}", session.text());
     }
     assert_eq!(session.var("CREDSH_SOURCE"), "profile:dev");
-    // Another's keys, set on top, are no longer the shell's own.
+    // Keys that the user sets over them are not the shell's own any more.
     session.run(shell.pick("export AWS_ACCESS_KEY_ID=ASIAOTHER", "set -gx AWS_ACCESS_KEY_ID ASIAOTHER"));
     session.run("credsh refresh --source env");
     assert_eq!(session.var("CREDSH_SOURCE"), "env");

@@ -1,4 +1,4 @@
-//! The store: who may see it, what survives a crash, and that of many one asks.
+//! The store: who may see it, what survives a crash, and that out of many only one asks the source.
 
 mod support;
 
@@ -22,14 +22,14 @@ fn set_mode(path: &std::path::Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// The id of the only lease.
+/// The id of the only lease there is.
 fn id(sandbox: &Sandbox) -> String {
     let ids = sandbox.ids();
     assert_eq!(ids.len(), 1, "{ids:?}");
     ids[0].clone()
 }
 
-/// Changes what is stored of the only lease.
+/// Changes the only lease in the store.
 fn edit(sandbox: &Sandbox, change: impl Fn(&mut serde_json::Value)) {
     let path = sandbox.store().join(format!("{}.json", id(sandbox)));
     let mut lease = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
@@ -37,7 +37,7 @@ fn edit(sandbox: &Sandbox, change: impl Fn(&mut serde_json::Value)) {
     fs::write(path, lease.to_string()).unwrap();
 }
 
-/// Sets the lease's times so that it is over.
+/// Sets the lease's times so that it has expired.
 fn end(sandbox: &Sandbox) {
     edit(sandbox, |lease| {
         for name in ["received", "expires", "due", "asked"] {
@@ -98,7 +98,7 @@ fn an_unsafe_store_is_refused_with_words() {
     for bits in [0o770, 0o720, 0o702, 0o750, 0o777] {
         refused(&|sandbox| make(sandbox, bits), "is open to other users", "chmod 700 {}");
     }
-    // Only root can give a directory away; elsewhere this part has nothing to look at.
+    // Only root can give a directory away; without root this part checks nothing.
     if rustix::process::geteuid().is_root() {
         let theirs = |sandbox: &Sandbox| {
             make(sandbox, 0o700);
@@ -139,17 +139,17 @@ fn a_lease_that_cannot_be_read_is_set_aside_and_renewed() {
     assert_eq!(sandbox.stored(), ["clock"], "with what was set aside");
 }
 
-/// A renewal in the background, which is over when this returns.
+/// A background renewal, which has ended when this returns.
 const BACKGROUND: [&str; 3] = ["hook", "--detached", "--shell=bash"];
 
-/// Runs credsh, which has half a minute before it is taken to wait for something that never comes.
+/// Runs credsh. After half a minute it counts as waiting for something that never comes.
 fn in_time(sandbox: &Sandbox, args: &[&str]) -> Run {
     let run = Run::of(sandbox.command("timeout").args(["-s", "KILL", "30", CREDSH]).args(args).output().unwrap());
     assert_ne!(run.status, -1, "{args:?}");
     run
 }
 
-/// Neither waited for nor in the way.
+/// They are not waited for, nor are they in the way.
 #[test]
 fn what_is_no_file_is_renewed_like_what_cannot_be_read() {
     let endpoint = Endpoint::start(600);
@@ -157,7 +157,7 @@ fn what_is_no_file_is_renewed_like_what_cannot_be_read() {
     let fifo = |path: &Path| rustix::fs::mkfifoat(rustix::fs::CWD, path, 0o600.into()).unwrap();
     let directory = |path: &Path| fs::create_dir(path).unwrap();
     let link = |path: &Path| symlink("../../home/precious", path).unwrap();
-    // Root may read it all the same: then it is an empty file.
+    // Root can read it all the same, and finds an empty file.
     let closed = |path: &Path| {
         fs::write(path, "").unwrap();
         set_mode(path, 0);
@@ -173,7 +173,7 @@ fn what_is_no_file_is_renewed_like_what_cannot_be_read() {
         for name in [&format!("{id}.lock"), "clock"] {
             fs::remove_file(place(name)).unwrap();
             make(&place(name));
-            // What a prompt waits for, with nothing to start; and what it starts, which has nothing to do.
+            // What a prompt waits for, which has nothing to start, and the background renewal, which has nothing to do.
             in_time(&sandbox, &["hook", "--shell=bash", "--lease="]).ok();
             in_time(&sandbox, &[&BACKGROUND[..], &[&format!("--lease={id}")]].concat()).ok();
             end(&sandbox);
@@ -182,14 +182,14 @@ fn what_is_no_file_is_renewed_like_what_cannot_be_read() {
             assert!(fs::symlink_metadata(place(name)).unwrap().is_file(), "{case} as {name}");
         }
         let json = place(&format!("{id}.json"));
-        // The second has what was set aside of the first in its way.
+        // In the second round, what was set aside in the first is in the way.
         for round in 0..2 {
             let other: &dyn Fn(&Path) = if round == 0 { make } else { &|path| fs::write(path, "garbage").unwrap() };
             fs::remove_file(&json).unwrap();
             other(&json);
             in_time(&sandbox, &hook).ok();
             in_time(&sandbox, &["status"]).ok();
-            // The hook before the others, as it may be the first to come upon it.
+            // By the hook, as that may be the first to come upon it.
             let run = in_time(&sandbox, &[&hook[..], &["--wait", "--source", "container"]].concat());
             assert!(run.stdout.contains(&endpoint.key()), "{case}: {run:?}");
             assert!(json.is_file() && fs::symlink_metadata(place(&format!("{id}.broken"))).is_ok(), "{case}");
@@ -206,7 +206,7 @@ fn clear_goes_on_behind_what_it_cannot_remove() {
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     sandbox.credsh(&["export"]).ok();
     let own = id(&sandbox);
-    // One before it, one behind it and one of its own files: in whatever order they are come upon.
+    // One before it, one after it and one among its own files, in whatever order they are found.
     let obstacles =
         ["0000000000000000.sh", "ffffffffffffffff.lock", &format!("{own}.lock")].map(|name| sandbox.store().join(name));
     fs::remove_file(&obstacles[2]).unwrap();
@@ -250,7 +250,8 @@ fn a_store_that_cannot_be_made_costs_no_credentials() {
     assert!(run.ok().contains("ASIATEST0001"));
 }
 
-/// Runs credsh in a mount namespace, with a tmpfs at XDG_RUNTIME_DIR mounted with `options` and then prepared by `script`.
+/// Runs credsh in a mount namespace, with a tmpfs at XDG_RUNTIME_DIR that is mounted with `options`
+/// and prepared by `script`.
 fn on_tmpfs(sandbox: &Sandbox, options: &str, script: &str) -> Run {
     let mut unshare = sandbox.command("unshare");
     unshare.args(if rustix::process::geteuid().is_root() { ["-m", "--"].as_slice() } else { ["-rm", "--"].as_slice() });
@@ -279,7 +280,7 @@ fn a_full_disk_costs_no_credentials() {
     assert_eq!((run.status, run.stderr.as_str()), (0, ""), "the control");
 }
 
-/// The kernel's answer to a write beyond the limit is a signal, which ends whoever does not expect it.
+/// The kernel answers a write beyond the limit with SIGXFSZ, which by default ends the process.
 #[test]
 fn a_limit_on_the_size_of_files_costs_no_credentials() {
     let endpoint = Endpoint::start(600);
@@ -295,7 +296,7 @@ fn a_limit_on_the_size_of_files_costs_no_credentials() {
     assert_eq!(run.status, -1, "a program that it becomes has the signal as it was: {run:?}");
 }
 
-/// What is stored stays due, so it would be asked for at every prompt.
+/// The stored lease stays due, so without a pause the source would be asked at every prompt.
 #[test]
 fn what_cannot_be_kept_is_not_asked_for_at_every_prompt() {
     let endpoint = Endpoint::start(600);
@@ -309,7 +310,7 @@ fn what_cannot_be_kept_is_not_asked_for_at_every_prompt() {
     on_tmpfs(&sandbox, "size=64k", &format!("{script}; touch -d @1 credsh/*.lock; background; background"));
     assert_eq!(endpoint.count(), 3 + 4, "the control");
 
-    // The same where something is in the way, whether there is an answer or not.
+    // The same if something is in the way, whether the source answers or not.
     let refused = Behaviour::Answer { status: 404, headers: String::new(), body: String::new() };
     for behaviour in [Behaviour::Good, refused.clone()] {
         endpoint.behave(Behaviour::Good);
@@ -326,7 +327,7 @@ fn what_cannot_be_kept_is_not_asked_for_at_every_prompt() {
         assert_eq!(endpoint.count(), before + 1);
         sandbox.credsh(&["clear", "--all"]).ok();
     }
-    // And where there is nothing yet that could be due.
+    // The same if nothing is stored yet that could be due.
     endpoint.behave(refused);
     let before = endpoint.count();
     for _ in 0..3 {
@@ -384,7 +385,7 @@ fn where_it_is() {
     assert_eq!(mode(&sandbox.home().join(".cache/credsh")), 0o700, "and made, with all that is above it");
 }
 
-/// The store and the source need none of it, where there is a runtime directory.
+/// Where there is a runtime directory, neither the store nor the source needs a home.
 #[test]
 fn without_a_home() {
     let endpoint = Endpoint::start(600);
@@ -403,7 +404,7 @@ fn without_a_home() {
     assert_eq!(run(&["clear"]).status, 0);
 }
 
-/// A user whom the system does not know has no home, and this one is made of nothing but a number: only root can be it.
+/// A user whom the system does not know has no home, and is nothing but a number. Only root can become one.
 #[test]
 fn without_a_place_there_are_words() {
     if !rustix::process::geteuid().is_root() {
@@ -454,20 +455,20 @@ fn clear_forgets() {
     sandbox.credsh(&["export"]).ok();
     assert_eq!(sandbox.credsh(&["clear", "--all"]).stderr, "credsh: cleared 2 leases\n");
     assert_eq!(sandbox.stored(), ["clock"]);
-    // What one that was killed leaves is no lease, and holds secrets all the same.
+    // What a killed process leaves behind is no lease, but holds secrets all the same.
     for name in [".new-killed", &format!("{own}.sh"), &format!("{own}.words")] {
         std::fs::write(sandbox.store().join(name), "").unwrap();
     }
     assert_eq!(sandbox.credsh(&["clear", "--all"]).status, 0);
     assert_eq!(std::fs::read_dir(sandbox.store()).unwrap().count(), 1);
-    // What comes through the environment does not become a path.
+    // A value from the environment does not become a path.
     let precious = sandbox.file("precious.json", "");
     sandbox.set("CREDSH_LEASE", "../../home/precious");
     sandbox.credsh(&["clear"]).fails(1, &["no lease is held"]);
     assert!(precious.exists());
 }
 
-/// As the hint says that one may.
+/// As the hint suggests.
 #[test]
 fn a_shell_leaves_a_store_that_is_refused_for_another() {
     let endpoint = Endpoint::start(600);
@@ -481,12 +482,12 @@ fn a_shell_leaves_a_store_that_is_refused_for_another() {
     sandbox.set("XDG_RUNTIME_DIR", other.parent().unwrap().to_str().unwrap());
     let code = sandbox.credsh(&words).ok();
     assert!(code.starts_with(&format!("__credsh_move '{}'\n__credsh_adopt ", other.display())), "{code}");
-    // And no other.
+    // But only for that reason.
     std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o700)).unwrap();
     assert!(sandbox.credsh(&words).ok().starts_with("__credsh_adopt "));
 }
 
-/// Also where a renewal is in the midst of writing what it has, for the first time.
+/// Even if a renewal is just writing its first lease.
 #[test]
 fn what_is_cleared_while_it_is_written_stays_cleared() {
     for clear in [&["clear"][..], &["clear", "--all"]] {
@@ -512,7 +513,7 @@ fn an_unchanged_answer_is_no_error_and_is_not_asked_for_again_at_once() {
     endpoint.rotate(Rotation::Never);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     let first = sandbox.credsh(&["export"]).ok();
-    // Received 400 s ago, and so inside the window.
+    // Received 400 s ago, and so within the renewal window.
     edit(&sandbox, |lease| {
         lease["received"] = (lease["received"].as_i64().unwrap() - 400).into();
         lease["due"] = lease["asked"].clone();
@@ -528,7 +529,7 @@ fn an_unchanged_answer_is_no_error_and_is_not_asked_for_again_at_once() {
         (&serde_json::Value::Null, &"due".into()),
         "it is as old as it was"
     );
-    // Who insists may.
+    // --force does ask.
     let run = sandbox.credsh(&["refresh", "--force"]);
     assert_eq!((run.status, run.stderr.contains("failed"), endpoint.count()), (0, false, 3), "{run:?}");
 }
@@ -559,12 +560,12 @@ fn of_fifty_one_asks() {
     assert!(fifty(&["refresh", "--force"]) > 1, "the control");
 }
 
-/// Where there is no lease yet that could hold it: a failure too is told to those who wait, and to nobody later.
+/// Before there is a lease to hold it, a failure is told to those who wait, and to nobody later.
 #[test]
 fn a_failure_is_shared_before_there_is_a_lease() {
     let endpoint = Endpoint::start(600);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
-    // Which is asked for again, so that who begins meanwhile has time to.
+    // A 503 is retried, which leaves time for others to begin waiting.
     endpoint.behave(Behaviour::Answer { status: 503, headers: String::new(), body: "busy".into() });
     let own = "credsh: the container endpoint (cloudshell) answered with status 503: busy\n";
     assert_eq!(sandbox.credsh(&["export"]).fails(5, &[]), own);
@@ -588,7 +589,7 @@ fn a_failure_is_shared_before_there_is_a_lease() {
     assert!(left.contains("busy") && !left.contains(endpoint::TOKEN) && mode(&lock) == 0o600, "{left}");
     assert_eq!(sandbox.credsh(&["export"]).fails(5, &[]), own);
     assert_eq!(endpoint.count(), 3 * once, "the control");
-    // Nor is what a file's owner writes there more than a failure.
+    // Nor can the file's owner have just any text shown: what no failure could contain is not taken for one.
     let held = fs::File::open(&lock).unwrap();
     held.lock().unwrap();
     let waiter = spawn(&sandbox, &["export"]);
@@ -598,7 +599,8 @@ fn a_failure_is_shared_before_there_is_a_lease() {
     assert_eq!(run(waiter).fails(5, &[]), own);
 }
 
-/// What the other was refused may be had with a token that it has not; and who gave up soon speaks for nobody who would wait.
+/// What another was refused may be granted for a token that it does not have, and one that gave up early does not speak
+/// for one that would have waited.
 #[test]
 fn a_failure_that_is_not_the_sources_is_not_shared() {
     let left = |sandbox: &Sandbox| {
@@ -631,7 +633,7 @@ fn a_failure_that_is_not_the_sources_is_not_shared() {
     assert!(run(patient).ok().contains("ASIASLOW"));
 }
 
-/// Who waits as long as the other has for its source hears what came of that.
+/// Whoever waits for as long as the other waits for its source is told the outcome.
 #[test]
 fn who_waits_for_a_wait_hears_what_came_of_it() {
     let endpoint = Endpoint::start(600);
@@ -654,7 +656,7 @@ fn who_waits_for_a_wait_hears_what_came_of_it() {
     assert_eq!(endpoint.count(), 1);
 }
 
-/// The lease's three files are each the old one or the new one, whole, and whoever comes next renews.
+/// Each of the lease's files is the old one or the new one, whole, and the next process renews.
 #[test]
 fn killed_while_renewing() {
     let endpoint = Endpoint::start(600);
@@ -667,7 +669,7 @@ fn killed_while_renewing() {
     for round in 0..200 {
         let before = endpoint.count();
         let mut child = spawn(&sandbox, &["refresh", "--force"]);
-        // Half of them somewhere on the way to the answer, half while it is being written.
+        // Half of them are killed on the way to the answer, half while it is being written.
         if round % 2 == 0 {
             std::thread::sleep(Duration::from_micros(60 * round));
         } else {
@@ -698,7 +700,7 @@ fn killed_while_renewing() {
     let run = sandbox.credsh(&["refresh"]);
     assert_eq!(run.status, 0, "{run:?}");
     assert_eq!(endpoint.count(), before + 1);
-    // What was left lying is private, and goes once it is surely nobody's any more.
+    // What they left is private, and is removed once it cannot be anyone's any more.
     for name in &left_over {
         let path = sandbox.store().join(name);
         assert_eq!(mode(&path), 0o600, "{name}");
@@ -709,7 +711,7 @@ fn killed_while_renewing() {
     assert!(!sandbox.stored().iter().any(|name| name.starts_with(".new-")), "{:?}", sandbox.stored());
 }
 
-/// Temporary files are aged by the clock of who made them: a file server's may be minutes behind.
+/// A temporary file's age is told by the clock of whoever dates it: a file server's may be minutes behind.
 #[test]
 fn what_is_being_written_is_left_alone() {
     let endpoint = Endpoint::start(600);
@@ -727,7 +729,7 @@ fn what_is_being_written_is_left_alone() {
     assert!(!file.exists(), "the control");
 }
 
-/// A process that fails is as well again, without a word from anybody, as an endpoint that is away; a refusal is not.
+/// A failing process may recover without anyone's doing, like an endpoint that is away; a refusal needs somebody.
 #[test]
 fn how_long_a_failure_keeps_from_asking() {
     let endpoint = Endpoint::start(600);
@@ -761,7 +763,7 @@ fn how_long_a_failure_keeps_from_asking() {
     }
 }
 
-/// A lease that is over, and who renews it: it has the lock, and waits for the endpoint.
+/// An expired lease, and a process that renews it: it holds the lock, and waits for the endpoint.
 fn with_a_holder() -> (Endpoint, Sandbox, Child) {
     let endpoint = Endpoint::start(600);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
@@ -775,7 +777,7 @@ fn with_a_holder() -> (Endpoint, Sandbox, Child) {
     (endpoint, sandbox, holder)
 }
 
-/// A holder that hangs is waited for, and one that is killed is not.
+/// A holder that hangs is waited for; one that was killed is not.
 #[test]
 fn a_lock_dies_with_its_holder() {
     let (endpoint, sandbox, mut holder) = with_a_holder();
@@ -792,7 +794,7 @@ fn a_lock_dies_with_its_holder() {
     assert_eq!(endpoint.count(), 3);
 }
 
-/// What the hook runs before a command, in `wait` seconds.
+/// What the hook runs before a command, with this many seconds to wait.
 fn hook(sandbox: &Sandbox, wait: u32) -> std::process::Command {
     let mut command = sandbox.command(CREDSH);
     command.args(["hook", "--shell=bash", &format!("--lease={}", id(sandbox)), "--wait"]);
@@ -800,8 +802,8 @@ fn hook(sandbox: &Sandbox, wait: u32) -> std::process::Command {
     command
 }
 
-/// It cannot be told from one that works slowly. Whoever comes is held up for as long as it is ready to wait, once, and all
-/// is well when it goes on.
+/// It looks like one that works slowly. Whoever comes is held up once, for as long as it is ready to wait, and all is
+/// well when the holder goes on.
 #[test]
 fn a_lock_whose_holder_is_stopped() {
     let (endpoint, sandbox, mut holder) = with_a_holder();
@@ -820,11 +822,11 @@ fn a_lock_whose_holder_is_stopped() {
         "{run:?}"
     );
     assert_eq!(run.status, 5);
-    // In the background nobody waits at all, and nobody is told.
+    // In the background nothing is waited for.
     let mut background = sandbox.command(CREDSH);
     background.args(["hook", "--detached", "--shell=bash", &format!("--lease={}", id(&sandbox))]);
     background.output().unwrap();
-    // What is good for half a minute yet is handed out.
+    // Credentials that are good for another half a minute are handed out.
     let soon = now() + 30;
     edit(&sandbox, |lease| {
         (lease["received"], lease["asked"], lease["expires"]) = ((soon - 600).into(), (soon - 600).into(), soon.into());
@@ -844,8 +846,8 @@ fn a_lock_whose_holder_is_stopped() {
     assert!(Run::of(hook(&sandbox, 3).output().unwrap()).ok().contains("ASIATEST0002"));
 }
 
-/// However soon its answer is due again, as it is here with a disk that takes its time: nobody knows of a better one, and in
-/// a pause commands would run with what is over.
+/// However soon its answer is due again, as here with a slow disk: there is no better one, and in a pause commands would
+/// run with expired credentials.
 #[test]
 fn a_wait_that_renewed_is_followed_by_no_pause() {
     let endpoint = Endpoint::start(4);
@@ -863,7 +865,7 @@ fn a_wait_that_renewed_is_followed_by_no_pause() {
     let words: Vec<&str> = adopt.split(' ').map(|word| word.trim_matches('\'')).collect();
     assert_eq!((words[0], words[3]), ("__credsh_adopt", "ASIATEST0002"), "{adopt}");
     assert!(words[10].parse::<i64>().unwrap() <= over, "the control: it is due: {adopt}");
-    // Nor is one that finds what was fresh already.
+    // Nor is there a pause if the lease turns out to be fresh already.
     endpoint.live(600);
     sandbox.credsh(&["refresh", "--force"]).ok();
     edit(&sandbox, |lease| lease["asked"] = (now() - 30).into());
@@ -872,7 +874,7 @@ fn a_wait_that_renewed_is_followed_by_no_pause() {
     assert_eq!(endpoint.count(), 3);
 }
 
-/// A wait for the lock and a wait for the source are one wait.
+/// The wait for the lock and the wait for the source share one limit.
 #[test]
 fn what_the_lock_has_taken_the_source_does_not_get() {
     let (endpoint, sandbox, mut holder) = with_a_holder();
@@ -888,7 +890,7 @@ fn what_the_lock_has_taken_the_source_does_not_get() {
     assert!(seconds.is_some_and(|seconds| seconds < 4), "{run:?}");
 }
 
-/// What it does get is less than a second, and has a name that says so.
+/// The source gets less than a second, which is reported as 1 s.
 #[test]
 fn no_wait_is_told_of_as_none() {
     let (endpoint, sandbox, mut holder) = with_a_holder();
@@ -901,7 +903,7 @@ fn no_wait_is_told_of_as_none() {
     assert!(run.stderr.starts_with("credsh: the container endpoint (cloudshell) did not answer within 1 s"), "{run:?}");
 }
 
-/// Who insists is not told that all is well because somebody else is at it. (Half a minute, as a person has patience.)
+/// --force must not succeed because another is renewing. (It waits half a minute, as a person has patience.)
 #[test]
 fn a_lock_that_is_not_let_go_of_is_told_of() {
     let endpoint = Endpoint::start(600);
@@ -923,7 +925,7 @@ fn what_cannot_be_read_is_set_aside_by_who_wants_it() {
     let id = id(&sandbox);
     fs::write(sandbox.store().join(format!("{id}.json")), "{").unwrap();
     sandbox.credsh(&["status"]).ok();
-    // A renewal of another tidies up.
+    // A renewal of another lease tidies up.
     sandbox.credsh(&["refresh", "--region", "eu-west-1"]).ok();
     assert_eq!(fs::read_to_string(sandbox.store().join(format!("{id}.json"))).unwrap(), "{");
     let run = sandbox.credsh(&["refresh"]);
@@ -931,7 +933,7 @@ fn what_cannot_be_read_is_set_aside_by_who_wants_it() {
     assert!(sandbox.stored().contains(&format!("{id}.broken")));
 }
 
-/// Or what is renewed at that moment would be dropped as if it had been cleared.
+/// Otherwise the renewal under way would be dropped, as if the lease had been cleared.
 #[test]
 fn a_lease_that_somebody_renews_is_not_tidied_away() {
     let endpoint = Endpoint::start(600);
@@ -948,7 +950,7 @@ fn a_lease_that_somebody_renews_is_not_tidied_away() {
     assert!(!sandbox.ids().contains(&old), "the control");
 }
 
-/// A metadata endpoint has the same address on every machine, and a home may be shared.
+/// A metadata endpoint has the same address on every machine, and machines may share a home.
 #[test]
 fn another_machine_has_a_lease_of_its_own() {
     let endpoint = Endpoint::start(600);
@@ -965,7 +967,7 @@ fn another_machine_has_a_lease_of_its_own() {
     assert_eq!(endpoint.count(), 2, "which it finds again");
 }
 
-/// The variables are the shell's own, whatever is wrong with the store.
+/// The variables are the shell's own, and go whatever is wrong with the store.
 #[test]
 fn clear_lets_go_where_the_store_is_refused() {
     let endpoint = Endpoint::start(600);
@@ -977,7 +979,7 @@ fn clear_lets_go_where_the_store_is_refused() {
     assert_eq!((run.status, run.stdout.trim()), (1, "__credsh_drop"), "{run:?}");
 }
 
-/// A shell that was switched to it keeps to it, whatever it was told to keep nowhere before.
+/// A shell that was switched to it keeps to it, even if it was started with --no-store and another source.
 #[test]
 fn what_is_stored_goes_before_words_with_no_store() {
     let endpoint = Endpoint::start(600);

@@ -1,5 +1,5 @@
-//! A role, assumed with the container endpoint's credentials, in real shells and against moto's STS: the exported values
-//! are those of the role, as the AWS CLI sees them.
+//! A role, assumed with the container endpoint's credentials, in real shells and against moto's STS: with the exported
+//! values the AWS CLI is that role.
 
 mod support;
 
@@ -28,7 +28,7 @@ fn refresh_to_a_role_and_the_aws_cli_is_that_role(shell: Shell) {
     let aws = aws.display();
     sandbox.file("who", &format!("env {prefixed} {aws} sts get-caller-identity --query Arn --output text\n"));
     assert_eq!(session.run("sh ~/who"), "arn:aws:sts::123456789012:assumed-role/deploy/tested");
-    // Back to the container's own, and to the role again: each lease is its own.
+    // Switching back to the container's credentials, and to the role again, finds each lease as it was.
     let (container, role) = (endpoint.count(), session.key());
     session.run("credsh refresh --source container");
     assert_eq!(session.key(), "ASIATEST0001");
@@ -38,7 +38,8 @@ fn refresh_to_a_role_and_the_aws_cli_is_that_role(shell: Shell) {
     assert_eq!(endpoint.count(), container, "and nobody was asked");
 }
 
-/// As the README has it: what a shell holds is kept, by whatever line it is reloaded, and so is what it was started with.
+/// As the README says: reloading an init line, whatever its flags, does not replace a lease that the shell already
+/// holds or was started with.
 fn the_init_lines_flags_count_where_no_lease_is_held(shell: Shell) {
     let sandbox = Sandbox::new();
     let profile = |name: &str| {
@@ -54,7 +55,7 @@ fn the_init_lines_flags_count_where_no_lease_is_held(shell: Shell) {
     assert_eq!(session.key(), "ASIAONE");
     session.run("credsh refresh --profile TWO");
     assert_eq!(session.key(), "ASIATWO");
-    // The start-up file's line, in a shell that is started from this one.
+    // A shell started from this one, whose start-up file has the init line.
     session.line(shell.name());
     assert_eq!(session.key(), "ASIATWO");
     session.run("credsh clear");

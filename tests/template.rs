@@ -1,4 +1,4 @@
-//! `credsh template`: clean to its linter, and a stack made of it gives a role that credsh then assumes.
+//! `credsh template`: its linter finds nothing, and a stack made from it gives a role that credsh then assumes.
 
 mod support;
 
@@ -9,7 +9,7 @@ use support::{Run, Sandbox};
 
 const USER: &str = "arn:aws:iam::123456789012:user/alice";
 
-/// With keys that moto takes for somebody's.
+/// A sandbox with keys that moto accepts as somebody's.
 fn sandbox() -> Sandbox {
     let sandbox =
         Sandbox::new().with("AWS_ENDPOINT_URL", &Moto::shared().url()).with("AWS_DEFAULT_REGION", "us-east-1");
@@ -22,7 +22,7 @@ fn aws(sandbox: &Sandbox, words: &[&str]) -> Run {
     Run::of(sandbox.command(tool("aws")).args(words).args(["--output", "json"]).output().unwrap())
 }
 
-/// Makes a stack, and gives its outputs, or what was said instead.
+/// Creates a stack, and returns its outputs, or the error message.
 fn stack(sandbox: &Sandbox, name: &str, parameters: &[(&str, &str)]) -> Result<Value, String> {
     let words: Vec<String> = parameters
         .iter()
@@ -49,7 +49,7 @@ fn json(run: Run) -> Value {
     serde_json::from_str(&run.ok()).unwrap()
 }
 
-/// Runs what the outputs say to type, and asks AWS who that is.
+/// Runs the command that the outputs name, and asks AWS whose credentials these are.
 fn who(sandbox: &Sandbox, outputs: &Value) -> String {
     let command = outputs["Command"].as_str().unwrap();
     let flags = command.strip_prefix("credsh refresh ").unwrap();
@@ -66,7 +66,7 @@ fn cfn_lint_has_nothing_to_say() {
     let lint = |file: &str| Run::of(sandbox.command(tool("cfn-lint")).args(["-i", "I", "--", file]).output().unwrap());
     let run = lint("role.yaml");
     assert_eq!((run.status, run.stdout.as_str(), run.stderr.as_str()), (0, "", ""));
-    // The control: it does see what is wrong.
+    // The control: it finds what is wrong in a broken one.
     let text = std::fs::read_to_string(sandbox.home().join("role.yaml")).unwrap();
     sandbox.file("broken.yaml", &text.replace("!GetAtt Role.Arn", "!GetAtt Role.Arm"));
     assert_ne!(lint("broken.yaml").status, 0);
@@ -139,7 +139,7 @@ fn the_command_names_what_the_role_asks_for() {
     let role = "credsh refresh --role arn:aws:iam::123456789012:role";
     assert_eq!(outputs["Command"], format!("{role}/for-another --external-id ext:1/2"));
     assert!(who(&sandbox, &outputs).contains(":assumed-role/for-another/"));
-    // The code is asked for on a terminal, and there is none: it is asked for, though.
+    // There is no terminal on which to ask for the code, but the attempt shows that it is required.
     let outputs = made("with-mfa", ("RequireMfa", "true"));
     let command = outputs["Command"].as_str().unwrap();
     assert_eq!(command, format!("{role}/with-mfa --mfa-serial arn:aws:iam::ACCOUNT:mfa/NAME"));
@@ -149,7 +149,7 @@ fn the_command_names_what_the_role_asks_for() {
     Run::of(unseen.args(["-w", support::CREDSH]).args(words).output().unwrap()).fails(1, &["cannot ask on /dev/tty"]);
 }
 
-/// moto ignores the role's own list of managed policies, so that is read from the template.
+/// moto ignores the role's own list of managed policies, so that is looked up in the template's text.
 #[test]
 fn managed_policies_alone_will_do() {
     let sandbox = sandbox();
@@ -163,11 +163,11 @@ fn managed_policies_alone_will_do() {
     assert!(
         text.contains("ManagedPolicyArns: !If [HasManagedPolicies, !Ref ManagedPolicyArns, !Ref \"AWS::NoValue\"]")
     );
-    // Neither would be a role that may do nothing: a rule forbids it, which moto does not know.
+    // With neither of the two the role could do nothing. A rule forbids that, but moto does not check rules.
     assert!(text.contains("Assert: !Not [!And [!EachMemberEquals [!Ref AllowedActions, \"\"], !EachMemberEquals [!Ref ManagedPolicyArns, \"\"]]]"));
 }
 
-/// CloudFormation refuses a template whose rules use any other, which neither moto nor cfn-lint does.
+/// CloudFormation refuses a template whose rules use any other function; moto and cfn-lint do not.
 #[test]
 fn its_rules_use_only_what_a_rule_may() {
     let sandbox = sandbox();
@@ -188,7 +188,7 @@ fn nobody_is_trusted_by_default() {
     let sandbox = sandbox();
     let text = stack(&sandbox, "nobody", &[("AllowedActions", "s3:GetObject")]).unwrap_err();
     assert!(text.contains("TrustedPrincipalArn"), "{text}");
-    // Which values are taken is CloudFormation's to check, with a pattern that has to hold the whole value.
+    // CloudFormation checks which values are accepted, by a pattern that must match the whole value.
     let program = "import re, sys, cfnlint.decode.cfn_yaml as y
 p = y.load('role.yaml')['Parameters']['TrustedPrincipalArn']
 assert 'Default' not in p

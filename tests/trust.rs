@@ -1,5 +1,5 @@
-//! Who else is there, and what they get: another user, another process of the same user, the directory one happens to be
-//! in, a proxy. SECURITY.md names these tests.
+//! Who else is there, and what they can get at: another user, another process of the same user, whoever wrote the working
+//! directory, a proxy. SECURITY.md names these tests.
 
 mod support;
 
@@ -17,11 +17,11 @@ use support::moto::tool;
 use support::pty::Shell;
 use support::{CREDSH, Run, Sandbox, strace};
 
-/// Somebody whom the system does not know.
+/// A user id that the system does not know.
 const OTHER: u32 = 54321;
 const ROLE: &str = "arn:aws:iam::123456789012:role/deploy";
 
-/// Only root can be somebody else: elsewhere there is nothing to see.
+/// Only root can act as another user; without root there is nothing to check.
 fn root() -> bool {
     rustix::process::geteuid().is_root()
 }
@@ -30,14 +30,14 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// Everything of a sandbox that is not credsh's own is open to everybody.
+/// Opens everything in a sandbox to everybody, except what credsh makes itself.
 fn open(sandbox: &Sandbox) {
     for dir in [sandbox.home(), sandbox.run_dir(), sandbox.home().parent().unwrap().to_owned()] {
         set_mode(&dir, 0o755);
     }
 }
 
-/// A command of another user's in the same surroundings.
+/// Runs a command as another user, in the same environment.
 fn other(sandbox: &Sandbox, words: &[&str]) -> Run {
     let mut setpriv = sandbox.command("setpriv");
     setpriv.arg(format!("--reuid={OTHER}")).arg("--clear-groups").args(words);
@@ -66,7 +66,7 @@ fn another_user_reads_no_lease() {
         "credsh: the store {} belongs to another user\nhint: have its owner remove it, or set XDG_RUNTIME_DIR to a private directory\n",
         sandbox.store().display()
     );
-    // In a directory of their own, as another one is none to them (see below).
+    // In a runtime directory of their own, as somebody else's does not count (see below).
     chown(sandbox.run_dir(), Some(OTHER), None).unwrap();
     for command in ["status", "export", "refresh"] {
         assert_eq!(other(&sandbox, &[CREDSH, command]).fails(1, &[]), message);
@@ -76,7 +76,7 @@ fn another_user_reads_no_lease() {
     assert!(read().stdout.contains("test-secret-1"), "the control: only the modes kept them out");
 }
 
-/// `su` and `sudo -E` hand it on: what root made there would keep its owner out.
+/// `su` and `sudo -E` pass it on: what root created there would lock its owner out.
 #[test]
 fn a_runtime_directory_of_another_users_is_none() {
     if !root() {
@@ -99,7 +99,7 @@ in_every_shell! {
     programs_of_the_working_directory_are_not_run
 }
 
-/// The name under which a shell would adopt a lease, but somebody else's file. (`gone` has the link.)
+/// A file under the name that a shell would adopt, but owned by someone else. (For a link, see `gone`.)
 fn a_planted_lease_is_not_sourced(shell: Shell) {
     if !root() {
         return;
@@ -108,14 +108,14 @@ fn a_planted_lease_is_not_sourced(shell: Shell) {
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     let mut session = shell.start(&sandbox);
     assert_eq!(session.key(), "ASIATEST0001");
-    // A renewal that succeeds would write the file anew.
+    // A renewal that succeeded would replace the file.
     endpoint.answer(500, "down");
     let ending = shell.pick(".sh", ".fish");
     let file = sandbox.stored().into_iter().find(|name| name.ends_with(ending)).unwrap();
     let (file, ran) = (sandbox.store().join(file), sandbox.home().join("ran"));
     fs::write(&file, format!("touch {}\n", ran.display())).unwrap();
     chown(&file, Some(OTHER), None).unwrap();
-    // It is looked at before a renewal is started, and these come after pauses.
+    // The file is looked at before each renewal is started, and there are pauses between them.
     let before = endpoint.count();
     session.until("two more looks", |session| {
         session.enter();
@@ -129,13 +129,13 @@ fn a_planted_lease_is_not_sourced(shell: Shell) {
     });
 }
 
-/// Programs a hook or a person's script might call.
+/// Programs that a hook, or a user's own script, might call.
 const PROGRAMS: [&str; 14] = [
     "credsh", "cat", "date", "printf", "test", "env", "sleep", "sh", "stat", "mktemp", "sed", "setsid", "kill",
     "docker",
 ];
 
-/// With a `.` at the head of PATH, as careless people have it.
+/// With `.` at the head of PATH, as careless users have it.
 fn programs_of_the_working_directory_are_not_run(shell: Shell) {
     let endpoint = Endpoint::start(6);
     let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "20");
@@ -147,7 +147,7 @@ fn programs_of_the_working_directory_are_not_run(shell: Shell) {
     let path = shell.pick("PATH=.:$PATH", "set -gx PATH . $PATH");
     let mut session = shell.rc().after(path).start(&sandbox);
     session.run(&format!("cd repo; cd ..; cd {}", sandbox.home().join("repo").display()));
-    // Through prompts and commands that find it fresh, due and over.
+    // Through prompts and commands that find the lease fresh, due and expired.
     session.until("two renewals", |session| {
         session.enter();
         endpoint.count() > 2
@@ -157,7 +157,7 @@ fn programs_of_the_working_directory_are_not_run(shell: Shell) {
     session.run("echo waited");
     assert!(endpoint.count() > before);
     session.run("credsh refresh --force; credsh status; credsh prompt; credsh doctor; credsh export; credsh clear");
-    // Nor to run a profile's credential_process, by the hook as by hand.
+    // Nor are they run along with a profile's credential_process, by the hook or by hand.
     let end = rfc3339(now() + 8);
     let json = format!(
         r#"{{"Version":1,"AccessKeyId":"ASIAP","SecretAccessKey":"s","SessionToken":"t","Expiration":"{end}"}}"#
@@ -177,7 +177,7 @@ fn programs_of_the_working_directory_are_not_run(shell: Shell) {
     assert!(ran.exists(), "the control");
 }
 
-/// Runs a program, and gives what strace says of some system calls.
+/// Runs a program, and returns what strace recorded of some system calls.
 fn traced(sandbox: &Sandbox, calls: &str, dir: &Path, program: &str, words: &[&str]) -> (Run, String) {
     let log = sandbox.home().join("trace");
     let mut command = sandbox.command(strace()[0]);
@@ -186,7 +186,7 @@ fn traced(sandbox: &Sandbox, calls: &str, dir: &Path, program: &str, words: &[&s
     (run, fs::read_to_string(log).unwrap())
 }
 
-/// The paths that a command's file operations named relative to the working directory, or inside it.
+/// The paths that a command's file operations name relative to the working directory, or inside it.
 fn named_here(sandbox: &Sandbox, program: &str, words: &[&str]) -> (Run, Vec<String>) {
     let repo = sandbox.home().join("repo");
     let (run, text) = traced(sandbox, "file", &repo, program, words);
@@ -245,7 +245,7 @@ fn nothing_is_read_from_the_working_directory() {
     assert_eq!(named, [".env".into(), sandbox.home().join("repo/.envrc").to_str().unwrap().to_owned()], "the control");
 }
 
-/// Waits for something of another process's doing.
+/// Waits for something that another process does.
 fn wait_for(what: &str, seen: impl Fn() -> bool) {
     let start = Instant::now();
     while !seen() {
@@ -254,7 +254,8 @@ fn wait_for(what: &str, seen: impl Fn() -> bool) {
     }
 }
 
-/// What its own account keeps from nobody: the store, and the environment of what the credentials were handed to.
+/// What a user cannot keep from their own processes: the store, and the environment of a program
+/// that was handed credentials.
 #[test]
 fn another_process_of_the_same_user_can_read_what_was_handed_out() {
     let endpoint = Endpoint::start(600);
@@ -262,7 +263,7 @@ fn another_process_of_the_same_user_can_read_what_was_handed_out() {
     let mut handed = sandbox.command(CREDSH).args(["exec", "--", "sleep", "60"]).spawn().unwrap();
     let proc = PathBuf::from(format!("/proc/{}", handed.id()));
     wait_for("the program", || fs::read_to_string(proc.join("comm")).unwrap() == "sleep\n");
-    // The kernel has a program's name in place before its environment.
+    // The kernel sets a program's name before its environment.
     wait_for("its environment", || !fs::read(proc.join("environ")).unwrap().is_empty());
     let environment = fs::read(proc.join("environ")).unwrap();
     handed.kill().unwrap();
@@ -272,7 +273,7 @@ fn another_process_of_the_same_user_can_read_what_was_handed_out() {
     assert!(stored.collect::<String>().contains("test-secret-1"));
 }
 
-/// As a user without any rights, whom the kernel keeps from what root may do.
+/// As a user without privileges, as root could look into anything.
 #[test]
 fn another_process_of_the_same_user_cannot_look_into_it() {
     if !root() {
@@ -307,7 +308,7 @@ fn another_process_of_the_same_user_cannot_look_into_it() {
     assert!(control.starts_with("environ\n"), "the control: {control}");
 }
 
-/// A server that gives each path an answer, and the first lines of its requests.
+/// A server that answers by path, and the first line of each request.
 fn server(answer: fn(&str) -> String) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -340,7 +341,7 @@ fn metadata(path: &str) -> String {
 
 const PROXIES: [&str; 6] = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// The container endpoint is `container`'s.
+/// For the container endpoint, see `container`.
 #[test]
 fn the_metadata_service_is_not_asked_through_a_proxy_and_sts_is() {
     let (url, asked) = server(metadata);
@@ -358,7 +359,7 @@ fn the_metadata_service_is_not_asked_through_a_proxy_and_sts_is() {
     assert!(!through.is_empty() && through.iter().all(|line| line.starts_with("CONNECT sts.")), "{through:?}");
 }
 
-/// Where a 307 leads, which repeats a request as it is.
+/// The port that a 307 leads to. A client that follows it repeats the request as it is.
 const ELSEWHERE: u16 = 9;
 
 fn redirect(_: &str) -> String {
@@ -367,7 +368,7 @@ fn redirect(_: &str) -> String {
     )
 }
 
-/// The container endpoint is `container`'s here too.
+/// For the container endpoint, see `container`.
 #[test]
 fn neither_sts_nor_the_metadata_service_sends_a_request_elsewhere() {
     let endpoint = Endpoint::start(600);
@@ -385,7 +386,7 @@ fn neither_sts_nor_the_metadata_service_sends_a_request_elsewhere() {
     assert!(asked.lock().unwrap().iter().any(|line| line.starts_with("POST / ")), "the control: {asked:?}");
 }
 
-/// A proxy that opens the tunnel to itself, with a certificate of its own; what it got to read is in its last argument.
+/// A proxy that ends the tunnel itself, with a certificate of its own. What it can read goes into the file named last.
 const PROXY: &str = r#"
 import datetime, socket, ssl, sys
 from cryptography import x509
@@ -419,7 +420,7 @@ while True:
     client.close()
 "#;
 
-/// Ended when dropped.
+/// Killed when dropped.
 struct Proxy {
     child: Child,
     url: String,
@@ -466,13 +467,13 @@ fn a_proxy_sees_only_whom_the_request_is_for() {
     let sent =
         |read: &str| ["AssumeRole", "ASIATEST", "test-token", TOKEN].iter().filter(|text| read.contains(*text)).count();
     assert_eq!(sent(&read), 0, "{read}");
-    // The control: to whom the user says that this proxy is AWS, it is.
+    // The control: once the user trusts its certificate, the proxy can read the request.
     sandbox.set("AWS_CA_BUNDLE", proxy.cert.to_str().unwrap());
     assert_ne!(ask(&sandbox).status, 0);
     wait_for("the request", || sent(&proxy.read()) > 1);
 }
 
-/// botocore's order. Who is named first has to be good, and is named if it is not.
+/// In botocore's order. The first one named has to be good; if it is not, the error names it.
 #[test]
 fn whose_certificates_are_trusted() {
     let mut sandbox = Sandbox::new().with("AWS_REGION", "eu-central-1");
@@ -496,7 +497,7 @@ fn whose_certificates_are_trusted() {
     let unknown = ask(of_profile, &[]);
     let hint = "let AWS_CA_BUNDLE, or the profile's ca_bundle, name a PEM file with its certificate";
     assert!(unknown.contains("invalid peer certificate: UnknownIssuer\n") && unknown.contains(hint), "{unknown}");
-    // Nobody answers what the proxy has got to read.
+    // The proxy never answers. That the error is not about certificates shows that it got to read the request.
     let answered = |said: String| {
         assert!(!said.contains("certificate") && !said.contains("BUNDLE"), "{said}");
         assert!(!said.contains("ca_bundle"), "{said}");

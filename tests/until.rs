@@ -1,4 +1,4 @@
-//! The indicator with `--prompt-time until`: the time of day when the credentials end, as the C library has it.
+//! The indicator with `--prompt-time until`: the time of day when the credentials end, as the C library formats it.
 
 mod support;
 
@@ -13,7 +13,7 @@ in_every_shell! {
     chosen_anew_by_another_init
 }
 
-/// Half an hour off everybody else's, and in nobody's zone files.
+/// Half an hour off all common zones, and in no zone file.
 const ZONE: &str = "TST-5:30";
 
 fn variable_and_command_say_the_same_of_every_life(shell: Shell) {
@@ -25,7 +25,7 @@ fn variable_and_command_say_the_same_of_every_life(shell: Shell) {
         let until = |life| time == "until" && life < 64800;
         for (life, left) in [(59, "s"), (700, "11m"), (5395, "89m"), (5500, "1h"), (64000, "17h"), (90500, "25h")] {
             endpoint.live(life);
-            // The variable holds for the moment the prompt came up, so a second may lie between the two: then again.
+            // The variable is that of the moment when the prompt appeared. If a second has passed since, this is repeated.
             session.until("the same text", |session| {
                 session.run("credsh refresh --force");
                 let seen = session.run(&format!(
@@ -85,7 +85,7 @@ fn never_another_time_zones_hour(shell: Shell) {
     };
     let until = |session: &Session| session.prompt().starts_with("[cloudshell until ");
     assert!(until(&start(&sandbox)));
-    // Another shell with the same lease, which somebody in another place has renewed. Set to nothing is UTC.
+    // Another shell with the same lease, which someone in another time zone has renewed. An empty TZ is UTC.
     for zone in [Some("TST+5:30"), Some(""), None] {
         match zone {
             Some(zone) => sandbox.set("TZ", zone),
@@ -93,14 +93,14 @@ fn never_another_time_zones_hour(shell: Shell) {
         }
         let mut session = start(&sandbox);
         assert_eq!(session.prompt(), "[cloudshell 9m] $ ", "{zone:?}");
-        // What it has asked for itself is its own.
+        // What it has asked for itself is in its own time zone.
         session.run("credsh refresh");
         assert!(until(&session), "{zone:?}: {}", session.prompt());
     }
     sandbox.set("TZ", ZONE);
     let mut session = start(&sandbox);
     assert!(until(&session));
-    // Its own, from the next drawing on.
+    // Its own time zone changes, which counts from the next drawing on.
     session.run(shell.pick("export TZ=TST+5:30; __credsh_tick=0", "set -gx TZ TST+5:30; set -g __credsh_tick 0"));
     assert_eq!(session.prompt(), "[cloudshell 9m] $ ");
     assert_eq!(endpoint.count(), 1, "the control: it was one lease all the time");
