@@ -439,7 +439,7 @@ fn with_clock(shell: impl Hooked, endpoint: &Endpoint) -> (Sandbox, Clock, Sessi
 /// The start-up line. nu is linked statically, so LD_PRELOAD does not affect it; instead its script is made to add
 /// the clock's offset itself.
 fn by_the_sandboxs_clock(shell: impl Hooked, args: &str) -> String {
-    let machine = "(date now | into int) // 1_000_000_000";
+    let machine = "(%date now | %into int) // 1_000_000_000";
     let told = format!("| str replace '{machine}' '({machine}) + (open ~/clock.so.offset | into int)' | save");
     shell.init(args).replace("| save", &told)
 }

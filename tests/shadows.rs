@@ -6,9 +6,10 @@ mod support;
 use std::thread;
 use std::time::Duration;
 
-use support::Sandbox;
 use support::endpoint::{Endpoint, Rotation};
-use support::pty::{Session, Shell};
+use support::others::Other;
+use support::pty::{Hooked, Session, Shell};
+use support::{Run, Sandbox};
 
 in_every_shell! { functions_with_the_names_of_builtins_are_not_called }
 in_shells! { where_builtin_is_a_function_it_says_so_and_is_not_there: bash Bash, zsh Zsh }
@@ -143,6 +144,34 @@ fn functions_with_the_names_of_builtins_are_not_called(shell: Shell) {
             });
         }
     });
+}
+
+/// nu reads the hook after the user's own file, and takes every name in it for what that has made of it.
+#[test]
+fn aliases_with_the_names_of_nus_commands_are_not_called() {
+    let endpoint = Endpoint::start(6);
+    let sandbox =
+        Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "20").with("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9");
+    let list = "scope commands | where type == built-in | get name | str join \"\\n\"";
+    let names =
+        Run::of(sandbox.command(Other::Nu.program()).args(["--no-config-file", "-c", list]).output().unwrap()).ok();
+    let aliases: Vec<String> = names
+        .lines()
+        // By which nu itself runs a program: an alias of it is the end of all of them.
+        .filter(|name| *name != "run-external")
+        .map(|name| format!("alias '{name}' = ^touch '{}/called-{name}'", sandbox.home().display()))
+        .collect();
+    assert!(aliases.len() > 300, "{names}");
+    // nu's own hook is a text, which has them too.
+    let none = "$env.config.hooks.display_output = null";
+    let lines = format!("{}\n{none}\n{}", Other::Nu.init(""), aliases.join("\n"));
+    let mut session = Other::Nu.start_with(&lines, &sandbox);
+    live(&mut session, &endpoint, "nu");
+    session.run("credsh_off");
+    assert_eq!(session.prompt(), "$ ", "{}", session.text());
+    assert_eq!(called(&sandbox), Vec::<String>::new());
+    session.run("ls");
+    assert_eq!(called(&sandbox), ["ls"], "the control: they are in place");
 }
 
 fn where_builtin_is_a_function_it_says_so_and_is_not_there(shell: Shell) {
