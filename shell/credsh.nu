@@ -17,8 +17,15 @@ const __credsh_nothing = {
 
 def --env __credsh_keep [fields: record] { $env.__credsh = ($env.__credsh | %merge $fields) }
 
+# A variable; none if it is to be empty. What is hidden may be there once more, in an overlay below (each `overlay use` has
+# variables of its own): a null, of which no child is told, covers that.
 def --env __credsh_put [name: string, value: string] {
-  if $value == "" { %hide-env --ignore-errors $name } else { %load-env { $name: $value } }
+  if $value != "" {
+    %load-env { $name: $value }
+  } else {
+    %hide-env --ignore-errors $name
+    if $name in $env { %load-env { $name: null } }
+  }
 }
 
 # The program's answer: adopt ID LABEL KEY SECRET TOKEN EXPIRATION EXPIRES WINDOW MANDATORY DUE MESSAGE
@@ -45,7 +52,7 @@ def --env __credsh_adopt [words: list<string>] {
   if $p == "" {
     # Standard names: botocore prefers AWS_SECURITY_TOKEN to AWS_SESSION_TOKEN, other SDKs AWS_PROFILE to keys.
     __credsh_keep { profile: ($env.AWS_PROFILE? | %default $env.__credsh.profile), default: ($env.AWS_DEFAULT_PROFILE? | %default $env.__credsh.default) }
-    %hide-env --ignore-errors AWS_SECURITY_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE
+    for name in [AWS_SECURITY_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE] { __credsh_put $name "" }
   }
   if $words.10 not-in ["", $env.__credsh.said] {
     __credsh_keep { said: $words.10 }
@@ -60,8 +67,8 @@ def --env __credsh_defer [until: string] {
 
 # The profile set aside for the standard names comes back, unless another was set since.
 def --env __credsh_restore [] {
-  if $env.__credsh.profile != "" and "AWS_PROFILE" not-in $env { $env.AWS_PROFILE = $env.__credsh.profile }
-  if $env.__credsh.default != "" and "AWS_DEFAULT_PROFILE" not-in $env { $env.AWS_DEFAULT_PROFILE = $env.__credsh.default }
+  if $env.__credsh.profile != "" and $env.AWS_PROFILE? == null { $env.AWS_PROFILE = $env.__credsh.profile }
+  if $env.__credsh.default != "" and $env.AWS_DEFAULT_PROFILE? == null { $env.AWS_DEFAULT_PROFILE = $env.__credsh.default }
 }
 
 def --env __credsh_forget [] {
@@ -72,7 +79,7 @@ def --env __credsh_forget [] {
 # No lease any more: after `credsh clear`, or because the store lost it.
 def --env __credsh_drop [] {
   __credsh_forget
-  %hide-env --ignore-errors CREDSH_SOURCE CREDSH_LEASE CREDSH_PROMPT
+  for name in [SOURCE LEASE PROMPT] { __credsh_put $"CREDSH_($name)" "" }
   __credsh_restore
   __credsh_keep $__credsh_nothing
 }
@@ -133,7 +140,7 @@ def __credsh_without [] {
   let gone = [ACCESS_KEY_ID SECRET_ACCESS_KEY SESSION_TOKEN CREDENTIAL_EXPIRATION] | %each {|name| ["-u" $"AWS_($name)"] } | %flatten
   let back = [[profile AWS_PROFILE] [default AWS_DEFAULT_PROFILE]] | %each {|pair|
     let value = $env.__credsh | %get $pair.0
-    if $value != "" and $pair.1 not-in $env { $"($pair.1)=($value)" }
+    if $value != "" and ($env | %get --optional $pair.1) == null { $"($pair.1)=($value)" }
   }
   [...$gone ...$back]
 }
@@ -217,12 +224,12 @@ def --env __credsh_draw [] {
 
 # The two checks: while nothing is due, only the comparison.
 def --env __credsh_at [at: string, when: string] {
-  if "__credsh" in $env and (__credsh_over $when) { __credsh_cold $at }
+  if $env.__credsh? != null and (__credsh_over $when) { __credsh_cold $at }
 }
 
 # The program, except that refresh and clear also change this shell.
 def --wrapped --env credsh [...words] {
-  if "__credsh" not-in $env {
+  if $env.__credsh? == null {
     ^credsh ...$words
   } else {
     match ($words | %get --optional 0) {
@@ -254,7 +261,7 @@ def __credsh_ours [hook: any] { ($hook | %describe) == closure and (%view source
 
 # Takes all of it out of the shell again except the functions, which nu cannot undefine: without the state they do nothing.
 def --env credsh_off [] {
-  if "__credsh" not-in $env { return }
+  if $env.__credsh? == null { return }
   __credsh_drop
   for name in [pre_prompt pre_execution] {
     $env.config.hooks = ($env.config.hooks | %update $name {|hooks| $hooks | %get $name | where {|hook| not (__credsh_ours $hook) } })
@@ -262,7 +269,7 @@ def --env credsh_off [] {
   let name = $env.__credsh.place
   # A prompt that somebody has wrapped round ours stays, and shows nothing of ours.
   if $name != "" and (__credsh_ours ($env | %get --optional $name)) { %load-env { $name: $env.__credsh.inner } }
-  %hide-env __credsh
+  __credsh_put __credsh ""
 }
 
 # EXE PREFIX SIDE TIME STORE LEASE [SELECTOR...]: from `credsh init`.
@@ -289,7 +296,7 @@ def --env __credsh_start [words: list<string>] {
   }
   if $env.__credsh.label != "" { return }
   # A lease that is not in the store cannot be renewed here, so this shell does not claim it.
-  %hide-env --ignore-errors CREDSH_LEASE
+  __credsh_put CREDSH_LEASE ""
   __credsh_keep { lease: $words.5 }
   # A lease is wanted and none held: due at once, and mandatory before the first command.
   if $words.5 != "" { __credsh_keep { due: 0, must: 0 } }

@@ -495,6 +495,47 @@ fn sourced_twice_is_installed_once(shell: Other) {
     }
 }
 
+/// Each `overlay use`, such as a virtualenv's, has variables of its own in front of those of before.
+#[test]
+fn under_an_overlay_what_is_taken_away_is_gone() {
+    let endpoint = Endpoint::start(600);
+    endpoint.rotate(Rotation::Always);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    sandbox.file("overlay.nu", "export-env { $env.THEIRS = 'x' }\n");
+    let mut session = Other::Nu.start(&sandbox);
+    assert_eq!(session.key(), "ASIATEST0001");
+    session.run("overlay use ~/overlay.nu");
+    session.run("credsh refresh --force");
+    assert_eq!(session.key(), "ASIATEST0002");
+    session.run("credsh clear");
+    assert_eq!(session.mine(), "");
+    session.wait_for_prompt("$ ");
+    session.run("credsh refresh");
+    assert_eq!(session.key(), "ASIATEST0003");
+    session.run("credsh_off");
+    assert_eq!(session.mine(), "");
+    let said = session.run("credsh doctor");
+    assert!(said.contains("the hook is not installed in this shell"), "`credsh` is the program again: {said}");
+    // Without the overlay it is the shell of before again, hook and all.
+    session.run("overlay hide overlay");
+    assert_eq!(session.key(), "ASIATEST0001");
+    session.wait_for_prompt("[cloudshell 9m] $ ");
+    // Under one the standard names that it handed out are no source either.
+    let sandbox = Sandbox::new().with("AWS_PROFILE", "p");
+    profile(&sandbox, PROFILE);
+    sandbox.file("overlay.nu", "export-env { $env.THEIRS = 'x' }\n");
+    let mut session = Other::Nu.start_with(&Other::Nu.init("--prefix ''"), &sandbox);
+    session.run("credsh refresh");
+    session.run("overlay use ~/overlay.nu");
+    session.run("credsh refresh --force");
+    assert_eq!(session.var("AWS_ACCESS_KEY_ID"), "ASIAPROFILE", "{}", session.text());
+    fs::remove_dir_all(sandbox.store()).unwrap();
+    session.run("credsh refresh");
+    assert_eq!(session.var("CREDSH_SOURCE"), "profile:p", "{}", session.text());
+    session.run("credsh clear");
+    assert_eq!((session.var("AWS_PROFILE"), session.var("AWS_ACCESS_KEY_ID")), ("p".into(), String::new()));
+}
+
 fn doctor_sees_the_checks(shell: Other) {
     let sandbox = Sandbox::new();
     let mut session = shell.start(&sandbox);
