@@ -230,7 +230,9 @@ def __credsh_start(*words):
             elif callable(theirs) and not hasattr(theirs, "credsh"):
 
                 def ours():
-                    return "{credsh}" + theirs()
+                    # Theirs may show one of before, and with it what ours has put there.
+                    text = theirs()
+                    return text if "{credsh}" in text else "{credsh}" + text
 
                 ours.credsh = theirs
                 env[name] = ours
@@ -269,6 +271,9 @@ def __credsh_start(*words):
                 elif isinstance(shown, str) and "{credsh}" in shown:
                     env[name] = shown.replace("{credsh}", "")
             env["PROMPT_FIELDS"].pop("credsh", None)
+            # A function that shows one of before still names it.
+            if any(callable(env.get(name)) for name in ("PROMPT", "RIGHT_PROMPT")):
+                env["PROMPT_FIELDS"]["credsh"] = ""
             events.on_pre_prompt_format.discard(self.at_prompt)
             events.on_precommand.discard(self.at_command)
             for name in ("credsh", "credsh_off", "__credsh_command"):

@@ -536,6 +536,23 @@ fn under_an_overlay_what_is_taken_away_is_gone() {
     assert_eq!((session.var("AWS_PROFILE"), session.var("AWS_ACCESS_KEY_ID")), ("p".into(), String::new()));
 }
 
+/// What the user's prompt calls may be the one that ours was put round.
+#[test]
+fn a_prompt_that_calls_the_one_of_before_shows_it_once() {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = Other::Xonsh.start_with(&Other::Xonsh.init(""), &sandbox);
+    session.run("$PROMPT = lambda: 'old $ '");
+    assert_eq!(session.key(), "ASIATEST0001");
+    session.wait_for_prompt("[cloudshell 9m] old $ ");
+    session.run("old = $PROMPT");
+    session.run("$PROMPT = lambda: 'new ' + old()");
+    session.enter();
+    session.wait_for_prompt("new [cloudshell 9m] old $ ");
+    session.run("credsh_off");
+    session.wait_for_prompt("new old $ ");
+}
+
 fn doctor_sees_the_checks(shell: Other) {
     let sandbox = Sandbox::new();
     let mut session = shell.start(&sandbox);
