@@ -247,7 +247,7 @@ def __credsh_report [] {
   } | %str join
 }
 
-def --env __credsh_command [words: list<string>] {
+def --env __credsh_command [words: list] {
   let done = %do { __credsh_before; ^$env.__credsh.exe $"--store=($env.__credsh.store)" --hooked=nu ...$words | %complete }
   %print --stderr --no-newline $done.stderr
   if (__credsh_obey $done.stdout) { __credsh_draw } else { %print --no-newline $done.stdout }

@@ -495,6 +495,19 @@ fn sourced_twice_is_installed_once(shell: Other) {
     }
 }
 
+/// nu hands on a number as one, and a pattern as its own type.
+#[test]
+fn words_that_are_no_strings_reach_the_program() {
+    let endpoint = Endpoint::start(600);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let mut session = Other::Nu.start(&sandbox);
+    assert_eq!(session.key(), "ASIATEST0001");
+    let said = session.run("let life = 900; credsh refresh --duration $life");
+    assert!(said.starts_with("credsh: --duration: cloudshell decides itself"), "{said}");
+    let said = session.run("credsh refresh --profile a*b");
+    assert!(said.starts_with("credsh: profile a*b: "), "{said}");
+}
+
 /// Each `overlay use`, such as a virtualenv's, has variables of its own in front of those of before.
 #[test]
 fn under_an_overlay_what_is_taken_away_is_gone() {
