@@ -255,7 +255,7 @@ fn credsh {|@words|
 
 var inner = $nop~
 fn left-prompt { var seen = [(paint)]; if (not-eq $seen []) { put $seen[0] ' ' }; $inner }
-fn right-prompt { $inner; paint }
+fn right-prompt { $inner; var seen = [(paint)]; if (not-eq $seen []) { put ' ' $seen[0] } }
 
 # Takes all of it out of the shell again.
 fn credsh_off {

@@ -220,19 +220,24 @@ def __credsh_start(*words):
 
         def field(self):
             """The prompt names the segment instead of holding it, so it may be copied, saved and restored."""
-            return self.text and self.text + " " * (self.side == "left")
+            left = self.side == "left"
+            return self.text and " " * (not left) + self.text + " " * left
+
+        def named(self, text):
+            """Theirs may name it already, or show one of before, which does."""
+            if "{credsh}" in text:
+                return text
+            return text + "{credsh}" if self.side == "right" else "{credsh}" + text
 
         def place(self):
             name = {"left": "PROMPT", "right": "RIGHT_PROMPT"}.get(self.side)
             theirs = env.get(name) if name else None
             if isinstance(theirs, str) and "{credsh}" not in theirs:
-                env[name] = "{credsh}" + theirs
+                env[name] = self.named(theirs)
             elif callable(theirs) and not hasattr(theirs, "credsh"):
 
                 def ours():
-                    # Theirs may show one of before, and with it what ours has put there.
-                    text = theirs()
-                    return text if "{credsh}" in text else "{credsh}" + text
+                    return self.named(theirs())
 
                 ours.credsh = theirs
                 env[name] = ours

@@ -27,6 +27,7 @@ in_every_other_shell! {
     where_nobody_types_it_does_nothing
     left_right_or_off
     a_clock_is_not_behind
+    a_right_prompt_of_theirs_stays_beside_it
     variable_and_command_say_the_same_of_every_life
     never_another_time_zones_hour
     sourced_twice_is_installed_once
@@ -400,6 +401,27 @@ fn a_clock_is_not_behind(shell: Other) {
         });
         assert_eq!(session.var("CREDSH_PROMPT"), "cloudshell 9m", "599 s are less than ten minutes");
     }
+}
+
+fn a_right_prompt_of_theirs_stays_beside_it(shell: Other) {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let theirs = shell.pick(
+        "$env.PROMPT_COMMAND_RIGHT = {|| 'theirs' }",
+        "set edit:rprompt = { put 'theirs' }",
+        "$RIGHT_PROMPT = 'theirs'",
+    );
+    let mut session = shell.start_with(&format!("{theirs}\n{}", shell.init("--prompt right")), &sandbox);
+    session.key();
+    let right = |session: &mut Session, wanted: &str| {
+        session.enter();
+        session.wait_for(wanted, |session| session.rows()[session.row()].trim_end().ends_with(wanted));
+    };
+    right(&mut session, "  theirs [cloudshell 9m]");
+    session.run("credsh clear");
+    right(&mut session, "  theirs");
+    session.run("credsh_off");
+    right(&mut session, "  theirs");
 }
 
 /// As in `until.rs`: half an hour off all common zones, and in no zone file.
