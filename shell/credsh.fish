@@ -241,6 +241,13 @@ function __credsh_without
     return 0
 end
 
+# Whether the program is gone: fish would tell of that with all the functions that wanted it.
+function __credsh_gone
+    test -x $__credsh_exe; and return 1
+    builtin printf 'credsh: cannot run %s\n' $__credsh_exe >&2
+    return 0
+end
+
 function __credsh_program
     __credsh_run hook --shell=fish --lease=$__credsh_lease $argv $__credsh_args </dev/null
 end
@@ -249,11 +256,7 @@ end
 # first, or each later command would be held up again.
 function __credsh_wait
     __credsh_defer (builtin math $argv[1] + 10)
-    # For a missing program fish would print a backtrace of all the functions that led to it.
-    if not test -x $__credsh_exe
-        builtin printf 'credsh: cannot run %s\n' $__credsh_exe >&2
-        return 0
-    end
+    __credsh_gone; and return 0
     __credsh_obey (CREDSH_WAIT="$CREDSH_WAIT" __credsh_program --wait --said="$__credsh_said" | string collect)
 end
 
@@ -352,6 +355,7 @@ function __credsh_draw
 end
 
 function __credsh_typed
+    __credsh_gone; and return 127
     if builtin contains -- "$argv[1]" refresh clear
         __credsh_untraced __credsh_command $argv
     else if test "$argv[1]" = doctor

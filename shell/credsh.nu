@@ -231,6 +231,10 @@ def --env __credsh_at [at: string, when: string] {
 def --wrapped --env credsh [...words] {
   if $env.__credsh? == null {
     ^credsh ...$words
+  } else if not ($env.__credsh.exe | %path exists) {
+    # nu would tell of it with the lines here that wanted it.
+    %print --stderr $"credsh: cannot run ($env.__credsh.exe)"
+    ^sh -c "exit 127"
   } else {
     match ($words | %get --optional 0) {
       "refresh" | "clear" => { __credsh_command $words }

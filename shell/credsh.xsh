@@ -243,8 +243,8 @@ def __credsh_start(*words):
                 env[name] = ours
 
         def alias(self, args):
-            """The program, except that refresh and clear also change this shell."""
-            if args[:1] in (["refresh"], ["clear"]):
+            """The program, but a refresh or clear changes this shell."""
+            if args[:1] in (["refresh"], ["clear"]) or not os.access(self.exe, os.X_OK):
                 return ["__credsh_command", *args]
             here, vars = env.detype(), self.surroundings()
             if args[:1] == ["doctor"]:
@@ -259,7 +259,11 @@ def __credsh_start(*words):
             return " prompt" * prompt + " preexec" * command
 
         def command(self, args, stdin, stdout, stderr):
-            done = self.program("--hooked=xonsh", *args, stdin=stdin, stderr=stderr)
+            try:
+                done = self.program("--hooked=xonsh", *args, stdin=stdin, stderr=stderr)
+            except OSError:
+                say(f"cannot run {self.exe}")
+                return 127
             if self.obey(done.stdout):
                 self.draw()
             else:

@@ -31,6 +31,10 @@ fn a_program_that_is_gone_is_one_line(shell: Shell) {
     assert_eq!(lines.len(), 2, "{said}");
     assert!(lines[0].contains(program.to_str().unwrap()) && lines[1] == "ran", "{said}");
     assert_eq!(session.run("echo ran"), "ran", "and not again at once");
+    for command in ["credsh status", "credsh refresh", "credsh clear"] {
+        let said = session.run(command);
+        assert!(said.lines().count() == 1 && said.contains(program.to_str().unwrap()), "{command}: {said}");
+    }
 }
 
 fn a_link_is_not_adopted(shell: Shell) {

@@ -101,6 +101,13 @@ fn a_program_that_is_gone_is_one_line(shell: Other) {
     let seen = idle_past_expiry(&mut session, "echo ran");
     assert_eq!(seen, format!("credsh: cannot run {}\nran", copy.display()));
     assert_eq!(session.key(), first);
+    // elvish tells of it as of everything that fails in a function.
+    for command in ["credsh status", "credsh refresh", "credsh clear"] {
+        let seen = session.run(command);
+        if shell != Other::Elvish {
+            assert_eq!(seen, format!("credsh: cannot run {}", copy.display()), "{command}");
+        }
+    }
 }
 
 fn refresh_switches_and_a_failure_changes_nothing(shell: Other) {
