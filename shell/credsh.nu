@@ -284,8 +284,9 @@ def --env __credsh_start [words: list<string>] {
   $env.__credsh = ($__credsh_nothing | %merge {
     exe: $words.0, prefix: $words.1, side: $words.2, time: $words.3, store: $words.4, args: ($words | %skip 6), place: "", inner: ""
   })
-  $env.config.hooks.pre_prompt = ($env.config.hooks.pre_prompt? | %default [] | %append {|| __credsh_at prompt tick })
-  $env.config.hooks.pre_execution = ($env.config.hooks.pre_execution? | %default [] | %append {|| __credsh_at exec due })
+  # In front of the user's: nu runs none behind one that fails.
+  $env.config.hooks.pre_prompt = ($env.config.hooks.pre_prompt? | %default [] | %prepend {|| __credsh_at prompt tick })
+  $env.config.hooks.pre_execution = ($env.config.hooks.pre_execution? | %default [] | %prepend {|| __credsh_at exec due })
   if $words.2 != off {
     let name = if $words.2 == right { "PROMPT_COMMAND_RIGHT" } else { "PROMPT_COMMAND" }
     let inner = $env | %get --optional $name | %default ""

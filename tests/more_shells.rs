@@ -524,6 +524,21 @@ fn sourced_twice_is_installed_once(shell: Other) {
     }
 }
 
+/// nu runs no hook behind one that fails.
+#[test]
+fn a_hook_of_the_users_that_fails_stops_nothing() {
+    let endpoint = Endpoint::start(4);
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "20");
+    let fails = "[{|| error make {msg: 'theirs'} }]";
+    let hooks = format!("$env.config.hooks.pre_prompt = {fails}\n$env.config.hooks.pre_execution = {fails}");
+    let mut session = Other::Nu.start_with(&format!("{hooks}\n{}", Other::Nu.init("")), &sandbox);
+    let first = session.key();
+    assert!(first.contains("\nASIATEST0001\n") && first.matches("× theirs").count() == 2, "{first}");
+    session.wait_for_prompt("[cloudshell ...");
+    let second = idle_past_expiry(&mut session, "sh ~/var TEMPORARY_AWS_ACCESS_KEY_ID");
+    assert!(second.contains(&format!("\n{}\n", endpoint.key())) && !second.contains("ASIATEST0001"), "{second}");
+}
+
 /// nu hands on a number as one, and a pattern as its own type.
 #[test]
 fn words_that_are_no_strings_reach_the_program() {
