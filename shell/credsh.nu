@@ -237,7 +237,7 @@ def --wrapped --env credsh [...words] {
     ^sh -c "exit 127"
   } else {
     match ($words | %get --optional 0) {
-      "refresh" | "clear" => { __credsh_command $words }
+      "refresh" | "clear" if "--help" not-in $words and "-h" not-in $words => { __credsh_command $words }
       "doctor" => { %with-env { CREDSH_HOOK: $"nu(__credsh_report)" } { __credsh_run ...$words } }
       _ => { __credsh_run ...$words }
     }

@@ -244,7 +244,8 @@ def __credsh_start(*words):
 
         def alias(self, args):
             """The program, but a refresh or clear changes this shell."""
-            if args[:1] in (["refresh"], ["clear"]) or not os.access(self.exe, os.X_OK):
+            changes = args[:1] in (["refresh"], ["clear"]) and not {"-h", "--help"} & {*args}
+            if changes or not os.access(self.exe, os.X_OK):
                 return ["__credsh_command", *args]
             here, vars = env.detype(), self.surroundings()
             if args[:1] == ["doctor"]:

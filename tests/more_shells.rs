@@ -140,6 +140,7 @@ fn everything_else_is_the_programs(shell: Other) {
         ("credsh export --format json | grep -c ASIATEST0001", "1"),
         ("echo piped | credsh exec -- cat", "piped"),
         ("credsh exec -- sh -c 'echo \"$1\"' -- '-f  \"x\"'", "-f  \"x\""),
+        ("credsh refresh --help | grep -c Usage", "1"),
         ("credsh prompt --nonsense", "credsh: unexpected argument '--nonsense' found"),
     ] {
         let out = session.run(command);
