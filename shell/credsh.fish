@@ -384,14 +384,15 @@ end
 function credsh_off
     set -q __credsh_installed; or return 0
     __credsh_drop
-    # Somebody else's prompt may call a copy of ours, as virtualenv's does, or a function that does. Only functions already
-    # loaded are followed, so as to autoload none.
+    # A prompt of somebody else's may call a copy that it has made of ours, as virtualenv's does.
+    # Or a function that it calls may; only those that are there, so as to load none for this. One expression finds all of
+    # them: to look at each word took a second of a usual prompt's.
     set -l names fish_prompt fish_right_prompt
-    set -l known (builtin functions -a)
+    set -l known (builtin functions -a | string escape --style=regex | string join '|')
     set -l i 1
     while set -q names[$i]
-        for word in (builtin functions $names[$i] 2>/dev/null | string match -ar '\b\w[\w-]*')
-            builtin contains -- $word $known; and not builtin contains -- $word $names; and set -a names $word
+        for word in (builtin functions $names[$i] 2>/dev/null | string match -ar "(?<![\w-])(?:$known)(?![\w-])")
+            builtin contains -- $word $names; or set -a names $word
         end
         set i (builtin math $i + 1)
     end
