@@ -113,8 +113,11 @@ def __credsh_start(*words):
             if not answer.startswith('["__credsh_'):
                 return False
             known = [self.adopt, self.defer, self.drop, self.heard, self.move, self.repeat]
+            known = {f"__credsh_{method.__name__}": method for method in known}
             for name, *args in map(json.loads, answer.splitlines()):
-                {f"__credsh_{method.__name__}": method for method in known}[name](*args)
+                # Another version's program may say more.
+                if name in known:
+                    known[name](*args)
             return True
 
         def load(self):
@@ -127,7 +130,7 @@ def __credsh_start(*words):
                     about = os.fstat(file.fileno())
                     if stat.S_ISREG(about.st_mode) and about.st_uid == os.geteuid() and not about.st_mode & 0o077:
                         self.obey(file.read())
-            except (OSError, ValueError):
+            except (OSError, TypeError, ValueError):
                 pass
 
         @property
