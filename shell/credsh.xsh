@@ -145,7 +145,8 @@ def __credsh_start(*words):
             if not self.prefix and self.label and vars.get("AWS_ACCESS_KEY_ID") == self.key:
                 for name in keys:
                     vars.pop(name, None)
-                vars = {**self.aside, **vars}
+                # A number is one to xonsh.
+                vars = {**{name: str(value) for name, value in self.aside.items()}, **vars}
             return vars
 
         def program(self, *words, **streams):

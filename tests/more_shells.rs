@@ -343,6 +343,28 @@ fn standard_names(shell: Other) {
     assert_eq!((session.var("AWS_PROFILE"), session.var("AWS_ACCESS_KEY_ID")), ("p".into(), String::new()));
 }
 
+/// Some are named for an account, and `$AWS_PROFILE = 123456789012` is a number.
+#[test]
+fn a_profile_that_is_a_number_is_set_aside_too() {
+    for (shell, line) in [(Other::Nu, "$env.AWS_PROFILE = 123"), (Other::Xonsh, "$AWS_PROFILE = 123")] {
+        let sandbox = Sandbox::new();
+        profile(&sandbox, PROFILE);
+        let config = fs::read_to_string(sandbox.home().join(".aws/config")).unwrap();
+        sandbox.file(".aws/config", &config.replace("[profile p]", "[profile 123]"));
+        let mut session = shell.start_with(&format!("{line}\n{}", shell.init("--prefix ''")), &sandbox);
+        for _ in 0..2 {
+            let said = session.run("credsh refresh --force");
+            assert!(said.contains(": profile:123 ") && said.lines().count() == 1, "{said}");
+            assert_eq!(
+                (session.var("AWS_PROFILE"), session.var("AWS_ACCESS_KEY_ID")),
+                (String::new(), "ASIAPROFILE".into())
+            );
+        }
+        session.run("credsh_off");
+        assert_eq!((session.var("AWS_PROFILE"), session.var("AWS_ACCESS_KEY_ID")), ("123".into(), String::new()));
+    }
+}
+
 fn where_nobody_types_it_does_nothing(shell: Other) {
     let endpoint = Endpoint::start(600);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
