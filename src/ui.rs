@@ -180,6 +180,12 @@ impl Lent {
     }
 }
 
+/// A shell waits for this process's answer, which Ctrl-Z shall not stop: nu would wait for what it has stopped for ever. The
+/// other shells' children ignore it by themselves. Before there are other threads, which take after this one.
+pub fn unstoppable() {
+    let _ = SigSet::from_iter([Signal::SIGTSTP]).thread_block();
+}
+
 /// What to do before a signal ends this process, until dropped.
 struct Ending {
     mask: SigSet,

@@ -19,6 +19,7 @@ in_all_six_shells! {
     endpoint_down_keeps_the_old_and_recovers_by_itself
     endpoint_hanging_stops_neither_prompt_nor_command
     ctrl_c_ends_the_wait
+    ctrl_z_stops_nothing
     failure_shows_no_secret
     outside_cloudshell_says_and_does_nothing
     without_a_store_it_is_renewed_all_the_same
@@ -235,6 +236,26 @@ fn ctrl_c_ends_the_wait(shell: impl Hooked) {
     session.wait_for("the prompt", |session| session.row() > row && session.at_prompt());
     assert!(!session.raw().contains("credsh:"), "it was not the deadline that ended it: {}", session.text());
     assert_eq!(session.key(), first, "the next command runs, and is not held up again");
+}
+
+/// nu would wait for ever for what it has stopped itself.
+fn ctrl_z_stops_nothing(shell: impl Hooked) {
+    let endpoint = Endpoint::start(4);
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "2");
+    let mut session = shell.start(&sandbox);
+    session.key();
+    endpoint.behave(Behaviour::Hang(Duration::from_secs(60)));
+    thread::sleep(Duration::from_secs(5));
+    for command in ["echo ran", "credsh refresh"] {
+        let (row, asked) = (session.row(), endpoint.count());
+        session.type_line(command);
+        session.until("the question", |_| endpoint.count() > asked);
+        session.send(b"\x1a");
+        session.wait_for("the prompt", |session| session.row() > row && session.at_prompt());
+        let said = session.rows()[row + 1..].join("\n");
+        assert!(said.contains("did not answer within "), "{command}: {said}");
+    }
+    assert_eq!(session.run("echo ran"), "ran");
 }
 
 fn failure_shows_no_secret(shell: impl Hooked) {

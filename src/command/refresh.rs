@@ -9,6 +9,9 @@ use crate::{prompt, ui};
 
 /// Renews; `hooked` is the shell that will evaluate stdout.
 pub fn run(args: &Refresh, hooked: Option<Shell>, env: &Env) -> Result<u8> {
+    if hooked.is_some() {
+        ui::unstoppable();
+    }
     let store = super::store(args.store.no_store, env)?;
     let request = super::meant(&args.selectors, store.as_ref(), env)?;
     let when = if args.force { When::Now } else { When::Window };
