@@ -218,6 +218,8 @@ def --env __credsh_draw [] {
   $env.CREDSH_PROMPT = $state.label + $shown.time
   let text = $"[($env.CREDSH_PROMPT)]"
   let plain = ($env.NO_COLOR? | %default "") != "" or ($env.TERM? | %default dumb) == dumb
+  # nu's own setting, which it keeps as a word.
+  let plain = $plain or $"($env.config.use_ansi_coloring?)" == "false"
   let text = if $plain { $text } else { $"(%ansi $shown.color)($text)(%ansi reset)" }
   __credsh_keep { tick: $shown.tick, text: (if $state.side == left { $text + " " } else { $text }) }
 }

@@ -430,6 +430,19 @@ fn a_clock_is_not_behind(shell: Other) {
             !session.var("CREDSH_PROMPT").is_empty()
         });
         assert_eq!(session.var("CREDSH_PROMPT"), "cloudshell 9m", "599 s are less than ten minutes");
+}
+
+#[test]
+fn no_colour_where_nu_shall_have_none() {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    for (line, color) in [("", vt100::Color::Idx(2)), ("$env.config.use_ansi_coloring = false", vt100::Color::Default)]
+    {
+        let mut session = Other::Nu.start_with(&format!("{line}\n{}", Other::Nu.init("")), &sandbox);
+        session.key();
+        session.wait_for_prompt("[cloudshell 9m] $ ");
+        let row = session.row().try_into().unwrap();
+        assert_eq!(session.screen().cell(row, 1).unwrap().fgcolor(), color, "{line}");
     }
 }
 
