@@ -32,7 +32,8 @@ var has-uptime = (path:is-regular /proc/uptime)
 # Repeated whenever a program is run anyway, as the clock may have been set. Until then time goes on by the old setting, so
 # nothing due by that is late. $base is in hundredths of a second like the uptime: the two clocks change their second at
 # different moments, so in whole seconds the sum would be up to one behind. 2 is added for what the readings truncate, and
-# where `date` has no %N another 99: being ahead does no harm.
+# where `date` has no %N, or is not there, 99 to the time of boot that the kernel gives in whole seconds: being ahead does no
+# harm.
 fn sync {
   if (not $has-uptime) { return }
   var up = (uptime)
@@ -41,7 +42,7 @@ fn sync {
   if (re:match '^[0-9]+\.[0-9]{9}$' $date) {
     set base = (- (+ (num (str:replace . '' $date[..-7])) 2) $up)
   } else {
-    set base = (- (+ (* (num (e:date +%s)) 100) 101) $up)
+    set base = (+ (* (num (re:find '(?m)^btime (\d+)' (slurp < /proc/stat))[groups][1][text]) 100) 101)
   }
 }
 fn now {

@@ -241,7 +241,7 @@ function __credsh_without
     return 0
 end
 
-# Whether the program is gone: fish would tell of that with all the functions that wanted it.
+# Whether the program is gone, reported in one line: fish itself would print a stack trace of the functions here.
 function __credsh_gone
     test -x $__credsh_exe; and return 1
     builtin printf 'credsh: cannot run %s\n' $__credsh_exe >&2
@@ -384,9 +384,8 @@ end
 function credsh_off
     set -q __credsh_installed; or return 0
     __credsh_drop
-    # A prompt of somebody else's may call a copy that it has made of ours, as virtualenv's does.
-    # Or a function that it calls may; only those that are there, so as to load none for this. One expression finds all of
-    # them: to look at each word took a second of a usual prompt's.
+    # Somebody else's prompt may call a copy of ours, as virtualenv's does, or a function that does. Only functions already
+    # loaded are followed, so as to autoload none; by one expression, as to compare each word took a second with a usual prompt.
     set -l names fish_prompt fish_right_prompt
     set -l known (builtin functions -a | string escape --style=regex | string join '|')
     set -l i 1

@@ -1,12 +1,12 @@
 # credsh: keeps temporary AWS credentials fresh in this shell. nushell (0.115).
 #
-# All policy is the program's; this only compares nu's clock with numbers the program computed. While nothing is due that
-# is one comparison at the prompt and one before a command: no process, no file.
-# nu can evaluate no code at run time, and sources no file whose name it learns then. So the program's answers, and the
-# lease's file, are JSON: the name of one of the functions here and its arguments, read as data.
-# Each command with its %, but for keywords: the user's file is read first, and aliases in it may have the names.
-# The state is a record in $env.__credsh: only strings are handed to children. Without it, in a shell where nobody types
-# or after credsh_off, all of this does nothing.
+# All policy lives in the program; this only compares nu's clock with numbers it computed. While nothing is due, that is one
+# comparison at the prompt and one before a command: no process, no file.
+# nu cannot evaluate code at run time, nor source a file whose name is only known then. So the program's answers and the
+# lease's file are JSON: the name of one of the functions here and its arguments, read as data.
+# Builtins are called as `%name`, as config.nu is read before this and may define aliases or functions of the same names.
+# The state is a record in $env.__credsh, as children inherit only strings. Without it, in a shell that is not interactive or
+# after credsh_off, all of this does nothing.
 
 # Eleven nines: a time that never comes (NEVER in time.rs).
 const __credsh_never = 99999999999
@@ -17,8 +17,8 @@ const __credsh_nothing = {
 
 def --env __credsh_keep [fields: record] { $env.__credsh = ($env.__credsh | %merge $fields) }
 
-# A variable; none if it is to be empty. What is hidden may be there once more, in an overlay below (each `overlay use` has
-# variables of its own): a null, of which no child is told, covers that.
+# Sets a variable, or removes it if $value is empty. Each `overlay use` begins a layer of variables: hiding one would let that
+# of the layer below show again, so a null, which children do not inherit, covers it.
 def --env __credsh_put [name: string, value: string] {
   if $value != "" {
     %load-env { $name: $value }
@@ -218,7 +218,7 @@ def --env __credsh_draw [] {
   $env.CREDSH_PROMPT = $state.label + $shown.time
   let text = $"[($env.CREDSH_PROMPT)]"
   let plain = ($env.NO_COLOR? | %default "") != "" or ($env.TERM? | %default dumb) == dumb
-  # nu's own setting, which it keeps as a word.
+  # Compared as text, as nu stores the word it was given.
   let plain = $plain or $"($env.config.use_ansi_coloring?)" == "false"
   let text = if $plain { $text } else { $"(%ansi $shown.color)($text)(%ansi reset)" }
   __credsh_keep { tick: $shown.tick, text: (if $state.side == left { $text + " " } else { $text }) }
@@ -234,7 +234,7 @@ def --wrapped --env credsh [...words] {
   if $env.__credsh? == null {
     ^credsh ...$words
   } else if not ($env.__credsh.exe | %path exists) {
-    # nu would tell of it with the lines here that wanted it.
+    # nu itself would print an error that quotes the lines here.
     %print --stderr $"credsh: cannot run ($env.__credsh.exe)"
     ^sh -c "exit 127"
   } else {
@@ -286,7 +286,7 @@ def --env __credsh_start [words: list<string>] {
   $env.__credsh = ($__credsh_nothing | %merge {
     exe: $words.0, prefix: $words.1, side: $words.2, time: $words.3, store: $words.4, args: ($words | %skip 6), place: "", inner: ""
   })
-  # In front of the user's: nu runs none behind one that fails.
+  # Before the user's: after a hook that fails nu runs no more of them.
   $env.config.hooks.pre_prompt = ($env.config.hooks.pre_prompt? | %default [] | %prepend {|| __credsh_at prompt tick })
   $env.config.hooks.pre_execution = ($env.config.hooks.pre_execution? | %default [] | %prepend {|| __credsh_at exec due })
   if $words.2 != off {

@@ -115,7 +115,7 @@ def __credsh_start(*words):
             known = [self.adopt, self.defer, self.drop, self.heard, self.move, self.repeat]
             known = {f"__credsh_{method.__name__}": method for method in known}
             for name, *args in map(json.loads, answer.splitlines()):
-                # Another version's program may say more.
+                # A lease's file may come from another version of the program.
                 if name in known:
                     known[name](*args)
             return True
@@ -145,7 +145,7 @@ def __credsh_start(*words):
             if not self.prefix and self.label and vars.get("AWS_ACCESS_KEY_ID") == self.key:
                 for name in keys:
                     vars.pop(name, None)
-                # A number is one to xonsh.
+                # xonsh keeps a value that looks like a number as a number.
                 vars = {**{name: str(value) for name, value in self.aside.items()}, **vars}
             return vars
 
@@ -228,7 +228,7 @@ def __credsh_start(*words):
             return self.text and " " * (not left) + self.text + " " * left
 
         def named(self, text):
-            """Theirs may name it already, or show one of before, which does."""
+            """The user's prompt with the indicator's field, unless it has that already, as one built from the earlier prompt."""
             if "{credsh}" in text:
                 return text
             return text + "{credsh}" if self.side == "right" else "{credsh}" + text
@@ -247,7 +247,7 @@ def __credsh_start(*words):
                 env[name] = ours
 
         def alias(self, args):
-            """The program, but a refresh or clear changes this shell."""
+            """The program, except that refresh and clear also change this shell."""
             changes = args[:1] in (["refresh"], ["clear"]) and not {"-h", "--help"} & {*args}
             if changes or not os.access(self.exe, os.X_OK):
                 return ["__credsh_command", *args]
@@ -285,7 +285,7 @@ def __credsh_start(*words):
                 elif isinstance(shown, str) and "{credsh}" in shown:
                     env[name] = shown.replace("{credsh}", "")
             env["PROMPT_FIELDS"].pop("credsh", None)
-            # A function that shows one of before still names it.
+            # A function of the user's that returns the earlier prompt still has the field.
             if any(callable(env.get(name)) for name in ("PROMPT", "RIGHT_PROMPT")):
                 env["PROMPT_FIELDS"]["credsh"] = ""
             events.on_pre_prompt_format.discard(self.at_prompt)

@@ -180,8 +180,8 @@ impl Lent {
     }
 }
 
-/// A shell waits for this process's answer, which Ctrl-Z shall not stop: nu would wait for what it has stopped for ever. The
-/// other shells' children ignore it by themselves. Before there are other threads, which take after this one.
+/// Keeps Ctrl-Z from stopping this process, for whose answer a shell waits: nu would wait for ever for a child that it has
+/// stopped. The other shells start it so that it ignores the signal. Call it before other threads start, as they inherit it.
 pub fn unstoppable() {
     let _ = SigSet::from_iter([Signal::SIGTSTP]).thread_block();
 }

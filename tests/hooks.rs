@@ -238,7 +238,7 @@ fn ctrl_c_ends_the_wait(shell: impl Hooked) {
     assert_eq!(session.key(), first, "the next command runs, and is not held up again");
 }
 
-/// nu would wait for ever for what it has stopped itself.
+/// nu would wait for ever for a child that it has stopped.
 fn ctrl_z_stops_nothing(shell: impl Hooked) {
     let endpoint = Endpoint::start(4);
     let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "2");

@@ -101,7 +101,7 @@ fn a_program_that_is_gone_is_one_line(shell: Other) {
     let seen = idle_past_expiry(&mut session, "echo ran");
     assert_eq!(seen, format!("credsh: cannot run {}\nran", copy.display()));
     assert_eq!(session.key(), first);
-    // elvish tells of it as of everything that fails in a function.
+    // elvish reports this as it reports any exception in a function.
     for command in ["credsh status", "credsh refresh", "credsh clear"] {
         let seen = session.run(command);
         if shell != Other::Elvish {
@@ -343,7 +343,7 @@ fn standard_names(shell: Other) {
     assert_eq!((session.var("AWS_PROFILE"), session.var("AWS_ACCESS_KEY_ID")), ("p".into(), String::new()));
 }
 
-/// Some are named for an account, and `$AWS_PROFILE = 123456789012` is a number.
+/// Profiles may be named after an account, and `$AWS_PROFILE = 123456789012` sets a number.
 #[test]
 fn a_profile_that_is_a_number_is_set_aside_too() {
     for (shell, line) in [(Other::Nu, "$env.AWS_PROFILE = 123"), (Other::Xonsh, "$AWS_PROFILE = 123")] {
@@ -430,6 +430,21 @@ fn a_clock_is_not_behind(shell: Other) {
             !session.var("CREDSH_PROMPT").is_empty()
         });
         assert_eq!(session.var("CREDSH_PROMPT"), "cloudshell 9m", "599 s are less than ten minutes");
+    }
+}
+
+/// Where `date` knows no `%N`, or is not there, the kernel's time of boot serves instead.
+#[test]
+fn elvish_needs_no_date() {
+    let endpoint = Endpoint::start(590);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    let date = sandbox.file("bin/date", "#!/bin/sh\necho called >>~/date\nexit 1\n");
+    fs::set_permissions(&date, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("set paths = [{} $@paths]\n", date.parent().unwrap().display());
+    let mut session = Other::Elvish.start_with(&(path + &Other::Elvish.init("")), &sandbox);
+    assert_eq!(session.key(), "ASIATEST0001");
+    session.wait_for_prompt("[cloudshell 9m] $ ");
+    assert!(sandbox.home().join("date").exists(), "the control");
 }
 
 #[test]
@@ -560,7 +575,7 @@ fn sourced_twice_is_installed_once(shell: Other) {
     }
 }
 
-/// nu runs no hook behind one that fails.
+/// After a hook that fails nu runs no more of them.
 #[test]
 fn a_hook_of_the_users_that_fails_stops_nothing() {
     let endpoint = Endpoint::start(4);
@@ -575,7 +590,7 @@ fn a_hook_of_the_users_that_fails_stops_nothing() {
     assert!(second.contains(&format!("\n{}\n", endpoint.key())) && !second.contains("ASIATEST0001"), "{second}");
 }
 
-/// nu hands on a number as one, and a pattern as its own type.
+/// nu passes a number as a number, and a glob pattern as a type of its own.
 #[test]
 fn words_that_are_no_strings_reach_the_program() {
     let endpoint = Endpoint::start(600);
@@ -588,7 +603,7 @@ fn words_that_are_no_strings_reach_the_program() {
     assert!(said.starts_with("credsh: profile a*b: "), "{said}");
 }
 
-/// Each `overlay use`, such as a virtualenv's, has variables of its own in front of those of before.
+/// Each `overlay use`, such as a virtualenv's, begins a new layer of variables.
 #[test]
 fn under_an_overlay_what_is_taken_away_is_gone() {
     let endpoint = Endpoint::start(600);
@@ -609,11 +624,11 @@ fn under_an_overlay_what_is_taken_away_is_gone() {
     assert_eq!(session.mine(), "");
     let said = session.run("credsh doctor");
     assert!(said.contains("the hook is not installed in this shell"), "`credsh` is the program again: {said}");
-    // Without the overlay it is the shell of before again, hook and all.
+    // Without the overlay it is the earlier shell again, hook included.
     session.run("overlay hide overlay");
     assert_eq!(session.key(), "ASIATEST0001");
     session.wait_for_prompt("[cloudshell 9m] $ ");
-    // Under one the standard names that it handed out are no source either.
+    // Nor do the standard names that credsh set under an overlay pass for a source.
     let sandbox = Sandbox::new().with("AWS_PROFILE", "p");
     profile(&sandbox, PROFILE);
     sandbox.file("overlay.nu", "export-env { $env.THEIRS = 'x' }\n");
@@ -629,7 +644,7 @@ fn under_an_overlay_what_is_taken_away_is_gone() {
     assert_eq!((session.var("AWS_PROFILE"), session.var("AWS_ACCESS_KEY_ID")), ("p".into(), String::new()));
 }
 
-/// What the user's prompt calls may be the one that ours was put round.
+/// The user's prompt may call an earlier one, which ours has wrapped.
 #[test]
 fn a_prompt_that_calls_the_one_of_before_shows_it_once() {
     let endpoint = Endpoint::start(599);

@@ -146,7 +146,7 @@ fn functions_with_the_names_of_builtins_are_not_called(shell: Shell) {
     });
 }
 
-/// nu reads the hook after the user's own file, and takes every name in it for what that has made of it.
+/// nu reads the hook after config.nu, so a name in it means whatever config.nu has defined.
 #[test]
 fn aliases_with_the_names_of_nus_commands_are_not_called() {
     let endpoint = Endpoint::start(6);
@@ -157,12 +157,12 @@ fn aliases_with_the_names_of_nus_commands_are_not_called() {
         Run::of(sandbox.command(Other::Nu.program()).args(["--no-config-file", "-c", list]).output().unwrap()).ok();
     let aliases: Vec<String> = names
         .lines()
-        // By which nu itself runs a program: an alias of it is the end of all of them.
+        // nu itself runs programs by this one: with an alias of it no program could be run.
         .filter(|name| *name != "run-external")
         .map(|name| format!("alias '{name}' = ^touch '{}/called-{name}'", sandbox.home().display()))
         .collect();
     assert!(aliases.len() > 300, "{names}");
-    // nu's own hook is a text, which has them too.
+    // nu's own hook is text, which contains them too.
     let none = "$env.config.hooks.display_output = null";
     let lines = format!("{}\n{none}\n{}", Other::Nu.init(""), aliases.join("\n"));
     let mut session = Other::Nu.start_with(&lines, &sandbox);
