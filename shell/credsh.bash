@@ -7,7 +7,7 @@
 # helps: then the hook is not set up.
 # Does nothing, silently, in a shell that is not interactive or is restricted.
 # shellcheck disable=SC2016
-if [[ $- == *i* && $- != *r* ]] && { [[ -n ${BASH_VERSION-} ]] || ! \printf '%s\n' 'credsh: not set up: this is for bash; zsh wants `eval "$(credsh init zsh)"`' >&2; } && { ! \declare -F builtin >/dev/null || ! \printf '%s\n' 'credsh: not set up: `builtin` is a function here' >&2; }; then
+if [[ $- == *i* && $- != *r* ]] && { [[ -n ${BASH_VERSION-} ]] || ! \printf '%s\n' 'credsh: not set up: this hook is for bash; for zsh, use `eval "$(credsh init zsh)"`' >&2; } && { ! \declare -F builtin >/dev/null || ! \printf '%s\n' 'credsh: not set up: this shell has a function named `builtin`' >&2; }; then
 
 # A hook of another version is removed by its own credsh_off, which knows what it put where; its lease is kept.
 __credsh_replace() {

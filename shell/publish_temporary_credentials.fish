@@ -21,7 +21,7 @@ begin
     end
     set -l hook
     functions -q __credsh_adopt; and set hook --hooked=fish --store=$__credsh_store
-    command -q $exe; or echo 'credsh: the program credsh was not found: put it into PATH, or its path into CREDSH_EXE' >&2
+    command -q $exe; or echo 'credsh: the credsh program was not found: add it to PATH, or set CREDSH_EXE to its path' >&2
     # Under the standard names the program sees the environment as it was before the lease, as when the hook runs it.
     if functions -q __credsh_without; and set -l without (__credsh_without); and set -q without[1]
         set exe env $without $exe

@@ -190,6 +190,6 @@ eval "false || $(
   if [ -n "$__credsh_flags" ]; then echo "{"; fi
   command "$__credsh_exe" ${__credsh_hook:+"--hooked=$__credsh_hook"} ${__credsh_hook:+"--store=$__credsh_store"} publish \
     "--given=$__credsh_given" "--print=$__credsh_print" "--role=${CREDSH_ROLE-}" "--quiet=${CREDSH_QUIET-}" -- "$@" || { __credsh_code=$?; echo "(exit $__credsh_code) && :"; }
-  if [ "$__credsh_code" = 127 ]; then echo "credsh: the program credsh was not found: put it into PATH, or its path into CREDSH_EXE" >&2; fi
+  if [ "$__credsh_code" = 127 ]; then echo "credsh: the credsh program was not found: add it to PATH, or set CREDSH_EXE to its path" >&2; fi
   if [ -n "$__credsh_flags" ]; then echo "} && :"; echo "eval \"unset -v __credsh_was; set -$__credsh_flags; (exit \$?) && :\""; fi
 )" && :

@@ -151,9 +151,9 @@ where
         // STS gives a code whenever it refuses, and never redirects. So this is a proxy's refusal, or a network's sign-in
         // page.
         if !passes {
-            message = "the answer is not STS's".into();
+            message = "this is not an answer from STS".into();
             hint = Some(
-                "check HTTPS_PROXY and AWS_ENDPOINT_URL_STS, and whether this network wants to be signed in to".into(),
+                "check HTTPS_PROXY and AWS_ENDPOINT_URL_STS, and whether this network requires you to sign in".into(),
             );
         }
         return Error::Answer { source: STS.into(), status, message, hint };
@@ -169,30 +169,30 @@ where
 
 /// Cloud9's managed credentials answer InvalidClientTokenId rather than AccessDenied to actions that they do not allow (AWS
 /// Cloud9 User Guide, "Actions supported by AWS managed temporary credentials").
-const CLOUD9: &str = "Cloud9's managed temporary credentials block this action. Of STS they allow GetCallerIdentity and \
-    DecodeAuthorizationMessage only (so no role can be assumed), of IAM and Cloud9 a part, of everything else all. \
-    Ways out: attach an instance profile to the environment and use `--source ec2`, or name another profile with \
-    --profile (put it into ~/.aws/config: a changed credentials file turns the managed credentials off)";
+const CLOUD9: &str = "Cloud9's managed temporary credentials block this action. In STS they allow only GetCallerIdentity and \
+    DecodeAuthorizationMessage (so no role can be assumed), in IAM and Cloud9 some actions, elsewhere everything. \
+    Instead, attach an instance profile to the environment and use `--source ec2`, or name another profile with \
+    --profile (add it to ~/.aws/config: changing the credentials file turns the managed credentials off)";
 
-const SLOWER: &str = "AWS asks for fewer requests: try again in a minute";
+const SLOWER: &str = "AWS is throttling requests: try again in a minute";
 
 /// What to do about AWS's error codes, by the codes and messages that STS has been seen to send.
 fn advice(operation: &str, code: &str, message: &str, caller: &str) -> Option<String> {
     let says = |part: &str| message.contains(part);
     let text = match code {
-        "AccessDenied" if says("invalid MFA one time pass code") => "a code works once: wait for the next one".into(),
+        "AccessDenied" if says("invalid MFA one time pass code") => "an MFA code works only once: wait for the next one".into(),
         "AccessDenied" if says("unable to validate MFA code") => "check that mfa_serial is this user's device".into(),
-        "AccessDenied" if says("MultiFactorAuthentication failed") => "this role wants an MFA code: name the device in the profile's mfa_serial".into(),
+        "AccessDenied" if says("MultiFactorAuthentication failed") => "this role requires MFA: name your device with --mfa-serial or the profile's mfa_serial".into(),
         "AccessDenied" => return denied(operation, caller),
-        "ExpiredToken" | "ExpiredTokenException" => format!("the credentials of {caller} are over: renew them first"),
+        "ExpiredToken" | "ExpiredTokenException" => format!("the credentials of {caller} have expired: renew them first"),
         "InvalidClientTokenId" if caller == "cloud9" => CLOUD9.into(),
         "InvalidClientTokenId" | "UnrecognizedClientException" => format!(
-            "AWS does not know the key of {caller}: it was deleted, its session token is missing, or it belongs to another partition"
+            "AWS does not recognize the key of {caller}: it was deleted, its session token is missing, or it belongs to another partition"
         ),
         "SignatureDoesNotMatch" if says("Signature expired") || says("Signature not yet current") => "this machine's clock is wrong: set it, e.g. with chronyc or timedatectl".into(),
         "RequestExpired" => "this machine's clock is wrong: set it, e.g. with chronyc or timedatectl".into(),
         "SignatureDoesNotMatch" => format!("the secret key of {caller} is wrong, or was mangled when it was copied"),
-        "ValidationError" if says("role chaining") => "roles assumed with temporary credentials live an hour at most: pass --duration 1h".into(),
+        "ValidationError" if says("role chaining") => "roles assumed with temporary credentials last one hour at most: pass --duration 1h".into(),
         "ValidationError" if says("MaxSessionDuration") => "the role allows less: pass a shorter --duration, or raise the role's maximum session duration".into(),
         "RegionDisabledException" => "STS is not activated in this region: pass --region with another, or have the account's administrator activate it".into(),
         "PackedPolicyTooLarge" => "shorten the session policy or the tags".into(),
@@ -206,14 +206,14 @@ fn advice(operation: &str, code: &str, message: &str, caller: &str) -> Option<St
 fn denied(operation: &str, caller: &str) -> Option<String> {
     match operation {
         "sts:AssumeRole" => Some(format!(
-            "either {caller} may not call it, or the role's trust policy does not name {caller}, or one of its conditions (ExternalId, MFA, source identity) is not met; AWS says the same for all three"
+            "either {caller} may not call it, or the role's trust policy does not name {caller}, or one of its conditions (ExternalId, MFA, source identity) is not met; AWS reports all three the same way"
         )),
         "sts:AssumeRoleWithWebIdentity" => {
             Some("either the role's trust policy does not name the token's issuer, or one of its conditions (audience, subject) is not met".into())
         }
         // The call itself needs no permission, so only an explicit deny can refuse it.
         "sts:GetSessionToken" => Some(format!(
-            "a policy of {caller} or of its organization forbids it, perhaps without MFA: then pass --mfa-serial"
+            "a policy of {caller} or of its organization denies it; if only without MFA, pass --mfa-serial"
         )),
         _ => None,
     }
@@ -252,7 +252,7 @@ pub fn sso_error(name: &str, sent: Option<&Secret>, error: &CredentialsError) ->
 
 /// Advice for a profile that lacks a setting for IAM Identity Center.
 pub fn configure_sso(name: &str) -> String {
-    format!("`aws configure sso --profile {}` asks for what is missing, and writes it", ui::clean(name))
+    format!("`aws configure sso --profile {}` asks for what is missing, and saves it", ui::clean(name))
 }
 
 /// What an error answer of the portal means. One that a proxy sent in its place has a status but no code.
@@ -260,7 +260,7 @@ fn refused_by_portal(name: &str, status: u16, code: String, mut message: String,
     let advice = match status {
         401 => login,
         403 | 404 => Some(format!(
-            "check sso_account_id and sso_role_name of profile {name}: who signed in may have no such role there"
+            "check sso_account_id and sso_role_name of profile {name}: the user who signed in may not have this role in this account"
         )),
         429 => Some(SLOWER.into()),
         _ => None,

@@ -71,15 +71,17 @@ Examples:
 pub enum Command {
     /// Print the hook for a shell's start-up file
     #[command(after_help = "\
-nushell evaluates no output, but loads what lies in a directory of its own. In its config.nu:
+nushell cannot evaluate a command's output, but loads the files in its autoload directory. In its
+config.nu:
   mkdir ($nu.data-dir)/vendor/autoload
   credsh init nu | save -f ($nu.data-dir)/vendor/autoload/credsh.nu
 
-With --no-store the hook renews only before a command in the last minute.
+With --no-store the hook does not renew in the background, only before a command, once less than a
+minute is left.
 
-The flags that say which credentials are meant count in a shell that holds none yet. In one that
-does, since the line is evaluated again or the shell was started from such a one, `credsh refresh`
-with the same flags switches to them.
+The flags under \"Which credentials\" apply only to a shell that has no lease yet. If the line is
+evaluated again, or the shell was started from one that has a lease, that lease stays; to switch,
+type `credsh refresh` with the same flags.
 
 Examples:
   eval \"$(credsh init bash)\"                       in ~/.bashrc
@@ -90,14 +92,14 @@ Examples:
   credsh init powershell | Out-String | iex        in $PROFILE
   eval \"$(credsh init bash --profile dev)\"         start with a profile's credentials
   eval \"$(credsh init bash --prompt off)\"          no indicator; CREDSH_PROMPT stays set
-  eval \"$(credsh init bash --prompt-time until)\"   until 14:32: true while the shell idles
-  eval \"$(credsh init bash --off)\"                 take the hook out of this shell again")]
+  eval \"$(credsh init bash --prompt-time until)\"   until 14:32: stays true while the shell idles
+  eval \"$(credsh init bash --off)\"                 remove the hook from this shell")]
     Init(Init),
     /// Renew the credentials, or switch to others
     #[command(after_help = "\
 In a shell with the hook this changes that shell's TEMPORARY_AWS_* variables; elsewhere
-it renews the stored lease, for `credsh export` to print. With --no-store a hook renews only
-before a command in the last minute.
+it renews the stored lease, for `credsh export` to print. With --no-store the hook does not
+renew in the background, only before a command, once less than a minute is left.
 
 Examples:
   credsh refresh                                   if they are due
@@ -120,7 +122,7 @@ Examples:
   credsh exec --profile dev -- terraform plan
   credsh exec --role arn:aws:iam::123456789012:role/deploy --min-life 30m -- ./deploy.sh")]
     Exec(Exec),
-    /// Run docker or podman with the credentials passed by name, none of them in an argument
+    /// Run docker or podman with the credentials passed by name, never in an argument
     #[command(after_help = "\
 Examples:
   credsh docker -- run --rm amazon/aws-cli s3 ls
@@ -139,7 +141,7 @@ Examples:
   credsh doctor
   credsh doctor --json")]
     Doctor(Doctor),
-    /// Add, list or remove profiles of ~/.aws/config that take their credentials from credsh
+    /// Add, list or remove profiles in ~/.aws/config that take their credentials from credsh
     #[command(
         subcommand,
         after_help = "\
@@ -149,7 +151,7 @@ Examples:
   credsh profile remove ci"
     )]
     Profile(Profile),
-    /// Show the leases that are held: source, time left, which one is this shell's
+    /// Show the stored leases: source, time left, and which one is this shell's
     #[command(after_help = "\
 Examples:
   credsh status                                    `*` is this shell's
@@ -157,9 +159,9 @@ Examples:
     Status(Status),
     /// Print the prompt indicator's text, for prompt tools that run a command
     #[command(after_help = "\
-It is that of the lease which CREDSH_LEASE names: a shell with the hook has that, and without it
-nothing is printed. Where a tool can show a variable, CREDSH_PROMPT has the same text and starts
-no program.
+It shows the lease that CREDSH_LEASE names, which the hook sets; without that variable nothing is
+printed. If your prompt tool can show a variable, use CREDSH_PROMPT instead: it holds the same text,
+and no program has to run.
 
 Examples:
   credsh prompt                                    cloudshell 12m
@@ -174,7 +176,8 @@ Examples:
     Clear(Clear),
     /// Print a completion script
     #[command(after_help = "\
-Shells look for it in these directories, zsh if ~/.zshrc names the one before `compinit`:
+Shells look for it in the directories below; zsh does if the `fpath` line is in ~/.zshrc, before
+`compinit`:
   mkdir -p ~/.local/share/bash-completion/completions ~/.zfunc ~/.config/fish/completions
   fpath=(~/.zfunc $fpath)
 
@@ -188,13 +191,13 @@ Examples:
     },
     /// Show credsh at work against a built-in endpoint, without AWS
     #[command(after_help = "\
-On a terminal it opens your shell with the hook, and credentials that live 20 s. Without
-one it plays a session of about 30 s, prints what a person would see, and exits 0 if all
-of it was seen.
+On a terminal it opens your shell with the hook, and credentials that last 20 s. Without
+a terminal it plays a scripted session of about 30 s, prints what you would see, and exits
+with status 0 if everything happened as it should.
 
 Examples:
-  credsh demo                                      your shell, for a try
-  credsh demo </dev/null                           the played session")]
+  credsh demo                                      your shell, to try it out
+  credsh demo </dev/null                           the scripted session")]
     Demo(Demo),
     /// Print a CloudFormation template for a role to assume
     #[command(after_help = "\
@@ -205,7 +208,8 @@ Examples:
     Template,
     /// Print a script that publishes the credentials in the shell that sources it
     #[command(after_help = "\
-Then `source ./publish_temporary_credentials.sh [-q] [ROLE_ARN]`. A shell with the hook needs none.
+Then `source ./publish_temporary_credentials.sh [-q] [ROLE_ARN]`. A shell with the hook does not need
+the script.
 
 Examples:
   credsh script sh > publish_temporary_credentials.sh
@@ -232,16 +236,16 @@ pub struct Init {
     /// What the exported names begin with; empty for the standard AWS_* names
     #[arg(long, default_value = PREFIX, value_parser = prefix)]
     pub prefix: String,
-    /// Where the indicator stands
+    /// Where the prompt indicator goes
     #[arg(long, value_enum, default_value_t = Side::Left)]
     pub prompt: Side,
-    /// What it says of the end: 12m, or until 14:32
+    /// Whether the indicator shows the time left (12m) or the time of expiry (until 14:32)
     #[arg(long, value_enum, default_value_t = Time::Left)]
     pub prompt_time: Time,
-    /// Publish nothing until `credsh refresh` is typed, in CloudShell too
+    /// Publish nothing until you type `credsh refresh`, even in CloudShell
     #[arg(long)]
     pub no_auto: bool,
-    /// Print what takes the hook out of the shell again
+    /// Print the code that removes the hook from the shell
     #[arg(long)]
     pub off: bool,
     #[command(flatten)]
@@ -292,7 +296,7 @@ pub struct Refresh {
 // Whether the disk may be used.
 #[derive(Args, Clone, Copy, Debug, PartialEq)]
 pub struct StoreUse {
-    /// Keep nothing on disk, and use nothing kept
+    /// Store nothing on disk, and use no stored credentials
     #[arg(long)]
     pub no_store: bool,
 }
@@ -335,7 +339,7 @@ pub struct Exec {
 // How long what is handed on shall last.
 #[derive(Args)]
 pub struct MinLife {
-    /// Renew, or else warn, if less than this remains
+    /// Renew if less than this is left, and warn if it still is afterwards
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = min_life)]
     pub min_life: u32,
     #[command(flatten)]
@@ -360,7 +364,7 @@ pub struct Docker {
 // `credsh whoami`.
 #[derive(Args)]
 pub struct Whoami {
-    /// For programs
+    /// Print JSON, for programs
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
@@ -372,7 +376,7 @@ pub struct Whoami {
 // `credsh doctor`.
 #[derive(Args)]
 pub struct Doctor {
-    /// For programs
+    /// Print JSON, for programs
     #[arg(long)]
     pub json: bool,
 }
@@ -380,7 +384,7 @@ pub struct Doctor {
 // `credsh profile`.
 #[derive(Subcommand)]
 pub enum Profile {
-    /// Put a profile into ~/.aws/config
+    /// Add a profile to ~/.aws/config
     Add(ProfileAdd),
     /// Print the names of the profiles that take their credentials from credsh
     List {
@@ -388,7 +392,7 @@ pub enum Profile {
         #[arg(long, hide = true)]
         all: bool,
     },
-    /// Take one out again
+    /// Remove a profile from ~/.aws/config
     Remove(ProfileRemove),
 }
 
@@ -398,7 +402,7 @@ pub struct ProfileAdd {
     /// The new profile's name
     #[arg(value_parser = profile_name)]
     pub name: String,
-    /// Give a profile of this name these credentials instead of its own; what else is in it stays
+    /// If the profile exists, replace its credential settings and keep its other settings
     #[arg(long)]
     pub force: bool,
     #[command(flatten)]
@@ -419,7 +423,7 @@ pub struct ProfileRemove {
 // `credsh status`.
 #[derive(Args)]
 pub struct Status {
-    /// For programs
+    /// Print JSON, for programs
     #[arg(long)]
     pub json: bool,
 }
@@ -427,7 +431,7 @@ pub struct Status {
 // `credsh prompt`.
 #[derive(Args)]
 pub struct Prompt {
-    /// What it says of the end: 12m, or until 14:32
+    /// Whether the indicator shows the time left (12m) or the time of expiry (until 14:32)
     #[arg(long, value_enum, default_value_t = Time::Left)]
     pub time: Time,
 }
@@ -516,7 +520,11 @@ pub enum Given {
 
 /// See [`edit::is_name`].
 fn profile_name(text: &str) -> Result<String, String> {
-    if edit::is_name(text) { Ok(text.into()) } else { Err("a profile's name has letters, digits and _.@+/:-".into()) }
+    if edit::is_name(text) {
+        Ok(text.into())
+    } else {
+        Err("a profile name may contain only letters, digits and _.@+/:-, at most 128 of them".into())
+    }
 }
 
 /// As `--duration`, from nothing up to the longest session.
@@ -524,7 +532,7 @@ fn min_life(text: &str) -> Result<u32, String> {
     match selectors::seconds(text) {
         Some(seconds @ ..=43200) => Ok(seconds),
         Some(_) => Err("at most 12 hours (43200)".into()),
-        None => Err("write seconds, or a number with m or h, as in 15m".into()),
+        None => Err("expected seconds, or a number with m or h, as in 15m".into()),
     }
 }
 
@@ -533,7 +541,11 @@ fn prefix(text: &str) -> Result<String, String> {
     let ok = text.len() <= 64
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
         && !text.starts_with(|c: char| c.is_ascii_digit());
-    if ok { Ok(text.into()) } else { Err("a variable's name begins with letters, digits and _".into()) }
+    if ok {
+        Ok(text.into())
+    } else {
+        Err("a prefix may contain only letters, digits and _, at most 64 of them, and not begin with a digit".into())
+    }
 }
 
 #[cfg(test)]

@@ -83,7 +83,7 @@ fn check(what: &str, value: &str) -> Result<()> {
     } else if value.len() > LONGEST {
         "is longer than 32 KiB"
     } else if value.chars().any(char::is_control) {
-        "holds a control character"
+        "contains a control character"
     } else {
         return Ok(());
     };
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn control_characters_are_refused_and_not_repeated() {
         let error = sample("good\u{1b}[31mbad").checked().unwrap_err().to_string();
-        assert_eq!(error, "SecretAccessKey holds a control character");
+        assert_eq!(error, "SecretAccessKey contains a control character");
         assert!(sample("a\nb").checked().is_err());
         assert!(sample("").checked().is_err());
         assert!(sample("it's $(fine) \\ `too` ü").checked().is_ok());

@@ -142,41 +142,41 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::NoSource { .. } => Some(
-                "name one with --profile, --role or --source; in AWS CloudShell, where sudo and cron leave the container variables out, export AWS_CONTAINER_CREDENTIALS_FULL_URI=http://localhost:1338/latest/meta-data/container/security-credentials".into(),
+                "name one with --profile, --role or --source; in AWS CloudShell, where sudo and cron drop the container variables, run `export AWS_CONTAINER_CREDENTIALS_FULL_URI=http://localhost:1338/latest/meta-data/container/security-credentials`".into(),
             ),
             Error::Config { hint, .. } | Error::Answer { hint, .. } => hint.clone(),
             Error::Unreachable { source, .. } | Error::Deadline { what: source, .. } if source.starts_with("the container") => {
-                Some("check that AWS_CONTAINER_CREDENTIALS_FULL_URI is this environment's, and try again".into())
+                Some("check that AWS_CONTAINER_CREDENTIALS_FULL_URI is set to this environment's endpoint, and try again".into())
             }
             Error::Unreachable { reason, .. } if reason.ends_with("UnknownIssuer") => Some(
-                "if it is a proxy that signs for AWS, let AWS_CA_BUNDLE, or the profile's ca_bundle, name a PEM file with its certificate".into(),
+                "if a proxy here intercepts TLS, set AWS_CA_BUNDLE or the profile's ca_bundle to a PEM file with its CA certificate".into(),
             ),
             Error::Unreachable { source, .. } | Error::Deadline { what: source, .. } if source == "AWS STS" => {
                 Some("check the network, HTTPS_PROXY and AWS_ENDPOINT_URL_STS, and try again".into())
             }
             Error::Unresolved { .. } => Some(
-                "check the region (--region, AWS_REGION, the profile's), then the network, HTTPS_PROXY and AWS_ENDPOINT_URL_STS".into(),
+                "check the region (--region, AWS_REGION or the profile's), then the network, HTTPS_PROXY and AWS_ENDPOINT_URL_STS".into(),
             ),
             Error::BadAnswer { source, .. } if source == "Cloud9" => Some(OPEN_THE_IDE.into()),
             Error::Unreachable { source, .. } | Error::Deadline { what: source, .. } if source == "the EC2 metadata service" => {
-                Some("it is there on an EC2 instance with a role; from a container on one, if the instance's metadata hop limit is 2".into())
+                Some("it gives credentials only on an EC2 instance with a role, and to a container there only if the instance's metadata hop limit is at least 2".into())
             }
             Error::Aws { advice, .. } => advice.clone(),
             Error::NeedsPerson { hint, .. } | Error::Store { hint, .. } => Some(hint.clone()),
             Error::Held { holder, asks, .. } => {
                 let it = holder.map_or("it".into(), |holder| format!("process {holder}"));
-                Some(format!("{}, or end {it}", if *asks { "answer it there" } else { "a stopped job? `fg`" }))
+                Some(format!("{}, or end {it}", if *asks { "answer it there" } else { "if it is a stopped job, resume it with `fg`" }))
             }
             Error::NoEngine { .. } => Some("install one, or name it with --engine".into()),
             Error::NoVariables { command, compose: true } => Some(format!(
-                "`credsh exec -- {command}` sets them for compose, which gives a service those that its file names under `environment:`"
+                "`credsh exec -- {command}` sets them for compose, which passes a service the ones that its file lists under `environment:`"
             )),
             Error::NoVariables { command, .. } => {
                 Some(format!("`credsh exec -- {command}` runs it with the credentials in its own environment"))
             }
             Error::NoLease { hint } => Some((*hint).into()),
             Error::LeaseGone { .. } => Some(
-                "name what is meant (--role, --profile, --source); for what the surroundings offer let go of it first: `credsh clear` where there is a hook, else `unset CREDSH_LEASE`".into(),
+                "name the credentials to use (--role, --profile, --source); to use what this environment offers, drop the lease first: `credsh clear` in a shell with the hook, `unset CREDSH_LEASE` in any other".into(),
             ),
             _ => None,
         }
@@ -188,7 +188,7 @@ impl fmt::Display for Error {
         match self {
             Error::Flag { flag, reason } => write!(f, "{flag}: {reason}"),
             Error::NoSource { looked } => {
-                write!(f, "no source of credentials was found; looked for:")?;
+                write!(f, "no credentials source was found; looked for:")?;
                 looked.iter().try_for_each(|place| write!(f, "\n  - {place}"))
             }
             Error::Config { what, reason, .. } => write!(f, "{what}: {reason}"),
@@ -213,12 +213,8 @@ impl fmt::Display for Error {
             Error::Deadline { what, seconds } => write!(f, "{what} did not answer within {} s", seconds.max(&1)),
             Error::Held { holder, asks, seconds } => {
                 let process = holder.map(|holder| format!(" (process {holder})")).unwrap_or_default();
-                let does = if *asks {
-                    ", which may be asking you something in another terminal,"
-                } else {
-                    " that is renewing this lease"
-                };
-                write!(f, "another credsh{process}{does} did not answer within {seconds} s")
+                let may = if *asks { "; it may be asking you something in another terminal" } else { "" };
+                write!(f, "another credsh{process} is renewing this lease, and did not finish within {seconds} s{may}")
             }
             Error::Store { path, reason, .. } if path.as_os_str().is_empty() => write!(f, "the store {reason}"),
             Error::Store { path, reason, .. } => write!(f, "the store {} {reason}", path.display()),
@@ -226,15 +222,15 @@ impl fmt::Display for Error {
                 write!(f, "cannot {action} {}: {}", path.display(), lower(&source.to_string()))
             }
             Error::Run { program, source } => write!(f, "cannot run {program}: {}", lower(&source.to_string())),
-            Error::NoEngine { reason, .. } => write!(f, "the container engine: {reason}"),
+            Error::NoEngine { reason, .. } => write!(f, "cannot run a container engine: {reason}"),
             Error::Value { what, reason } => write!(f, "{what} {reason}"),
             Error::NoVariables { command, .. } => {
-                write!(f, "{command}: takes no variables; only run, create, exec, compose run and compose exec do")
+                write!(f, "{command} takes no variables; only run, create, exec, compose run and compose exec do")
             }
             Error::NoLease { .. } => write!(f, "no lease is held"),
             Error::LeaseGone { id } => write!(
                 f,
-                "this shell's lease {id} is not in the store: it was cleared, is another user's, or is kept nowhere (--no-store)"
+                "this shell's lease {id} is not in the store: it was cleared, belongs to another user, or was never stored (--no-store)"
             ),
             Error::Demo { missing } => write!(f, "the demo did not show: {missing}"),
         }

@@ -13,15 +13,15 @@ use crate::time;
 /// The values of `--format`; clap shows the variants' comments as help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// `export NAME='value'` lines, for sh, bash, zsh and their kin
+    /// `export NAME='value'` lines, for sh, bash, zsh and similar shells
     Env,
     /// `NAME='value'` lines: not exported
     EnvNoExport,
     /// `set -gx NAME 'value'` lines
     Fish,
-    /// The object that credential_process prints, and the SDKs read
+    /// The JSON object that a credential_process prints for the SDKs
     Process,
-    /// The same
+    /// The same as process
     Json,
     /// NAME=value lines without quotes, for docker --env-file and podman --env-file
     EnvFile,
@@ -48,7 +48,7 @@ pub fn render(format: Format, credentials: &Credentials, prefix: &str) -> Result
         lines.collect::<Result<String>>()
     };
     if !prefix.is_empty() && matches!(format, Format::Process | Format::Json | Format::Ini) {
-        let reason = "has no place in this --format: its names are what programs look for".into();
+        let reason = "does not apply to this --format: programs look for its fixed names".into();
         return Err(Error::Flag { flag: "--prefix", reason });
     }
     let text = match format {
@@ -166,7 +166,7 @@ fn ini(credentials: &Credentials) -> Result<String> {
     for (name, value) in variables(credentials).into_iter().filter(|(name, _)| *name != env::EXPIRATION) {
         let value = value.expose();
         if value.contains(|c: char| c.is_whitespace() || c == '#' || c == ';') {
-            let reason = "holds a space, # or ;, which a credentials file cannot";
+            let reason = "contains a space, # or ;, which a credentials file cannot hold";
             return Err(Error::Value { what: name.into(), reason });
         }
         lines.push(format!("{} = {value}", name.to_lowercase()));

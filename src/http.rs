@@ -94,13 +94,13 @@ impl Http {
         let unread = |error: std::io::Error| broken(error::lower(&error.to_string()));
         // Reading a FIFO would block, past every deadline.
         if !std::fs::metadata(path).map_err(unread)?.is_file() {
-            return Err(broken("is no regular file".into()));
+            return Err(broken("not a regular file".into()));
         }
         let pem = std::fs::read(path).map_err(unread)?;
         let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| broken(innermost(&error)))?;
         // An empty list is what reading a file that is not PEM at all gives.
         if certificates.is_empty() {
-            return Err(broken("holds no certificate".into()));
+            return Err(broken("contains no certificate".into()));
         }
         builder.tls_certs_only(certificates).build().map_err(|error| broken(innermost(&error)))
     }
@@ -140,7 +140,7 @@ impl NoClient {
             Some((named_by, path)) => Error::Config {
                 what: format!("{named_by} {}", path.display()),
                 reason: self.reason.clone(),
-                hint: Some(format!("let {named_by} name a PEM file of the certificates to trust, or unset it")),
+                hint: Some(format!("set {named_by} to a PEM file of the certificates to trust, or unset it")),
             },
             None => Error::Unreachable { source: source.into(), reason: self.reason.clone() },
         }

@@ -49,8 +49,8 @@ fn panicked(info: &PanicHookInfo<'_>) {
             file.rfind("/src/").and_then(|src| file[..src].rfind('/')).map_or(file, |start| &file[start + 1..]);
         format!(", at {within}:{}", at.line())
     });
-    ui::say(format_args!("stopped by a defect{place}"));
-    ui::hint("please report this line, and what credsh was asked to do");
+    ui::say(format_args!("stopped by a bug in credsh{place}"));
+    ui::hint("please report this line, and the command that you ran");
     std::process::exit(error::Kind::Failed.status().into());
 }
 

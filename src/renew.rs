@@ -64,7 +64,7 @@ pub fn open_store(env: &Env) -> Result<Option<Store>> {
         Ok(store) => Ok(Some(store)),
         Err(error @ Error::Store { .. }) => Err(error),
         Err(error) => {
-            ui::say(format_args!("{error}; nothing will be kept"));
+            ui::say(format_args!("{error}; nothing will be stored"));
             Ok(None)
         }
     }
@@ -174,7 +174,7 @@ pub fn one_line(error: &Error) -> String {
     let told = match error {
         // The full list would be cut short before the hint and before its last place, the only one that was asked.
         Error::NoSource { looked } if let [_, .., last] = &looked[..] => {
-            format!("no source of credentials was found; {last}")
+            format!("no credentials source was found; {last}")
         }
         _ => error.to_string(),
     };
@@ -188,7 +188,7 @@ fn outcome(lease: Lease, renewed: bool, failure: Option<Error>, env: &Env) -> Re
         (State::Expired, Some(failure)) => Err(failure),
         (State::Expired, None) => Err(Error::Unreachable {
             source: lease.request.label(),
-            reason: "its credentials are over, and another renewal is still at work".into(),
+            reason: "its credentials have expired, and another renewal is still running".into(),
         }),
         (_, failure) => Ok(Outcome { lease, renewed, unchanged: false, failure }),
     }
@@ -262,7 +262,7 @@ fn fresh(request: &Request, store: Option<&Store>, env: &Env, terms: &Terms) -> 
             // While the rejected session is stored, which may be for hours, no new code is asked for.
             let _ = store.remove(&base.id());
             ui::say(format_args!(
-                "what took an MFA code ({}) is forgotten, and a new one will be asked for",
+                "forgot the session that took an MFA code ({}), as AWS no longer accepts it; a new code will be asked for",
                 base.label()
             ));
         }

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 #[derive(Args, Clone, Debug, Default, PartialEq)]
 #[command(next_help_heading = "Which credentials")]
 pub struct Selectors {
-    /// Take them from here, instead of the container endpoint or the SDK's default chain
+    /// Where to take them from, instead of the container endpoint or the SDK's default chain
     #[arg(long, value_enum, value_name = "KIND")]
     pub source: Option<SourceKind>,
     /// A profile of ~/.aws/config or ~/.aws/credentials
@@ -16,19 +16,19 @@ pub struct Selectors {
     /// Assume this role with them
     #[arg(long, value_name = "ARN", value_parser = role_arn)]
     pub role: Option<String>,
-    /// How long the role's credentials shall live: 900, 15m, 1h; 15 min to 12 h, 1 h when roles are chained
+    /// How long the role's credentials last: 900, 15m, 1h; 15 min to 12 h, at most 1 h with role chaining
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub duration: Option<u32>,
     /// The role session's name in CloudTrail [default: YYYYmmddHHMMSS-session]
     #[arg(long, value_name = "NAME", requires = "role", value_parser = session_name)]
     pub session_name: Option<String>,
-    /// The external id that the role's trust policy asks for
+    /// The external ID that the role's trust policy requires
     #[arg(long, value_name = "ID", requires = "role", value_parser = external_id)]
     pub external_id: Option<String>,
-    /// The MFA device, as a serial number or ARN; its code is asked on the terminal, never by the hook
+    /// The MFA device, as a serial number or ARN; its code is asked for on the terminal, never by the hook
     #[arg(long, value_name = "SERIAL", value_parser = mfa_serial)]
     pub mfa_serial: Option<String>,
-    /// The region whose STS is asked
+    /// The region whose STS endpoint to use
     #[arg(long, value_name = "REGION", value_parser = region)]
     pub region: Option<String>,
 }
@@ -62,7 +62,7 @@ impl Selectors {
 pub enum SourceKind {
     /// The container endpoint: CloudShell, ECS, EKS Pod Identity
     Container,
-    /// A profile, by its own rules
+    /// A profile, whichever way it gives credentials
     Profile,
     /// A profile's IAM Identity Center session
     Sso,
@@ -96,7 +96,7 @@ pub fn role_arn(text: &str) -> Result<String, String> {
         {
             Ok(text.into())
         }
-        _ => Err("not a role's ARN, as in arn:aws:iam::123456789012:role/NAME".into()),
+        _ => Err("not a role ARN such as arn:aws:iam::123456789012:role/NAME".into()),
     }
 }
 
@@ -108,8 +108,8 @@ fn plain(text: &str) -> bool {
 fn duration(text: &str) -> Result<u32, String> {
     match seconds(text) {
         Some(seconds @ 900..=43200) => Ok(seconds),
-        Some(_) => Err("AWS takes 15 minutes (900) to 12 hours (43200)".into()),
-        None => Err("write seconds, or a number with m or h, as in 15m or 1h".into()),
+        Some(_) => Err("AWS accepts 15 minutes (900) to 12 hours (43200)".into()),
+        None => Err("expected seconds, or a number with m or h, as in 15m or 1h".into()),
     }
 }
 
@@ -129,28 +129,28 @@ pub fn seconds(text: &str) -> Option<u32> {
 fn session_name(text: &str) -> Result<String, String> {
     let ok =
         (2..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b));
-    if ok { Ok(text.into()) } else { Err("AWS takes 2 to 64 letters, digits and _+=,.@-".into()) }
+    if ok { Ok(text.into()) } else { Err("AWS accepts 2 to 64 letters, digits and _+=,.@-".into()) }
 }
 
 /// AWS's pattern: `[\w+=,.@:\/-]{2,1224}`.
 fn external_id(text: &str) -> Result<String, String> {
     let ok = (2..=1224).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&b));
-    if ok { Ok(text.into()) } else { Err("AWS takes 2 to 1224 letters, digits and _+=,.@:/-".into()) }
+    if ok { Ok(text.into()) } else { Err("AWS accepts 2 to 1224 letters, digits and _+=,.@:/-".into()) }
 }
 
 /// AWS's pattern: `[\w+=/:,.@-]{9,256}`.
 fn mfa_serial(text: &str) -> Result<String, String> {
     let ok =
         (9..=256).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=/:,.@-".contains(&b));
-    if ok { Ok(text.into()) } else { Err("AWS takes a serial number or an ARN of 9 to 256 characters".into()) }
+    if ok { Ok(text.into()) } else { Err("AWS accepts a serial number or an ARN of 9 to 256 characters".into()) }
 }
 
 /// Checks a region's name, which becomes part of a host name.
 pub fn region(text: &str) -> Result<String, String> {
     let ok = (1..=63).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if ok { Ok(text.into()) } else { Err("not a region's name, as in eu-central-1".into()) }
+    if ok { Ok(text.into()) } else { Err("not a region name such as eu-central-1".into()) }
 }
 
 #[cfg(test)]

@@ -103,16 +103,16 @@ pub fn colour(env: &Env) -> bool {
 /// `Error::NeedsPerson` without a terminal, `Error::Io` if it is closed before the answer.
 pub fn ask(question: &str) -> Result<String> {
     let terminal = Terminal::open().map_err(|error| Error::NeedsPerson {
-        what: Error::io("ask on", TTY)(error).to_string(),
-        hint: "type `credsh refresh` with the same flags and XDG_RUNTIME_DIR in a terminal first: until the session that it gets is over nothing asks".into(),
+        what: Error::io("ask for the MFA code on", TTY)(error).to_string(),
+        hint: "type `credsh refresh` in a terminal first, with the same flags and XDG_RUNTIME_DIR: no code is asked for until the session that it gets has expired".into(),
     })?;
     // Echo goes off before the question is shown, as the answer may come quickly.
     let terminal = Arc::new(terminal);
-    let unseen = Unseen::of(&terminal).map_err(Error::io("ask on", TTY))?;
-    write!(&terminal.file, "{question}").map_err(Error::io("ask on", TTY))?;
+    let unseen = Unseen::of(&terminal).map_err(Error::io("ask for the MFA code on", TTY))?;
+    write!(&terminal.file, "{question}").map_err(Error::io("ask for the MFA code on", TTY))?;
     let answer = unseen.line();
     let _ = writeln!(&terminal.file);
-    Ok(answer.map_err(Error::io("read the answer from", TTY))?.trim().to_owned())
+    Ok(answer.map_err(Error::io("read the MFA code from", TTY))?.trim().to_owned())
 }
 
 const TTY: &str = "/dev/tty";

@@ -116,7 +116,7 @@ fn status_as_a_table_and_as_json() {
     assert_eq!((run.status, run.stdout.as_str()), (0, ""));
     assert_eq!(
         run.stderr,
-        "credsh: no lease is held\nhint: `credsh refresh` takes one; `credsh init --help` shows how a shell keeps it fresh\n"
+        "credsh: no lease is held\nhint: `credsh refresh` gets one; `credsh init --help` shows how a shell keeps it fresh\n"
     );
     assert_eq!(sandbox.credsh(&["status", "--json"]).ok(), "{\n  \"leases\": []\n}\n");
 
@@ -260,9 +260,15 @@ fn no_store_is_told_of_where_it_is() {
     for name in commands.lines().filter_map(|line| line.strip_prefix("  ")?.split_once(' ')).map(|(name, _)| name) {
         let help = if name.is_empty() { String::new() } else { sandbox.credsh(&[name, "--help"]).ok() };
         let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
-        if words.contains("--no-store Keep nothing on disk, and use nothing kept") {
+        if words.contains("--no-store Store nothing on disk, and use no stored credentials") {
             all.push(format!("`{name}`"));
-            hooks.extend(words.contains("hook renews only before a command in the last minute").then_some(name));
+            hooks.extend(
+                words
+                    .contains(
+                        "hook does not renew in the background, only before a command, once less than a minute is left",
+                    )
+                    .then_some(name),
+            );
         }
     }
     assert_eq!(hooks, ["init", "refresh"]);
@@ -287,7 +293,7 @@ fn help_is_had_by_the_word_as_well() {
         assert_eq!(sandbox.credsh(&[&["--store=/nowhere/credsh"], asked].concat()).ok(), text, "{asked:?}");
     }
     sandbox.credsh(&["help", "refesh"]).fails(2, &["unrecognized subcommand 'refesh'", "'refresh'"]);
-    sandbox.credsh(&["profile", "remove", "help"]).fails(1, &["profile help of"]);
+    sandbox.credsh(&["profile", "remove", "help"]).fails(1, &["profile help in"]);
 }
 
 /// The examples in the help work as printed, together with what is printed there to prepare them.
@@ -349,16 +355,19 @@ fn typos_are_usage_errors_that_name_the_flag() {
         ),
         (
             &["refresh", "--role", "deploy"],
-            &["'--role <ARN>'", "not a role's ARN, as in arn:aws:iam::123456789012:role/NAME"],
+            &["'--role <ARN>'", "not a role ARN such as arn:aws:iam::123456789012:role/NAME"],
         ),
         (
             &["refresh", "--role", role, "--duration", "5m"],
-            &["'--duration <TIME>'", "AWS takes 15 minutes (900) to 12 hours (43200)"],
+            &["'--duration <TIME>'", "AWS accepts 15 minutes (900) to 12 hours (43200)"],
         ),
         (&["refresh", "--role", role, "--duration", "an hour"], &["'--duration <TIME>'", "15m or 1h"]),
         (&["refresh", "--role", role, "--session-name", "a b"], &["'--session-name <NAME>'", "2 to 64 letters"]),
         (&["refresh", "--role", role, "--external-id", "x"], &["'--external-id <ID>'", "2 to 1224 letters"]),
-        (&["refresh", "--role", role, "--region", "eu/central"], &["'--region <REGION>'", "not a region's name"]),
+        (
+            &["refresh", "--role", role, "--region", "eu/central"],
+            &["'--region <REGION>'", "not a region name such as eu-central-1"],
+        ),
         (&["refresh", "--session-name", "me"], &["--role <ARN>"]),
         (&["refresh", "--external-id", "xx"], &["--role <ARN>"]),
         (
@@ -373,7 +382,7 @@ fn typos_are_usage_errors_that_name_the_flag() {
         ),
         (&["docker", "run", "image"], &["'run' found\nhint: `--` goes before the command, as in `-- run`\n"]),
         (&["exec", "--min-life", "13h", "--", "true"], &["at most 12 hours (43200)"]),
-        (&["exec", "--min-life", "soon", "--", "true"], &["write seconds, or a number with m or h"]),
+        (&["exec", "--min-life", "soon", "--", "true"], &["expected seconds, or a number with m or h"]),
         (&["clear", "--all", "--profile", "dev"], &["the argument '--all' cannot be used with", "--profile <NAME>"]),
         (&["clear", "--role", role, "--all"], &["cannot be used with"]),
     ];
@@ -402,7 +411,7 @@ fn a_duration_that_nobody_can_keep_names_the_flag() {
     let text = Sandbox::in_cloudshell(&endpoint).credsh(&["export", "--duration", "1h"]).fails(2, &[]);
     assert_eq!(
         text,
-        "credsh: --duration: cloudshell decides itself how its credentials are made and how long they live\n"
+        "credsh: --duration: does not apply to cloudshell, which itself determines how its credentials are issued and how long they last\n"
     );
     assert_eq!(endpoint.count(), 0);
 }
@@ -423,7 +432,7 @@ fn refresh_says_what_it_did() {
     assert!(text.starts_with("credsh: still fresh: cloudshell "), "{text}");
     assert_eq!(endpoint.count(), 1);
     let text = said(&["refresh", "--force"]);
-    assert!(text.starts_with("credsh: asked, and the source has no newer ones yet: cloudshell "), "{text}");
+    assert!(text.starts_with("credsh: the source has no newer credentials yet: cloudshell "), "{text}");
     // New ones with a longer life: all this happens within a second, so with the same life their
     // expiration would be the same.
     endpoint.live(700);
@@ -617,8 +626,8 @@ fn a_defect() {
         .with("AWS_SECRET_ACCESS_KEY", "s")
         .with("RUST_BACKTRACE", "1");
     sts.end_of_time();
-    let told = sandbox.credsh(&["export"]).fails(1, &["credsh: stopped by a defect, at ", "/src/", ".rs:"]);
-    let hint = "\nhint: please report this line, and what credsh was asked to do\n";
+    let told = sandbox.credsh(&["export"]).fails(1, &["credsh: stopped by a bug in credsh, at ", "/src/", ".rs:"]);
+    let hint = "\nhint: please report this line, and the command that you ran\n";
     assert!(told.ends_with(hint) && told.lines().count() == 2, "{told}");
     assert!(!told.contains("panic") && !told.contains("/registry/") && !told.contains("DateTime"), "{told}");
 }

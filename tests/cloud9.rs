@@ -59,7 +59,7 @@ fn it_is_known_by_its_two_lines() {
     assert!(sandbox.credsh(&["export"]).ok().contains("ASIAELSEWHERE"));
     // Cloud9's environment variables alone are no source.
     let empty = Sandbox::new().with("C9_PROJECT", "x").with("C9_PID", "y");
-    empty.credsh(&["export"]).fails(3, &["no source of credentials was found"]);
+    empty.credsh(&["export"]).fails(3, &["no credentials source was found"]);
 }
 
 /// Credentials in the environment were put there on purpose, so they come before the file; in a container the
@@ -93,7 +93,7 @@ fn they_end_15_minutes_after_the_file_was_written() {
     assert!(table.contains(late), "{table}");
     set_age(&file, 16 * 60);
     sandbox.credsh(&["clear", "--all"]).ok();
-    sandbox.credsh(&["export"]).fails(5, &["Cloud9 gave no usable credentials: they ended at ", IDE]);
+    sandbox.credsh(&["export"]).fails(5, &["Cloud9 gave no usable credentials: they expired at ", IDE]);
 }
 
 /// What doctor says is wrong with the file.
@@ -110,15 +110,15 @@ fn doctor_says_why_it_is_late() {
     assert_eq!(wrong(&sandbox), "", "the control");
     set_age(&file, 20 * 60 + 5);
     let late = format!("Cloud9 has not updated {name} for 20 min\n      why: ");
-    assert_eq!(wrong(&sandbox), format!("{late}its credentials end 15 min after they were written; {IDE}"));
+    assert_eq!(wrong(&sandbox), format!("{late}its credentials expire 15 min after they were written; {IDE}"));
     // What `aws configure --profile c9_work` makes of it.
     std::fs::write(&file, text("ASIAC9ONE") + "[c9_work]\naws_access_key_id = AKIAC9\naws_secret_access_key = s\n")
         .unwrap();
-    let why = "it has more than [default] (c9_work), and what others have written to turns managed credentials off: move that to ~/.aws/config, then turn them on again in Preferences > AWS Settings > Credentials";
-    assert_eq!(wrong(&sandbox), format!("{name} is not as Cloud9 wrote it\n      why: {why}"));
+    let why = "it has sections besides [default] (c9_work), and Cloud9 turns managed credentials off once anyone else writes to its file: move these sections to ~/.aws/config, then turn managed credentials on again in Preferences > AWS Settings > Credentials";
+    assert_eq!(wrong(&sandbox), format!("{name} has been changed since Cloud9 wrote it\n      why: {why}"));
     set_age(&file, 20 * 60 + 5);
     assert_eq!(wrong(&sandbox), format!("{late}{why}"));
-    sandbox.credsh(&["export", "--no-store"]).fails(5, &["they ended at ", IDE]);
+    sandbox.credsh(&["export", "--no-store"]).fails(5, &["they expired at ", IDE]);
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn what_they_block_is_explained() {
     let words = [
         "failed with InvalidClientTokenId",
         "hint: Cloud9's managed temporary credentials block this action",
-        "GetCallerIdentity and DecodeAuthorizationMessage only",
+        "they allow only GetCallerIdentity and DecodeAuthorizationMessage",
         "no role can be assumed",
         "attach an instance profile to the environment and use `--source ec2`",
         "name another profile with --profile",

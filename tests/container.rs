@@ -72,7 +72,7 @@ fn a_token_file_that_is_none_is_refused() {
         format!("credsh: cannot read the token file {name}: it is not a small regular file\nhint: check {TOKEN_FILE}\n")
     };
     let illegal = format!(
-        "credsh: the token from {TOKEN_FILE}: is no legal header value: it is empty, or holds a control character\n"
+        "credsh: the token from {TOKEN_FILE}: not a valid header value: it is empty, or contains a control character\n"
     );
     let cases = [
         (at("fifo"), not_small(&at("fifo"))),
@@ -165,7 +165,7 @@ fn what_was_refused_is_named() {
     let eks = format!("http://localhost:{}{EKS}", endpoint.port());
     let of_file = |file: &std::path::Path| {
         format!(
-            "the endpoint did not take the token in {}; check {TOKEN_FILE}, and what renews that file\n",
+            "the endpoint rejected the token in {}; check {TOKEN_FILE}, and what renews that file\n",
             file.display()
         )
     };
@@ -175,14 +175,17 @@ fn what_was_refused_is_named() {
     sandbox.set(FULL, &eks);
     assert_eq!(hint(&sandbox), of_file(&file));
     sandbox.unset(TOKEN_FILE);
-    assert_eq!(hint(&sandbox), format!("the endpoint did not take {VARIABLE}; check that it is this container's\n"));
+    assert_eq!(hint(&sandbox), format!("the endpoint rejected {VARIABLE}; check that it is this container's\n"));
     sandbox.unset(VARIABLE);
-    let neither = format!("it was asked without a token, as neither {VARIABLE} nor {TOKEN_FILE} is set\n");
+    let neither = format!("the request had no token, as neither {VARIABLE} nor {TOKEN_FILE} is set\n");
     assert_eq!(hint(&sandbox), neither);
     assert_eq!(asked(&endpoint), ["GET stale", "GET stale", "GET stale", "GET -"], "no PUT for a file, or elsewhere");
     sandbox.set(FULL, &endpoint.uri());
     endpoint.answer(403, r#"{"message":"Forbidden"}"#);
-    assert_eq!(hint(&sandbox), "the endpoint did not take the token that it gave itself; open a new CloudShell tab\n");
+    assert_eq!(
+        hint(&sandbox),
+        "the endpoint rejected the token that it had issued itself; open a new CloudShell tab\n"
+    );
     endpoint.without_put();
     assert_eq!(hint(&sandbox), neither);
 }
@@ -319,22 +322,22 @@ fn other_hosts_are_refused_before_a_byte_is_sent() {
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     let port = endpoint.port();
     let mut cases = vec![
-        ("http://someone@localhost", "names a user; that is never right here".into()),
-        ("http://someone:word@127.0.0.1", "names a user; that is never right here".into()),
-        ("http://localhost@127.0.0.1", "names a user; that is never right here".into()),
-        ("http://localhost@evil.invalid", "names a user; that is never right here".into()),
-        (r"http://localhost\@evil.invalid", "names a user; that is never right here".into()),
-        ("http://[::1%25lo]", "is no URI: invalid IPv6 address".into()),
-        ("http://[::1%lo]", "is no URI: invalid IPv6 address".into()),
-        ("http://[fe80::1%25lo]", "is no URI: invalid IPv6 address".into()),
-        ("http://localhost%00.evil.invalid", "is no URI: invalid international domain name".into()),
-        ("//localhost", "is no URI: relative URL without a base".into()),
-        ("http:localhost", "names its host in an unusual way ()".into()),
-        ("http:/localhost", "names its host in an unusual way ()".into()),
-        ("http:///localhost", "names its host in an unusual way ()".into()),
-        ("ftp://localhost", "has the scheme ftp; only http and https are asked".into()),
-        ("gopher://localhost", "has the scheme gopher; only http and https are asked".into()),
-        ("file:///x", "has the scheme file; only http and https are asked".into()),
+        ("http://someone@localhost", "contains a user name, which is never right here".into()),
+        ("http://someone:word@127.0.0.1", "contains a user name, which is never right here".into()),
+        ("http://localhost@127.0.0.1", "contains a user name, which is never right here".into()),
+        ("http://localhost@evil.invalid", "contains a user name, which is never right here".into()),
+        (r"http://localhost\@evil.invalid", "contains a user name, which is never right here".into()),
+        ("http://[::1%25lo]", "not a valid URI: invalid IPv6 address".into()),
+        ("http://[::1%lo]", "not a valid URI: invalid IPv6 address".into()),
+        ("http://[fe80::1%25lo]", "not a valid URI: invalid IPv6 address".into()),
+        ("http://localhost%00.evil.invalid", "not a valid URI: invalid international domain name".into()),
+        ("//localhost", "not a valid URI: relative URL without a base".into()),
+        ("http:localhost", "spells its host in an unusual way ()".into()),
+        ("http:/localhost", "spells its host in an unusual way ()".into()),
+        ("http:///localhost", "spells its host in an unusual way ()".into()),
+        ("ftp://localhost", "has the scheme ftp; only http and https are supported".into()),
+        ("gopher://localhost", "has the scheme gopher; only http and https are supported".into()),
+        ("file:///x", "has the scheme file; only http and https are supported".into()),
     ];
     for host in [
         "0.0.0.0",
@@ -368,7 +371,7 @@ fn other_hosts_are_refused_before_a_byte_is_sent() {
         "\u{2460}\u{2461}\u{2466}.0.0.1",
         "%6cocalhost",
     ] {
-        cases.push((host, format!("names its host in an unusual way ({host}:{port})")));
+        cases.push((host, format!("spells its host in an unusual way ({host}:{port})")));
     }
     for (host, reason) in cases {
         let host = if host.contains('/') || host.starts_with("http") { host.into() } else { format!("http://{host}") };
@@ -410,7 +413,7 @@ fn a_name_is_asked_only_if_all_its_addresses_may_be() {
 fn the_relative_uri_wins() {
     let endpoint = Endpoint::start(600);
     let sandbox = Sandbox::in_cloudshell(&endpoint).with("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "@localhost/x");
-    sandbox.credsh(&["export"]).fails(1, &["the container endpoint's URI: names a user"]);
+    sandbox.credsh(&["export"]).fails(1, &["the container endpoint's URI: contains a user name"]);
     assert_eq!(endpoint.requests().len(), 0);
 }
 
@@ -420,7 +423,7 @@ fn an_empty_variable_is_unset() {
     let sandbox =
         Sandbox::in_cloudshell(&endpoint).with("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "").with(TOKEN_FILE, "");
     sandbox.credsh(&["export"]).ok();
-    sandbox.with(FULL, "").credsh(&["export"]).fails(3, &["no source of credentials was found"]);
+    sandbox.with(FULL, "").credsh(&["export"]).fails(3, &["no credentials source was found"]);
 }
 
 /// HTTPS makes no difference: the proxy could not read the token inside the tunnel, but would see whom it is for.

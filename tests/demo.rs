@@ -17,14 +17,14 @@ fn the_played_session_shows_all_of_it() {
     let run = Run::of(sandbox.command(support::CREDSH).arg("demo").env("TMPDIR", &tmp).output().unwrap());
     let out = run.ok();
     for seen in [
-        "# ok: the variables appear by themselves\n",
-        "# ok: the countdown falls, ",
-        "# ok: they changed by themselves, ",
-        "# ok: the idle gap was healed before the very next command\n",
+        "# ok: the variables are set automatically\n",
+        "# ok: the countdown went from ",
+        "# ok: they were renewed automatically, ",
+        "# ok: after the idle time they were renewed before the very next command\n",
         "ASIADEMO0001",
         "ASIADEMO0002",
         "ASIADEMO0003",
-        "# all of it happened\n",
+        "# everything happened as it should\n",
     ] {
         assert!(out.contains(seen), "no {seen:?} in {out}");
     }
@@ -58,5 +58,5 @@ fn without_the_hook_it_fails() {
     let path = format!("{}:/usr/bin:/bin", bash.parent().unwrap().display());
     let run = Run::of(sandbox.command(support::CREDSH).arg("demo").env("PATH", path).output().unwrap());
     assert_eq!(run.status, 1, "{run:?}");
-    assert_eq!(run.stderr, "credsh: the demo did not show: the variables appear by themselves\n");
+    assert_eq!(run.stderr, "credsh: the demo did not show: the variables are set automatically\n");
 }

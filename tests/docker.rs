@@ -266,16 +266,16 @@ fn the_names_stand_where_the_engine_wants_them() {
     ] {
         let text = docker(&sandbox, &[], &[&strings(&line.split(' ').collect::<Vec<_>>())], &[]).fails(2, &[]);
         let what =
-            format!("credsh: {command}: takes no variables; only run, create, exec, compose run and compose exec do");
+            format!("credsh: {command} takes no variables; only run, create, exec, compose run and compose exec do");
         let then = if command.contains("compose") && !command.ends_with('r') {
-            "sets them for compose, which gives a service those that its file names under `environment:`"
+            "sets them for compose, which passes a service the ones that its file lists under `environment:`"
         } else {
             "runs it with the credentials in its own environment"
         };
         assert_eq!(text, format!("{what}\nhint: `credsh exec -- {command}` {then}\n"));
     }
     let run = docker(&sandbox, &["--engine", "podman"], &[], &["ps"]);
-    run.fails(2, &["credsh: podman ps: takes", "hint: `credsh exec -- podman ps` runs"]);
+    run.fails(2, &["credsh: podman ps takes", "hint: `credsh exec -- podman ps` runs"]);
     assert_eq!(endpoint.count(), 1, "what gives no container variables asks for none");
 }
 
@@ -313,17 +313,19 @@ fn engines() {
     let text = sandbox.credsh(&["docker", "--engine", "no-such-engine", "--", "run", "image"]).fails(127, &[]);
     assert_eq!(
         text,
-        "credsh: the container engine: no-such-engine is not in PATH\nhint: install one, or name it with --engine\n"
+        "credsh: cannot run a container engine: no-such-engine is not in PATH\nhint: install one, or name it with --engine\n"
     );
     // The exit statuses are a shell's, and the source has not been asked before.
     let plain = sandbox.file("plain", "no program\n").display().to_string();
     for (path, status, reason) in
-        [(&*plain, 126, "cannot be executed"), ("/nope/docker", 127, "no such file or directory")]
+        [(&*plain, 126, "not an executable file"), ("/nope/docker", 127, "no such file or directory")]
     {
         let text = sandbox.credsh(&["docker", "--engine", path, "--", "run", "image"]).fails(status, &[]);
         assert_eq!(
             text,
-            format!("credsh: the container engine: {path}: {reason}\nhint: install one, or name it with --engine\n")
+            format!(
+                "credsh: cannot run a container engine: {path}: {reason}\nhint: install one, or name it with --engine\n"
+            )
         );
     }
     assert_eq!(endpoint.count(), 0);
@@ -337,5 +339,5 @@ fn engines() {
     let out = docker(&sandbox, &[], &[], &["run", "image"]);
     assert_eq!(out.status, 5, "{out:?}");
     std::fs::remove_file(sandbox.home().join("bin/podman")).unwrap();
-    docker(&sandbox, &[], &[], &["run", "image"]).fails(127, &["docker or podman is not in PATH"]);
+    docker(&sandbox, &[], &[], &["run", "image"]).fails(127, &["neither docker nor podman is in PATH"]);
 }

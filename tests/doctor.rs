@@ -116,11 +116,11 @@ fn whoami_in_words_and_as_json() {
     assert_eq!(sts.of("GetCallerIdentity").pop().unwrap().signer(), "ASIASTS0001");
     sts.refuse(403, "ExpiredToken", "x");
     sandbox.credsh(&["whoami"]).fails(4, &["sts:GetCallerIdentity failed with ExpiredToken", "hint: "]);
-    Sandbox::new().credsh(&["whoami"]).fails(3, &["no source of credentials was found"]);
+    Sandbox::new().credsh(&["whoami"]).fails(3, &["no credentials source was found"]);
     // A container's request has no region, so it comes from the environment at the time of the call.
     let asked = sts.calls().len();
     let sandbox = healthy(&endpoint, &sts).with("AWS_REGION", "bad region");
-    let refused = "the region bad region: is no region's name";
+    let refused = "the region bad region: not a region name";
     let hint = "check AWS_REGION, AWS_DEFAULT_REGION and the profile's region";
     assert_eq!(sandbox.credsh(&["whoami"]).fails(1, &[]), format!("credsh: {refused}\nhint: {hint}\n"));
     only(&sandbox, refused, hint, "");
@@ -136,7 +136,7 @@ fn nothing_is_wrong() {
     assert_eq!((run.status, run.stderr.as_str()), (0, ""));
     let store = sandbox.store();
     let wanted = format!(
-        "ok    environment: AWS CloudShell\nok    store: {}\nok    source: credsh, the AWS CLI and boto3 all take cloudshell\nok    variables: none contradicts another\nok    hook: bash prompt preexec\nok    identity: {WHO}\n",
+        "ok    environment: AWS CloudShell\nok    store: {}\nok    source: credsh, the AWS CLI and boto3 all use cloudshell\nok    variables: no conflicts\nok    hook: bash prompt preexec\nok    identity: {WHO}\n",
         store.display()
     );
     assert_eq!(run.stdout, wanted);
@@ -149,10 +149,10 @@ fn environments() {
         out.lines().next().unwrap().to_owned()
     };
     let vendor = std::fs::read_to_string("/sys/devices/virtual/dmi/id/sys_vendor").unwrap_or_default();
-    let here = if vendor.trim() == "Amazon EC2" { "an EC2 instance" } else { "none of AWS's" };
+    let here = if vendor.trim() == "Amazon EC2" { "an EC2 instance" } else { "not a known AWS one" };
     assert_eq!(environment(&Sandbox::new()), format!("ok    environment: {here}"));
     let off = Sandbox::new().with("C9_PROJECT", "x");
-    assert_eq!(environment(&off), "ok    environment: AWS Cloud9, its managed temporary credentials turned off");
+    assert_eq!(environment(&off), "ok    environment: AWS Cloud9, with managed temporary credentials turned off");
     let head = "# Do not modify this file, if this file is modified it will not be updated.";
     let text = format!(
         "{head}\n# {} #\n\n[default]\naws_access_key_id=ASIAC9\naws_secret_access_key=s\naws_session_token=t\n",
@@ -178,7 +178,7 @@ fn variables_that_contradict_each_other() {
     only(
         &with("AWS_CREDENTIAL_EXPIRATION", past),
         "AWS_CREDENTIAL_EXPIRATION is in the past",
-        "the keys are over too",
+        "the keys have expired too",
         "unset AWS_CREDENTIAL_EXPIRATION",
     );
     mended(&with("AWS_CREDENTIAL_EXPIRATION", past), "AWS_CREDENTIAL_EXPIRATION is in the past");
@@ -224,15 +224,15 @@ fn who_takes_what() {
     let sandbox = healthy(&endpoint, &sts);
     let sandbox =
         sandbox.with("AWS_ACCESS_KEY_ID", "ASIAENV").with("AWS_SECRET_ACCESS_KEY", "s").with("AWS_SESSION_TOKEN", "t");
-    let what = "credsh takes cloudshell, the AWS CLI and boto3 take env";
-    only(&sandbox, what, "name it to credsh with --source env", "unset AWS_ACCESS_KEY_ID ");
+    let what = "credsh uses cloudshell, the AWS CLI and boto3 use env";
+    only(&sandbox, what, "if you want theirs, pass --source env to credsh", "unset AWS_ACCESS_KEY_ID ");
     mended(&sandbox, what);
     let sandbox = healthy(&endpoint, &sts);
     sandbox.file(".aws/config", "[default]\nregion = eu-west-1\n");
     assert_eq!(wrong(&sandbox).len(), 0, "the control: a region is no credentials");
     sandbox.file(".aws/config", "[default]\ncredential_process = true\n[profile a]\ncredential_process = true\n");
-    let what = "credsh takes cloudshell, the AWS CLI and boto3 take profile:default";
-    only(&sandbox, what, "name it to credsh with --profile default", "credsh refresh --profile default");
+    let what = "credsh uses cloudshell, the AWS CLI and boto3 use profile:default";
+    only(&sandbox, what, "if you want theirs, pass --profile default to credsh", "credsh refresh --profile default");
     // Two variables name the profile, and the AWS CLI v2 and boto3 prefer different ones.
     let sandbox = Sandbox::new().with("AWS_ENDPOINT_URL_STS", &sts.url()).with("CREDSH_HOOK", "zsh prompt preexec");
     let keys = "aws_access_key_id = ASIAA\naws_secret_access_key = s\naws_session_token = t\n";
@@ -241,15 +241,15 @@ fn who_takes_what() {
     std::fs::set_permissions(file, PermissionsExt::from_mode(0o600)).unwrap();
     let mut sandbox = sandbox.with("AWS_PROFILE", "a").with("AWS_DEFAULT_PROFILE", "a");
     assert_eq!(wrong(&sandbox).len(), 0, "the control");
-    assert!(sandbox.credsh(&["doctor"]).stdout.contains("the AWS CLI and boto3 all take profile:a\n"), "the control");
+    assert!(sandbox.credsh(&["doctor"]).stdout.contains("the AWS CLI and boto3 all use profile:a\n"), "the control");
     sandbox.set("AWS_DEFAULT_PROFILE", "b");
     let what = "AWS_PROFILE is a and AWS_DEFAULT_PROFILE is b";
     only(&sandbox, what, "boto3", "unset AWS_DEFAULT_PROFILE");
     let out = sandbox.credsh(&["doctor"]).stdout;
-    assert!(out.contains("ok    source: credsh takes profile:a\n"), "and not that all take one: {out}");
+    assert!(out.contains("ok    source: credsh uses profile:a\n"), "and not that all use one: {out}");
     mended(&sandbox, what);
     let none = Sandbox::new().with("CREDSH_HOOK", "zsh prompt preexec");
-    only(&none, "no source of credentials was found", "name one with --profile, --role or --source", "");
+    only(&none, "no credentials source was found", "name one with --profile, --role or --source", "");
 }
 
 /// What boto3 uses, by its own name for it, or its error.
@@ -276,22 +276,22 @@ fn what_it_says_of_boto3_is_what_boto3_does() {
     let sandbox = with(&[("AWS_PROFILE", "ro")]);
     assert_eq!(method(&sandbox), "container-role\n");
     assert_eq!(wrong(&sandbox).len(), 0);
-    assert!(sandbox.credsh(&["doctor"]).stdout.contains("the AWS CLI and boto3 all take cloudshell\n"));
+    assert!(sandbox.credsh(&["doctor"]).stdout.contains("the AWS CLI and boto3 all use cloudshell\n"));
     let sandbox = with(&[("AWS_PROFILE", "keys")]);
     assert_eq!(method(&sandbox), "config-file\n");
-    let what = "credsh takes cloudshell, the AWS CLI and boto3 take profile:keys";
+    let what = "credsh uses cloudshell, the AWS CLI and boto3 use profile:keys";
     only(&sandbox, what, "--profile keys", "unset AWS_PROFILE");
     mended(&sandbox, what);
     let sandbox = with(&[("AWS_PROFILE", "gone")]);
     assert!(method(&sandbox).starts_with("ProfileNotFound "));
-    let what = "take profile:gone, which is not to be had";
+    let what = "use profile:gone, which does not exist";
     only(&sandbox, what, "", "unset AWS_PROFILE");
     mended(&sandbox, what);
     let sandbox = with(&[("AWS_ACCESS_KEY_ID", "AKIAHALF")]);
     assert!(method(&sandbox).starts_with("PartialCredentialsError "), "{}", method(&sandbox));
     let what = "AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not";
     only(&sandbox, what, "partial credentials found in env", "unset AWS_ACCESS_KEY_ID");
-    assert!(!sandbox.credsh(&["doctor"]).stdout.contains("all take"));
+    assert!(!sandbox.credsh(&["doctor"]).stdout.contains("all use"));
     mended(&sandbox, what);
     let sandbox = with(&[("AWS_SECRET_ACCESS_KEY", "s")]);
     assert_eq!(
@@ -305,7 +305,7 @@ fn what_it_says_of_boto3_is_what_boto3_does() {
     assert_eq!((method(&sandbox).as_str(), wrong(&sandbox).len()), ("config-file\n", 0), "the control");
     sandbox.set("AWS_WEB_IDENTITY_TOKEN_FILE", sandbox.file("token", "t").to_str().unwrap());
     assert_eq!(method(&sandbox), "assume-role-with-web-identity\n");
-    let what = "credsh takes profile:keys, the AWS CLI and boto3 take web-identity";
+    let what = "credsh uses profile:keys, the AWS CLI and boto3 use web-identity";
     only(&sandbox, what, "--source web-identity", "unset AWS_WEB_IDENTITY_TOKEN_FILE");
     mended(&sandbox, what);
     // A role in the default profile comes before the web identity, with all three.
@@ -315,7 +315,7 @@ fn what_it_says_of_boto3_is_what_boto3_does() {
     sandbox.file(".aws/config", &format!("{config}\n{pod}"));
     assert_eq!((method(&sandbox).as_str(), wrong(&sandbox).len()), ("assume-role\n", 0));
     let text = sandbox.credsh(&["doctor"]).stdout;
-    assert!(text.contains("source: credsh, the AWS CLI and boto3 all take profile:default\n"), "{text}");
+    assert!(text.contains("source: credsh, the AWS CLI and boto3 all use profile:default\n"), "{text}");
 }
 
 /// What the shell holds was asked for, so it is not wrong that the environment offers nothing, or something else.
@@ -327,7 +327,7 @@ fn a_lease_of_its_own_needs_no_other_source() {
     let keys = "aws_access_key_id = ASIADEV\naws_secret_access_key = s\naws_session_token = t\n";
     let file = sandbox.file(".aws/credentials", &format!("[dev]\n{keys}"));
     std::fs::set_permissions(file, PermissionsExt::from_mode(0o600)).unwrap();
-    only(&sandbox, "no source of credentials was found", "there is nothing to renew", "");
+    only(&sandbox, "no credentials source was found", "there is nothing to renew", "");
     sandbox.credsh(&["refresh", "--profile", "dev"]).ok();
     sandbox.set("CREDSH_LEASE", &sandbox.ids()[0]);
     assert_eq!(wrong(&sandbox).len(), 0);
@@ -338,11 +338,11 @@ fn a_lease_of_its_own_needs_no_other_source() {
     sandbox.set("AWS_ACCESS_KEY_ID", "ASIAENV");
     sandbox.set("AWS_SECRET_ACCESS_KEY", "s");
     assert_eq!(wrong(&sandbox).len(), 0);
-    assert!(sandbox.credsh(&["doctor"]).ok().contains("without it credsh would take cloudshell\n"));
+    assert!(sandbox.credsh(&["doctor"]).ok().contains("without it credsh would use cloudshell\n"));
     // A lease that is gone is reported.
     std::fs::remove_dir_all(sandbox.store()).unwrap();
     sandbox.unset("AWS_ACCESS_KEY_ID");
-    only(&sandbox, "is not in the store", "in the name of another", "credsh clear");
+    only(&sandbox, "is not in the store", "credsh does not hand out other credentials in its place", "credsh clear");
     sandbox.unset("CREDSH_HOOK");
     assert!(
         wrong(&sandbox).iter().any(|[what, _, fix]| what.contains("not in the store") && fix == "unset CREDSH_LEASE")
@@ -353,7 +353,7 @@ fn a_lease_of_its_own_needs_no_other_source() {
 #[test]
 fn why_is_true() {
     let (endpoint, sts) = (Endpoint::start(600), Sts::start());
-    let asked = "AWS was asked with them (sts:GetCallerIdentity)";
+    let asked = "this is what AWS answers to these credentials (sts:GetCallerIdentity)";
     let not = "there are no credentials to ask AWS with";
     sts.refuse(403, "AccessDenied", "no");
     only(&healthy(&endpoint, &sts), "sts:GetCallerIdentity failed with AccessDenied", asked, "");
@@ -371,7 +371,12 @@ fn why_is_true() {
     assert_eq!(sts.calls().len(), calls, "the control");
     // Asked, but not reached.
     let sandbox = healthy(&Endpoint::start(600), &sts).with("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1");
-    only(&sandbox, "cannot reach AWS STS", "only AWS can say (sts:GetCallerIdentity); check the network", "");
+    only(
+        &sandbox,
+        "cannot reach AWS STS",
+        "only AWS can say whose credentials these are (sts:GetCallerIdentity); check the network",
+        "",
+    );
 }
 
 #[test]
@@ -444,7 +449,7 @@ fn the_lease_the_clock_and_aws() {
     sts.clock(0);
     sts.refuse(403, "InvalidClientTokenId", "The security token included in the request is invalid");
     let what = "sts:GetCallerIdentity failed with InvalidClientTokenId";
-    only(&sandbox, what, "AWS does not know the key of cloudshell", "");
+    only(&sandbox, what, "AWS does not recognize the key of cloudshell", "");
     sts.yes();
     let all: Value = serde_json::from_str(&sandbox.credsh(&["status", "--json"]).ok()).unwrap();
     sandbox.set("CREDSH_LEASE", all["leases"][0]["id"].as_str().unwrap());
@@ -455,13 +460,13 @@ fn the_lease_the_clock_and_aws() {
     only(
         &sandbox,
         "the last renewal failed: the container endpoint (cloudshell) answered with status 403",
-        "it will end",
+        "it will expire",
         "",
     );
     // This may pass, so asking again is suggested.
     endpoint.answer(503, "");
     sandbox.credsh(&["refresh", "--force"]).fails(5, &[]);
-    only(&sandbox, "answered with status 503", "it will end", "credsh refresh --force");
+    only(&sandbox, "answered with status 503", "it will expire", "credsh refresh --force");
 }
 
 #[test]
@@ -478,7 +483,7 @@ fn a_lease_that_has_ended() {
         let (what, said) =
             (format!("answered with status {status}"), "lease: cloudshell expired; the last renewal failed: ");
         assert!(bad[0][0].starts_with(said) && bad[0][0].contains(&what), "{bad:?}");
-        assert_eq!(bad[0][1..], ["it has ended", fix], "{bad:?}");
+        assert_eq!(bad[0][1..], ["it has expired", fix], "{bad:?}");
         assert!(bad.len() == 2 && bad[1][0].contains(&what), "{bad:?}");
     }
 }
@@ -502,7 +507,12 @@ fn a_lease_that_takes_a_code() {
     sandbox.set("CREDSH_LEASE", &sandbox.ids()[0]);
     let mut alone = sandbox.command("setsid");
     Run::of(alone.args(["--wait", CREDSH, "refresh", "--force"]).output().unwrap()).fails(1, &[]);
-    only(&sandbox, "the last renewal failed: cannot ask on /dev/tty", "it will end", "credsh refresh --force");
+    only(
+        &sandbox,
+        "the last renewal failed: cannot ask for the MFA code on /dev/tty",
+        "it will expire",
+        "credsh refresh --force",
+    );
 }
 
 #[test]
@@ -513,8 +523,11 @@ fn a_configuration_that_cannot_be_read() {
     let bad = wrong(&sandbox);
     let what = format!("the AWS configuration cannot be read: error parsing {} on line 1", file.display());
     assert!(bad[0][0].starts_with(&what), "{bad:?}");
-    assert!(bad[0][1].starts_with("the AWS CLI and boto3 end with that; see `aws configure list`"), "{bad:?}");
-    assert!(!bad.iter().flatten().any(|text| text.contains("not to be had")), "{bad:?}");
+    assert!(
+        bad[0][1].starts_with("the AWS CLI and boto3 fail because of it, too; see `aws configure list`"),
+        "{bad:?}"
+    );
+    assert!(!bad.iter().flatten().any(|text| text.contains("does not exist")), "{bad:?}");
 }
 
 #[test]
@@ -537,7 +550,7 @@ fn the_hook_as_reported() {
     assert_eq!(note(&sandbox), (true.into(), "credsh init --help".into()));
     let out = sandbox.credsh(&["doctor"]).ok();
     assert!(
-        out.contains("ok    the hook is not installed in this shell\n      why: nothing renews by itself; "),
+        out.contains("ok    the hook is not installed in this shell\n      why: nothing is renewed automatically; "),
         "{out}"
     );
     sandbox.set("CREDSH_LEASE", &sandbox.ids()[0]);

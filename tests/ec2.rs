@@ -17,8 +17,7 @@ in_every_shell! {
 }
 
 const NAME: &str = "the EC2 metadata service";
-const HINT: &str =
-    "it is there on an EC2 instance with a role; from a container on one, if the instance's metadata hop limit is 2";
+const HINT: &str = "it gives credentials only on an EC2 instance with a role, and to a container there only if the instance's metadata hop limit is at least 2";
 /// The paths that tell the three requests apart; the last stands for [`Endpoint::behave`].
 const PLACES: [&str; 3] = [PUT, ROLES, PATH];
 const ROLE: &str = "arn:aws:iam::123456789012:role/deploy";
@@ -43,7 +42,7 @@ fn check(place: &'static str, behaviour: Behaviour, status: i32, message: &str) 
     let cold = sandbox.credsh(&["export", "--no-store"]).fails(status, &[]);
     assert!(cold.starts_with(&format!("credsh: {message}\n")), "{case}: {cold}");
     let warm = sandbox.credsh(&["refresh", "--force"]).fails(status, &[]);
-    assert_eq!(warm.split("credsh: the credentials at hand are kept: ec2 ").next(), Some(&*cold), "{case}");
+    assert_eq!(warm.split("credsh: the current credentials are kept: ec2 ").next(), Some(&*cold), "{case}");
     let kept = sandbox.stored().into_iter().map(|name| std::fs::read_to_string(sandbox.store().join(name)).unwrap());
     for text in kept.chain([cold, warm]) {
         assert!(!text.contains(SESSION) && !text.contains("leaked"), "{case}: {text}");
@@ -124,7 +123,7 @@ fn what_an_error_repeats() {
 fn bodies_that_are_no_credentials() {
     let unusable = |reason: &str| format!("{NAME} gave no usable credentials: {reason}");
     for body in ["", "<html>", &WHOLE[..70], "[]"] {
-        check(PATH, answer(200, body), 5, &unusable("the answer is no JSON object"));
+        check(PATH, answer(200, body), 5, &unusable("the answer is not a JSON object"));
     }
     check(PATH, answer(200, WHOLE), 5, &unusable("Expiration is missing"));
     let refused = r#"{"Code":"AssumeRoleUnauthorizedAccess","Message":"EC2 cannot assume the role x"}"#;
@@ -133,14 +132,14 @@ fn bodies_that_are_no_credentials() {
     for place in PLACES {
         check(place, answer(200, &"x".repeat(65 * 1024)), 5, &unusable("the answer is larger than 64 KiB"));
     }
-    check(PUT, answer(200, "to\u{1}ken"), 5, &unusable("its token is no legal header value"));
+    check(PUT, answer(200, "to\u{1}ken"), 5, &unusable("its token is not a valid header value"));
 }
 
 #[test]
 fn expired() {
     let ended = rfc3339(now() - 3600);
     let body = WHOLE.replace('}', &format!(r#","Expiration":"{ended}"}}"#));
-    check(PATH, answer(200, &body), 5, &format!("{NAME} gave no usable credentials: they ended at {ended}"));
+    check(PATH, answer(200, &body), 5, &format!("{NAME} gave no usable credentials: they expired at {ended}"));
 }
 
 /// How long they have left is told by the service's clock, however wrong this machine's is.
@@ -158,7 +157,7 @@ fn clocks_apart() {
         // What has ended by the service's clock has ended, even if this machine's gives it hours.
         endpoint.live(-600);
         endpoint.expire();
-        sandbox.credsh(&["refresh", "--force"]).fails(5, &["gave no usable credentials: they ended at"]);
+        sandbox.credsh(&["refresh", "--force"]).fails(5, &["gave no usable credentials: they expired at"]);
     }
 }
 
@@ -209,7 +208,7 @@ fn how_a_role_may_be_called() {
     let bad = ["my role", "a/b", "../x", "a?b", "a#b", "a%2fb", "rôle", "a\u{1b}[2Jb", "<html><p>log in</p></html>"];
     for listed in bad {
         endpoint.behave_at(ROLES, answer(200, listed));
-        let told = sandbox.credsh(&["export", "--no-store"]).fails(5, &["what it lists is no role's name: "]);
+        let told = sandbox.credsh(&["export", "--no-store"]).fails(5, &["it did not list a valid role name: "]);
         assert!(!told.contains('\u{1b}') && !told.contains('<'), "{told:?}");
     }
     let lists = endpoint.requests().iter().filter(|request| request.path.starts_with(ROLES)).count() - asked;
@@ -220,8 +219,9 @@ fn how_a_role_may_be_called() {
 /// names it, that is the error.
 #[test]
 fn nothing_to_give() {
-    let role =
-        format!("{NAME}: has no role for this instance\nhint: attach an instance profile, which holds an IAM role, ");
+    let role = format!(
+        "{NAME}: has no role for this instance\nhint: attach an instance profile with an IAM role to the instance"
+    );
     let other = format!("{NAME} answered with status 404");
     for (place, behaviour, reason, status, named) in [
         (ROLES, answer(404, "<html>"), "has no role for this instance", 1, &role),
@@ -237,7 +237,7 @@ fn nothing_to_give() {
         );
         behave(&endpoint, place, behaviour);
         let line = format!("\n  - EC2 metadata service: {reason}\n");
-        sandbox.credsh(&["export"]).fails(3, &["credsh: no source of credentials was found", &line]);
+        sandbox.credsh(&["export"]).fails(3, &["credsh: no credentials source was found", &line]);
         sandbox.credsh(&["export", "--profile", "box"]).fails(status, &[&format!("credsh: {named}")]);
     }
     let sandbox = Sandbox::new();
@@ -261,7 +261,7 @@ fn where_it_is() {
     sandbox.credsh(&export).ok();
     sandbox.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", &format!("http://127.0.0.1:{CLOSED}"));
     sandbox.credsh(&export).fails(3, &["EC2 metadata service: connection refused"]);
-    for (address, reason) in [("127.0.0.1:80", "is no URI: "), ("ftp://localhost/", "is neither http nor https")] {
+    for (address, reason) in [("127.0.0.1:80", "not a valid URI: "), ("ftp://localhost/", "neither http nor https")] {
         sandbox.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", address);
         let told = format!("credsh: the address of {NAME}: {reason}");
         sandbox.credsh(&export).fails(1, &[&told, "\nhint: check AWS_EC2_METADATA_SERVICE_ENDPOINT, "]);
@@ -302,10 +302,10 @@ fn what_was_not_found_is_told_whole(shell: Shell) {
     let mut session = shell.rc().init("--source ec2").start(&sandbox);
     session.until("what was not found", |session| {
         session.run("echo ran");
-        session.raw().contains("no source of credentials was found")
+        session.raw().contains("no credentials source was found")
     });
     // White space does not count, as the terminal wraps the line somewhere.
     let unwrapped = |text: &str| text.split_whitespace().collect::<String>();
-    let told = "credsh: no source of credentials was found; EC2 metadata service: connection refused; name one with --profile, --role or --source; in AWS CloudShell, where sudo and cron leave the container variables out, export AWS_CONTAINER_CREDENTIALS_FULL_URI=http://localhost:1338/latest/meta-data/container/security-credentials";
+    let told = "credsh: no credentials source was found; EC2 metadata service: connection refused; name one with --profile, --role or --source; in AWS CloudShell, where sudo and cron drop the container variables, run `export AWS_CONTAINER_CREDENTIALS_FULL_URI=http://localhost:1338/latest/meta-data/container/security-credentials`";
     assert!(unwrapped(&session.text()).contains(&(unwrapped(told) + "ran")), "{}", session.text());
 }

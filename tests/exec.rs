@@ -199,7 +199,7 @@ fn a_command_that_is_not_there_and_one_that_cannot_run() {
 #[test]
 fn without_credentials_nothing_runs() {
     let sandbox = Sandbox::new();
-    sandbox.credsh(&["exec", "--", "touch", "ran"]).fails(3, &["no source of credentials was found"]);
+    sandbox.credsh(&["exec", "--", "touch", "ran"]).fails(3, &["no credentials source was found"]);
     let endpoint = Endpoint::start(600);
     endpoint.answer(403, r#"{"message":"Forbidden"}"#);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
@@ -212,7 +212,8 @@ fn too_short_a_life_is_renewed_or_else_told() {
     let endpoint = Endpoint::start(120);
     let sandbox = Sandbox::in_cloudshell(&endpoint);
     let exec = |flags: &[&str]| sandbox.credsh(&[&["exec"], flags, &["--", "printenv", "AWS_ACCESS_KEY_ID"]].concat());
-    let warning = "credsh: warning: the credentials end soon, and what runs now cannot be given others: cloudshell ";
+    let warning =
+        "credsh: warning: the credentials expire soon, and a running command cannot be given new ones: cloudshell ";
     let run = exec(&[]);
     assert!(run.stderr.starts_with(warning) && run.stderr.lines().count() == 1, "{run:?}");
     assert_eq!((run.ok().as_str(), endpoint.count()), ("ASIATEST0001\n", 1), "just asked: not asked again");
@@ -283,7 +284,9 @@ fn a_lease_that_is_gone_is_not_replaced_by_what_else_is_there() {
         [&["exec", "--", "true"], &["export"], &["whoami"], &["refresh"], &["docker", "--", "run", "image"]];
     for words in words {
         let wanted = format!("credsh: this shell's lease {id} is not in the store: it was cleared, ");
-        sandbox.credsh(words).fails(1, &[&wanted, "\nhint: name what is meant (--role, --profile, --source); "]);
+        sandbox
+            .credsh(words)
+            .fails(1, &[&wanted, "\nhint: name the credentials to use (--role, --profile, --source); "]);
     }
     assert_eq!((sandbox.ids().len(), sts.calls().len()), (0, 2));
     assert_eq!(key(&sandbox, &role).ok(), "ASIASTS0003\n");

@@ -47,11 +47,12 @@ tests_of!(a_clock_set_back_while_the_endpoint_is_away:
 );
 
 const NAME: &str = "the container endpoint (cloudshell)";
-const UNREACHED: &str = "; check that AWS_CONTAINER_CREDENTIALS_FULL_URI is this environment's, and try again";
+const UNREACHED: &str =
+    "; check that AWS_CONTAINER_CREDENTIALS_FULL_URI is set to this environment's endpoint, and try again";
 
 const NO_STS: &str = "; check the network, HTTPS_PROXY and AWS_ENDPOINT_URL_STS, and try again";
 const REFUSED: &str =
-    "; the endpoint did not take AWS_CONTAINER_AUTHORIZATION_TOKEN; open a new CloudShell tab, not a window of tmux";
+    "; the endpoint rejected AWS_CONTAINER_AUTHORIZATION_TOKEN; open a new CloudShell tab, not a tmux window";
 
 /// A program that records its arguments, and becomes credsh.
 fn noting(sandbox: &Sandbox, path: &str) -> PathBuf {
@@ -109,14 +110,14 @@ fn each_fault_is_one_line_and_passes(shell: Shell) {
         (answer(429, "Retry-After: 3600\r\n", ""), format!("{NAME} answered with status 429")),
         (answer(429, "Retry-After: 1\r\n", "wait"), format!("{NAME} answered with status 429: wait")),
         (answer(503, "Content-Type: text/html\r\n", html), format!("{NAME} answered with status 503: 503 try later")),
-        (odd("s", past), unusable(&format!("they ended at {}", rfc3339(past)))),
-        (odd("a\\u001b]0;title\\u0007b", now() + 600), unusable("SecretAccessKey holds a control character")),
+        (odd("s", past), unusable(&format!("they expired at {}", rfc3339(past)))),
+        (odd("a\\u001b]0;title\\u0007b", now() + 600), unusable("SecretAccessKey contains a control character")),
         (answer(400, "", "Bad Request"), format!("{NAME} answered with status 400: Bad Request")),
         (answer(401, "", ""), format!("{NAME} answered with status 401{REFUSED}")),
         (answer(403, "", r#"{"message":"no"}"#), format!("{NAME} answered with status 403: no{REFUSED}")),
         (answer(404, "", ""), format!("{NAME} answered with status 404")),
         // The same expiration for ever: it does answer, but with credentials that have ended.
-        (Behaviour::Good, unusable("they ended at {first}")),
+        (Behaviour::Good, unusable("they expired at {first}")),
     ];
     all_pass(shell, faults.into(), || Double::Container(Endpoint::start(6)));
 }
@@ -133,11 +134,14 @@ fn each_fault_of_sts_is_one_line_and_passes(shell: Shell) {
         (answer(429, "Retry-After: 3600\r\n", ""), "AWS STS answered with status 429".into()),
         (answer(429, "Retry-After: 1\r\n", "wait"), "AWS STS answered with status 429".into()),
         (answer(503, "Content-Type: text/html\r\n", html), "AWS STS answered with status 503".into()),
-        (yes("s", &rfc3339(past)), unusable(&format!("they ended at {}", rfc3339(past)))),
-        (yes("a&#27;]0;title&#7;b", &rfc3339(now() + 600)), unusable("SecretAccessKey holds a control character")),
-        (yes("a&#x9b;]0;title&#x9c;b", &rfc3339(now() + 600)), unusable("SecretAccessKey holds a control character")),
+        (yes("s", &rfc3339(past)), unusable(&format!("they expired at {}", rfc3339(past)))),
+        (yes("a&#27;]0;title&#7;b", &rfc3339(now() + 600)), unusable("SecretAccessKey contains a control character")),
+        (
+            yes("a&#x9b;]0;title&#x9c;b", &rfc3339(now() + 600)),
+            unusable("SecretAccessKey contains a control character"),
+        ),
         // The same expiration for ever.
-        (yes("s", "{first}"), unusable("they ended at {first}")),
+        (yes("s", "{first}"), unusable("they expired at {first}")),
     ];
     all_pass(shell, faults.into(), || {
         let sts = Sts::start();
@@ -240,8 +244,8 @@ fn a_defect_is_one_line_and_passes(shell: Shell) {
     thread::sleep(Duration::from_secs(7));
     let said = session.run("echo ran");
     let lines: Vec<&str> = said.lines().collect();
-    assert!(lines[0].starts_with("credsh: stopped by a defect, at "), "{said}");
-    assert_eq!(lines[1..], ["hint: please report this line, and what credsh was asked to do", "ran"]);
+    assert!(lines[0].starts_with("credsh: stopped by a bug in credsh, at "), "{said}");
+    assert_eq!(lines[1..], ["hint: please report this line, and the command that you ran", "ran"]);
     assert_eq!(session.run("echo ran"), "ran", "nor is the next command held up");
     assert_eq!((session.key(), session.prompt()), (first.clone(), format!("[{label} expired] $ ")));
     sts.clock(0);
@@ -290,7 +294,12 @@ fn each_fault_of_the_store_is_one_line_and_passes(shell: Shell) {
             "cannot create {store}/{id}.lock: read-only file system{UNSHARED}",
             true,
         ),
-        ("chmod 770 .", "chmod 700 .", "the store {store} is open to other users; chmod 700 {store}{OTHER}", false),
+        (
+            "chmod 770 .",
+            "chmod 700 .",
+            "the store {store} is open to other users; type `chmod 700 {store}`{OTHER}",
+            false,
+        ),
         (
             "mv ../credsh ../real; ln -s real ../credsh",
             "rm ../credsh; mv ../real ../credsh",

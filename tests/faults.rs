@@ -8,8 +8,10 @@ use std::time::Duration;
 use support::endpoint::{Behaviour, Endpoint, Rotation, TOKEN, now, rfc3339};
 use support::{Sandbox, Silent};
 
-const REFUSED: &str = "hint: the endpoint did not take AWS_CONTAINER_AUTHORIZATION_TOKEN; open a new CloudShell tab, not a window of tmux\n";
-const UNREACHED: &str = "hint: check that AWS_CONTAINER_CREDENTIALS_FULL_URI is this environment's, and try again\n";
+const REFUSED: &str =
+    "hint: the endpoint rejected AWS_CONTAINER_AUTHORIZATION_TOKEN; open a new CloudShell tab, not a tmux window\n";
+const UNREACHED: &str =
+    "hint: check that AWS_CONTAINER_CREDENTIALS_FULL_URI is set to this environment's endpoint, and try again\n";
 
 /// One fault: met with nothing stored, met with good credentials stored, and then over. `message` is stderr without its
 /// beginning, `credsh: the container endpoint (cloudshell) `; `cannot reach: ` at its start goes in front of that name.
@@ -29,7 +31,7 @@ fn check(behaviour: Behaviour, status: i32, message: &str) {
     assert_eq!(cold, message, "{case}");
     let warm = sandbox.credsh(&["refresh", "--force"]).fails(status, &[]);
     assert_eq!(
-        warm.split("credsh: the credentials at hand are kept: cloudshell ").next(),
+        warm.split("credsh: the current credentials are kept: cloudshell ").next(),
         Some(message.as_str()),
         "{case}"
     );
@@ -207,7 +209,7 @@ fn what_does_not_pass_is_not() {
 
 #[test]
 fn bodies_that_are_no_credentials() {
-    let none = "gave no usable credentials: the answer is no JSON object\n";
+    let none = "gave no usable credentials: the answer is not a JSON object\n";
     for body in [
         "",
         "{",
@@ -294,7 +296,11 @@ fn every_field_missing_null_a_number_empty_long_or_with_controls() {
                 &says(&format!("{name} is longer than 32 KiB")),
             );
             for control in ["\\n", "\\u001b[31m", "\\u0000", "\\u009b", "\\u007f"] {
-                check(with(field, &format!("\"a{control}b\"")), 5, &says(&format!("{name} holds a control character")));
+                check(
+                    with(field, &format!("\"a{control}b\"")),
+                    5,
+                    &says(&format!("{name} contains a control character")),
+                );
             }
         }
     }
@@ -304,8 +310,8 @@ fn every_field_missing_null_a_number_empty_long_or_with_controls() {
 fn expirations() {
     let at = |text: &str| with("Expiration", &format!("\"{text}\""));
     let past = rfc3339(now() - 60);
-    check(at(&past), 5, &format!("gave no usable credentials: they ended at {past}\n"));
-    check(at("1970-01-01T00:00:00Z"), 5, "gave no usable credentials: they ended at 1970-01-01T00:00:00Z\n");
+    check(at(&past), 5, &format!("gave no usable credentials: they expired at {past}\n"));
+    check(at("1970-01-01T00:00:00Z"), 5, "gave no usable credentials: they expired at 1970-01-01T00:00:00Z\n");
     let local = rfc3339(now() + 600).replace('Z', "");
     for text in ["soon", "", "1700000000", "2024-13-45T99:99:99Z", &local, "9999-12-31T23:59:59Z"] {
         check(
@@ -342,7 +348,7 @@ fn a_date_that_cannot_be() {
         let table = sandbox.credsh(&["status"]).ok();
         assert!(table.contains(" 9m ") || table.contains(" 10m "), "{behind}: {table}");
         endpoint.behave(with("Expiration", &format!("\"{}\"", rfc3339(now() - 60))));
-        sandbox.credsh(&["export", "--no-store"]).fails(5, &["gave no usable credentials: they ended at "]);
+        sandbox.credsh(&["export", "--no-store"]).fails(5, &["gave no usable credentials: they expired at "]);
     }
 }
 
@@ -391,8 +397,8 @@ fn signed_in() -> Sandbox {
 /// The message must not blame the network, and must spell the path as it is, upper case and all.
 #[test]
 fn certificates_that_cannot_be_read() {
-    let text = "let AWS_CA_BUNDLE name a PEM file of the certificates to trust, or unset it";
-    for (name, reason) in [("Etc/My-CA.pem", "no such file or directory"), ("Not-PEM", "holds no certificate")] {
+    let text = "set AWS_CA_BUNDLE to a PEM file of the certificates to trust, or unset it";
+    for (name, reason) in [("Etc/My-CA.pem", "no such file or directory"), ("Not-PEM", "contains no certificate")] {
         let sandbox = signed_in();
         let path = sandbox.file("Not-PEM", "a text\n").with_file_name(name);
         let sandbox = sandbox.with("AWS_CA_BUNDLE", path.to_str().unwrap());
@@ -442,7 +448,7 @@ fn what_is_over_is_not_handed_out() {
     }
     sandbox
         .credsh(&["export"])
-        .fails(5, &["credsh: the container endpoint (cloudshell) gave no usable credentials: they ended at "]);
+        .fails(5, &["credsh: the container endpoint (cloudshell) gave no usable credentials: they expired at "]);
     endpoint.answer(500, "down");
     sandbox.credsh(&["export"]).fails(5, &["status 500: down"]);
     endpoint.behave(Behaviour::Good);

@@ -270,7 +270,7 @@ fn every_shape_to_the_letter() {
         assert_eq!(sandbox.credsh(&["export", "--format", format]).ok(), text, "{format}");
         let run = sandbox.credsh(&["export", "--prefix", "TEMPORARY_", "--format", format]);
         if ["process", "json", "ini"].contains(&format) {
-            run.fails(2, &["credsh: --prefix: has no place in this --format"]);
+            run.fails(2, &["credsh: --prefix: does not apply to this --format"]);
         } else {
             assert_eq!(run.ok(), text.replace("AWS_", "TEMPORARY_AWS_"), "{format}");
         }
@@ -291,7 +291,8 @@ fn control_characters_are_refused_by_every_format() {
         for field in ["SecretAccessKey", "Token", "AccessKeyId"] {
             endpoint.field(field, &json(bad));
             for format in &formats {
-                let text = sandbox.credsh(&["export", "--format", format]).fails(5, &[" holds a control character\n"]);
+                let text =
+                    sandbox.credsh(&["export", "--format", format]).fails(5, &[" contains a control character\n"]);
                 assert!(!text.replace('\n', "").contains(char::is_control) && !text.contains("[31m"), "{text:?}");
             }
             endpoint.field(field, &json("good"));
@@ -310,7 +311,7 @@ fn cmd_refuses_what_it_would_expand() {
         if taken {
             assert!(run.ok().contains(&format!("set \"AWS_SECRET_ACCESS_KEY={value}\"\n")));
         } else {
-            run.fails(1, &["credsh: a value for cmd.exe holds one of \" % ! ^\n"]);
+            run.fails(1, &["credsh: a value for cmd.exe contains one of \" % ! ^\n"]);
         }
     }
 }

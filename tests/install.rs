@@ -34,8 +34,11 @@ fn an_older_fish_is_told_so(shell: Shell) {
         // fish does not let its `version` be changed, so the script is.
         let line = format!("credsh init fish | string replace -a '$version' {version} | source");
         let mut session = shell.rc().unhooked().start(&sandbox);
-        let told =
-            if old { format!("credsh: not set up: fish 3.6 is wanted, and this is {version}") } else { String::new() };
+        let told = if old {
+            format!("credsh: not set up: the hook needs fish 3.6 or later, and this is {version}")
+        } else {
+            String::new()
+        };
         assert_eq!(session.run(&line), told);
         assert_eq!(session.run("functions -a | grep -c credsh") == "0", old, "{version}");
     }
@@ -51,7 +54,7 @@ fn the_others_hook_is_told_so(shell: Shell) {
     let mut session = shell.rc().unhooked().start(&sandbox);
     assert_eq!(
         session.run(&line),
-        format!("credsh: not set up: this is for {other}; {mine} wants `eval \"$(credsh init {mine})\"`")
+        format!("credsh: not set up: this hook is for {other}; for {mine}, use `eval \"$(credsh init {mine})\"`")
     );
     assert_eq!(session.run("typeset -f credsh_off"), "");
     let run = Run::of(sandbox.command(mine).args(["-c", &line]).output().unwrap());

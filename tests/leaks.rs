@@ -419,7 +419,7 @@ fn no_address_shows_its_password() {
             assert_eq!(on_disk(sandbox), [""; 0]);
         }
     };
-    let refused = "the address of AWS STS: names a user; that is never right here\nhint: check AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL and the profile's endpoint_url\n";
+    let refused = "the address of AWS STS: contains a user name, which is never right here\nhint: check AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL and the profile's endpoint_url\n";
     for address in [sts.url().replace("//", &format!("//me:{PASSWORD}@")), closed.clone()] {
         sandbox.set("AWS_ENDPOINT_URL_STS", &address);
         check(&sandbox, 1, refused);

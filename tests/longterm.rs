@@ -165,7 +165,7 @@ fn who_waits_for_what_a_person_is_asked_is_told_so() {
         let process = format!("process {}", held["holder"]);
         let told = |process: &str, it: &str| {
             format!(
-                "credsh: another credsh{process}, which may be asking you something in another terminal, did not answer within 1 s; answer it there, or end {it}\n"
+                "credsh: another credsh{process} is renewing this lease, and did not finish within 1 s; it may be asking you something in another terminal; answer it there, or end {it}\n"
             )
         };
         assert_eq!(sandbox.credsh(&wait).stderr, told(&format!(" ({process})"), &process));
@@ -215,7 +215,7 @@ fn roles_on_top_renew_without_a_code() {
     assert_eq!(calls(&sts), [session, role.clone(), role.clone(), role]);
     // The control: without the session it would have to ask.
     sandbox.credsh(&["clear", "--all"]).ok();
-    alone(&sandbox, &["export", "--profile", "mfa"]).fails(1, &["cannot ask on /dev/tty"]);
+    alone(&sandbox, &["export", "--profile", "mfa"]).fails(1, &["cannot ask for the MFA code on /dev/tty"]);
     assert_eq!(sts.calls().len(), 4);
 }
 
@@ -284,7 +284,10 @@ fn a_wrong_code_is_told_and_asked_for_again() {
     let sandbox = sandbox(&sts);
     sts.refuse(403, "AccessDenied", "MultiFactorAuthentication failed with invalid MFA one time pass code.");
     let (_, run) = typed(&sandbox, "000000", "export --profile mfa");
-    run.fails(4, &["sts:GetSessionToken failed with AccessDenied", "hint: a code works once: wait for the next one\n"]);
+    run.fails(
+        4,
+        &["sts:GetSessionToken failed with AccessDenied", "hint: an MFA code works only once: wait for the next one\n"],
+    );
     sts.yes();
     let (screen, run) = typed(&sandbox, "123456", "export --profile mfa");
     assert!(screen.contains(QUESTION));
@@ -321,7 +324,7 @@ fn the_wait_for_another_is_told_in_whole_seconds() {
     for name in locks {
         let lock = std::fs::File::open(sandbox.store().join(name)).unwrap();
         lock.lock().unwrap();
-        assert!(hook().contains(" that is renewing this lease did not answer within 1 s"));
+        assert!(hook().contains(" is renewing this lease, and did not finish within 1 s"));
     }
 }
 
@@ -398,9 +401,9 @@ fn a_session_that_aws_does_not_know_any_more_is_forgotten() {
     alone(&sandbox, &refresh).fails(4, &["AccessDenied"]);
     sts.refuse(403, "InvalidClientTokenId", "The security token included in the request is invalid.");
     // The first failure is the control: that the role was refused says nothing of the session.
-    alone(&sandbox, &refresh).fails(4, &["what took an MFA code (profile:base) is forgotten", "InvalidClientTokenId"]);
+    alone(&sandbox, &refresh).fails(4, &["forgot the session that took an MFA code (profile:base), as AWS no longer accepts it; a new code will be asked for", "InvalidClientTokenId"]);
     sts.yes();
-    alone(&sandbox, &refresh).fails(1, &["cannot ask on /dev/tty"]);
+    alone(&sandbox, &refresh).fails(1, &["cannot ask for the MFA code on /dev/tty"]);
     let (screen, run) = typed(&sandbox, "654321", "refresh --force --profile mfa");
     assert_eq!((screen.matches(QUESTION).count(), run.status), (1, 0), "{screen:?} {run:?}");
 }
@@ -411,7 +414,7 @@ fn clear_names_what_it_keeps() {
     let sandbox = sandbox(&sts);
     typed(&sandbox, "123456", "export --profile mfa").1.ok();
     let run = sandbox.credsh(&["clear", "--profile", "mfa"]);
-    let wanted = "credsh: kept, as others may stand on it: what took an MFA code (profile:base)\nhint: `credsh clear --all` forgets that too\ncredsh: cleared 1 lease\n";
+    let wanted = "credsh: kept the session that took an MFA code (profile:base), as other leases may depend on it\nhint: `credsh clear --all` forgets that too\ncredsh: cleared 1 lease\n";
     assert_eq!((run.status, run.stderr.as_str()), (0, wanted));
     assert_eq!(sandbox.credsh(&["clear", "--all"]).stderr, "credsh: cleared 1 lease\n");
 }
@@ -450,7 +453,10 @@ fn one_code_for_a_role_over_a_process() {
     let (_, run) = typed(&sandbox, "123456", "export --profile role");
     run.fails(
         1,
-        &["profile:proc gives temporary credentials, of which AWS makes no session", "hint: leave mfa_serial out"],
+        &[
+            "profile:proc gives temporary credentials, for which AWS issues no MFA session",
+            "hint: remove mfa_serial: whatever issues the temporary credentials has to ask for the code",
+        ],
     );
     assert_eq!(sts.calls().len(), 3);
 }

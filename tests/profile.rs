@@ -29,7 +29,7 @@ fn a_new_file() {
     assert_eq!(
         run.stderr,
         format!(
-            "credsh: profile ci is in {}, and takes its credentials from role:deploy over cloudshell\nhint: use it with `AWS_PROFILE=ci` or `aws --profile ci`\n",
+            "credsh: wrote profile ci to {}; it takes its credentials from role:deploy, assumed with cloudshell\nhint: use it with `AWS_PROFILE=ci` or `aws --profile ci`\n",
             config.display()
         )
     );
@@ -127,9 +127,9 @@ fn what_is_no_file_is_left_alone() {
             for words in [&["add", "ci"][..], &["remove", "ci"], &["list"]] {
                 let mut command = sandbox.command("timeout");
                 let run = Run::of(command.args(["15", CREDSH, "profile"]).args(words).output().unwrap());
-                let hint = "hint: name one with AWS_CONFIG_FILE, or unset that";
+                let hint = "hint: set AWS_CONFIG_FILE to one, or unset it";
                 let what = format!("credsh: the AWS config file {}", place.display());
-                assert_eq!(run.fails(1, &[]), format!("{what}: is not a regular file\n{hint}\n"), "{words:?}");
+                assert_eq!(run.fails(1, &[]), format!("{what}: not a regular file\n{hint}\n"), "{words:?}");
             }
             let after = std::fs::metadata(&place).unwrap();
             assert_eq!((before.ino(), before.file_type()), (after.ino(), after.file_type()));
@@ -172,8 +172,8 @@ fn a_file_that_is_mounted_by_itself_is_not_written_into() {
         "exec {unshare} sh -ec 'mount --bind host .aws/config; \"$0\" profile list; exec \"$0\" profile add ci' \"$0\""
     );
     let run = Run::of(sandbox.command("sh").args(["-c", &script, CREDSH]).output().unwrap());
-    let hint = "hint: mount the directory it is in instead, or name another file with AWS_CONFIG_FILE";
-    let reason = "is mounted by itself, and can only be replaced together with its directory";
+    let hint = "hint: mount its directory instead, or set AWS_CONFIG_FILE to another file";
+    let reason = "is itself a mount point, so it cannot be replaced";
     let text = format!("credsh: the AWS config file {}: {reason}\n{hint}\n", config.display());
     assert_eq!(run.fails(1, &[]), text);
     assert_eq!(read(&sandbox.home().join("host")), "[default]\nregion = x\n");
@@ -192,24 +192,29 @@ fn what_is_refused_changes_nothing() {
     let place = config.display();
     for name in ["mine", "quoted", "default"] {
         let text = sandbox.credsh(&["profile", "add", name]).fails(1, &[]);
-        let wanted = format!("credsh: profile {name} of {place}: is already there\nhint: pass --force to replace it\n");
+        let wanted = format!("credsh: profile {name} in {place}: already exists\nhint: pass --force to replace it\n");
         assert_eq!(text, wanted);
     }
     // Their keys would take precedence over what credsh puts there.
     for flags in [&["--force"][..], &[]] {
         let run = sandbox.credsh(&[&["profile", "add", "keys"], flags].concat());
-        run.fails(1, &["/.aws/credentials: has keys, which programs look at first\nhint: choose another name\n"]);
+        run.fails(
+            1,
+            &["/.aws/credentials: has keys of its own, which programs use first\nhint: choose another name\n"],
+        );
     }
     for name in ["mine", "other", "hand"] {
         let text = sandbox.credsh(&["profile", "remove", name]).fails(1, &[]);
-        let hint = "hint: pass --force to remove it all the same\n";
-        assert_eq!(text, format!("credsh: profile {name} of {place}: was not made by credsh\n{hint}"));
+        let hint = "hint: pass --force to remove it anyway\n";
+        assert_eq!(text, format!("credsh: profile {name} in {place}: was not made by credsh\n{hint}"));
     }
     sandbox
         .credsh(&["profile", "remove", "none"])
-        .fails(1, &["is not there\nhint: `credsh profile list` shows the names\n"]);
+        .fails(1, &["does not exist\nhint: `credsh profile list` lists the names\n"]);
     for bad in ["a b", "a]", "", "a\nb", "'a'", "a[b", "a=b", "a,b"] {
-        sandbox.credsh(&["profile", "add", bad]).fails(2, &["a profile's name has letters, digits and _.@+/:-"]);
+        sandbox
+            .credsh(&["profile", "add", bad])
+            .fails(2, &["a profile name may contain only letters, digits and _.@+/:-, at most 128 of them"]);
     }
     let link = sandbox.file("tools #1/credsh", "");
     std::fs::remove_file(&link).unwrap();
@@ -217,11 +222,11 @@ fn what_is_refused_changes_nothing() {
     let run = Run::of(sandbox.command(&link).args(["profile", "add", "ci"]).output().unwrap());
     run.fails(
         1,
-        &["an AWS SDK takes what follows ` #` or ` ;` for a comment\nhint: put credsh, or a link to it, where"],
+        &["an AWS SDK treats what follows ` #` or ` ;` as a comment\nhint: move credsh, or put a link to it, where"],
     );
     sandbox.credsh(&["profile", "add", "ci", "--profile", "none"]).fails(1, &["profile none"]);
     sandbox.credsh(&["profile", "add", "mine", "--profile", "mine", "--force"]).fails(2, &["from itself"]);
-    sandbox.credsh(&["profile", "add", "new", "--role", "deploy"]).fails(2, &["not a role's ARN"]);
+    sandbox.credsh(&["profile", "add", "new", "--role", "deploy"]).fails(2, &["not a role ARN"]);
     assert_eq!(sandbox.credsh(&["profile", "list"]).ok(), "");
     assert_eq!(read(&config), text);
     sandbox.credsh(&["profile", "remove", "mine", "--force"]).ok();
@@ -239,7 +244,7 @@ fn what_else_a_replaced_profile_says_stays() {
     let text = "[profile ci]\nregion = eu-west-1\nrole_arn = arn:aws:iam::123456789012:role/old\nsource_profile = b\noutput = text\ns3 =\n  max_queue_size = 10\n\n[profile b]\nk = v\n";
     let config = sandbox.file(".aws/config", text);
     let run = sandbox.credsh(&["profile", "add", "ci", "--force"]);
-    assert!(run.stderr.contains(", and takes its credentials from cloudshell\n"), "{run:?}");
+    assert!(run.stderr.contains("; it takes its credentials from cloudshell\n"), "{run:?}");
     let new = section("ci", "--source=container");
     let rest = "output = text\ns3 =\n  max_queue_size = 10\n";
     let after = "\n[profile b]\nk = v\n";
@@ -319,7 +324,7 @@ fn a_profile_that_asks_itself_is_told_so() {
         let text = Run::of(command.args(["15", CREDSH, "export"]).args(words).output().unwrap()).fails(1, &[]);
         assert!(
             text.starts_with(&format!(
-                "credsh: profile {name} gave no credentials: its credential_process ended with status 1: "
+                "credsh: profile {name} gave no credentials: its credential_process exited with status 1: "
             )),
             "{text}"
         );

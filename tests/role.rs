@@ -134,7 +134,7 @@ fn over_every_base() {
 fn a_base_that_could_not_sign() {
     let (endpoint, sts) = (Endpoint::start(600), Sts::start());
     let refused = |sandbox: &Sandbox, flags: &[&str], who: &str, what: &str| {
-        let wanted = format!("credsh: {who} gave no usable credentials: {what} holds a control character\n");
+        let wanted = format!("credsh: {who} gave no usable credentials: {what} contains a control character\n");
         let text = sandbox.credsh(&[&["export", "--no-store"], flags].concat()).fails(5, &[]);
         assert!(text.starts_with(&wanted), "{text:?}");
     };
@@ -169,7 +169,7 @@ fn a_base_that_could_not_sign() {
 fn a_chained_role_is_capped_at_an_hour_and_we_say_so() {
     let (endpoint, sts) = (Endpoint::start(600), Sts::start());
     let notice =
-        "credsh: a role assumed with temporary credentials lives an hour at most (role chaining): asking for 1h\n";
+        "credsh: a role assumed with temporary credentials lasts one hour at most (role chaining): requesting 1h\n";
     let flags = ["export", "--role", ARN, "--duration", "2h"];
     let run = cloudshell(&endpoint, &sts).credsh(&flags);
     assert_eq!((run.status, run.stderr.as_str()), (0, notice));
@@ -222,9 +222,9 @@ fn long_term_keys_are_never_handed_out() {
 
 #[test]
 fn awss_codes_become_advice() {
-    let trust = "either cloudshell may not call it, or the role's trust policy does not name cloudshell, or one of its conditions (ExternalId, MFA, source identity) is not met; AWS says the same for all three";
+    let trust = "either cloudshell may not call it, or the role's trust policy does not name cloudshell, or one of its conditions (ExternalId, MFA, source identity) is not met; AWS reports all three the same way";
     let clock = "this machine's clock is wrong: set it, e.g. with chronyc or timedatectl";
-    let unknown = "AWS does not know the key of cloudshell: it was deleted, its session token is missing, or it belongs to another partition";
+    let unknown = "AWS does not recognize the key of cloudshell: it was deleted, its session token is missing, or it belongs to another partition";
     let exceeds = "The requested DurationSeconds exceeds the";
     let chained = format!("{exceeds} 1 hour session limit for roles assumed by role chaining.");
     let longer = format!("{exceeds} MaxSessionDuration set for this role.");
@@ -238,17 +238,23 @@ fn awss_codes_become_advice() {
     );
     let cases = [
         (403, "AccessDenied", DENIED, 4, trust),
-        (403, "AccessDenied", &wrong, 4, "a code works once: wait for the next one"),
+        (403, "AccessDenied", &wrong, 4, "an MFA code works only once: wait for the next one"),
         (403, "AccessDenied", &serial, 4, "check that mfa_serial is this user's device"),
-        (403, "AccessDenied", &both, 4, "this role wants an MFA code: name the device in the profile's mfa_serial"),
+        (
+            403,
+            "AccessDenied",
+            &both,
+            4,
+            "this role requires MFA: name your device with --mfa-serial or the profile's mfa_serial",
+        ),
         (
             403,
             "ExpiredToken",
             "The security token included in the request is expired",
             4,
-            "the credentials of cloudshell are over: renew them first",
+            "the credentials of cloudshell have expired: renew them first",
         ),
-        (400, "ExpiredTokenException", "x", 4, "the credentials of cloudshell are over: renew them first"),
+        (400, "ExpiredTokenException", "x", 4, "the credentials of cloudshell have expired: renew them first"),
         (403, "InvalidClientTokenId", "The security token included in the request is invalid", 4, unknown),
         (
             403,
@@ -284,7 +290,7 @@ fn awss_codes_become_advice() {
             "ValidationError",
             &chained,
             4,
-            "roles assumed with temporary credentials live an hour at most: pass --duration 1h",
+            "roles assumed with temporary credentials last one hour at most: pass --duration 1h",
         ),
         (
             403,
@@ -300,7 +306,7 @@ fn awss_codes_become_advice() {
             4,
             "shorten the session policy or the tags",
         ),
-        (400, "Throttling", "Rate exceeded", 5, "AWS asks for fewer requests: try again in a minute"),
+        (400, "Throttling", "Rate exceeded", 5, "AWS is throttling requests: try again in a minute"),
         (400, "SomethingNew", "what it says", 4, ""),
     ];
     let (endpoint, sts) = (Endpoint::start(600), Sts::start());
@@ -359,7 +365,7 @@ fn an_sts_that_is_not_there_or_not_sts() {
             assert_eq!(
                 sandbox.credsh(flags).fails(if status == 403 { 4 } else { 5 }, &[]),
                 format!(
-                    "credsh: AWS STS answered with status {status}: the answer is not STS's\nhint: check HTTPS_PROXY and AWS_ENDPOINT_URL_STS, and whether this network wants to be signed in to\n"
+                    "credsh: AWS STS answered with status {status}: this is not an answer from STS\nhint: check HTTPS_PROXY and AWS_ENDPOINT_URL_STS, and whether this network requires you to sign in\n"
                 ),
                 "{body}"
             );
@@ -393,7 +399,7 @@ fn a_region_that_is_not_there_is_named_by_its_host() {
     };
     let lost = |host: &str| {
         format!(
-            "credsh: cannot reach AWS STS: {host} cannot be resolved: name or service not known\nhint: check the region (--region, AWS_REGION, the profile's), then the network, HTTPS_PROXY and AWS_ENDPOINT_URL_STS\n"
+            "credsh: cannot reach AWS STS: {host} cannot be resolved: name or service not known\nhint: check the region (--region, AWS_REGION or the profile's), then the network, HTTPS_PROXY and AWS_ENDPOINT_URL_STS\n"
         )
     };
     let typed = said(&sandbox, &["--profile", "user", "--region", "ap-norhteast-1"]);
@@ -459,7 +465,7 @@ fn a_role_that_is_refused_keeps_the_credentials_at_hand() {
     sts.refuse(403, "AccessDenied", DENIED);
     let text = sandbox
         .credsh(&["refresh", "--force", "--role", ARN])
-        .fails(4, &["failed with AccessDenied", "credsh: the credentials at hand are kept: role:deploy "]);
+        .fails(4, &["failed with AccessDenied", "credsh: the current credentials are kept: role:deploy "]);
     assert!(!text.contains("sts-secret") && !text.contains("token-1"), "{text}");
     assert_eq!(sandbox.credsh(&["export", "--role", ARN]).ok(), first);
 }
@@ -474,7 +480,7 @@ fn an_mfa_code_without_a_terminal_is_refused_with_words() {
     // A session of its own has no terminal, whoever runs the tests.
     let mut setsid = sandbox.command("setsid");
     let run = Run::of(setsid.args(["--wait", support::CREDSH, "export", "--profile", "mfa"]).output().unwrap());
-    run.fails(1, &["credsh: cannot ask on /dev/tty: no such device or address\nhint: type `credsh refresh` with the same flags and XDG_RUNTIME_DIR in a terminal first: until the session that it gets is over nothing asks\n"]);
+    run.fails(1, &["credsh: cannot ask for the MFA code on /dev/tty: no such device or address\nhint: type `credsh refresh` in a terminal first, with the same flags and XDG_RUNTIME_DIR: no code is asked for until the session that it gets has expired\n"]);
     assert_eq!(sts.calls().len(), 0);
 }
 
@@ -602,11 +608,13 @@ fn the_endpoint_of_a_profile() {
     let configured = [("AWS_ENDPOINT_URL_STS", &*three.url())];
     assert_eq!(host(&sandbox, &configured, &["whoami", "--profile", "temporary"]), "sts.us-east-2.amazonaws.com");
     assert_eq!(asked(), [1, 2, 1]);
-    let user =
-        sandbox.credsh(&["export", "--profile", "user"]).fails(1, &["credsh: the address of AWS STS: names a user"]);
+    let user = sandbox
+        .credsh(&["export", "--profile", "user"])
+        .fails(1, &["credsh: the address of AWS STS: contains a user name"]);
     assert!(!user.contains("pw"), "{user}");
     let sandbox = sandbox.with("AWS_USE_FIPS_ENDPOINT", "true");
-    sandbox
-        .credsh(&["export", "--profile", "key"])
-        .fails(1, &["the address of AWS STS: is given, and AWS's FIPS or dual-stack one is wanted\nhint: unset "]);
+    sandbox.credsh(&["export", "--profile", "key"]).fails(
+        1,
+        &["the address of AWS STS: a custom one is set, but AWS's FIPS or dual-stack one is requested\nhint: unset "],
+    );
 }

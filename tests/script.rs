@@ -79,7 +79,7 @@ fn failings_1_2_3_4_7_of_the_endpoint() {
         (answer(200, &format!(r#"{{{good},"Code":"AssumeRoleUnauthorizedAccess"}}"#)), "AssumeRoleUnauthorizedAccess"),
         (answer(200, &format!(r#"{{{},"Code":"Success"}}"#, good.replace("\"s\"", "null"))), "SecretAccessKey"),
         (answer(200, &format!(r"{{{}}}", good.replace("\"Token\"", "\"Tokens\""))), "Token"),
-        (answer(200, &format!(r"{{{}}}", good.replace(&end, &rfc3339(now() - 60)))), "they ended at"),
+        (answer(200, &format!(r"{{{}}}", good.replace(&end, &rfc3339(now() - 60)))), "they expired at"),
     ];
     everywhere(|shell| {
         for (behaviour, why) in &faults {
@@ -87,7 +87,7 @@ fn failings_1_2_3_4_7_of_the_endpoint() {
             endpoint.behave(behaviour.clone());
             fails(shell, Sandbox::in_cloudshell(&endpoint), "", why);
         }
-        fails(shell, Sandbox::new(), "", "no source of credentials was found");
+        fails(shell, Sandbox::new(), "", "no credentials source was found");
         let down = Sandbox::new().with("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://localhost:1/x");
         fails(shell, down, "", "cannot reach");
     });
@@ -100,7 +100,7 @@ fn failings_1_2_3_4_of_the_role() {
         sts.refuse(403, "AccessDenied", "User: x is not authorized to perform: sts:AssumeRole");
         let sandbox = || Sandbox::in_cloudshell(&endpoint).with("AWS_ENDPOINT_URL_STS", &sts.url());
         fails(shell, sandbox().with("CREDSH_ROLE", ARN), "", "AccessDenied");
-        fails(shell, sandbox().with("CREDSH_ROLE", "myapp"), "", "not a role's ARN");
+        fails(shell, sandbox().with("CREDSH_ROLE", "myapp"), "", "not a role ARN");
         assert_eq!(sts.calls().len(), 1, "{shell:?}: what is no ARN is not asked for");
     });
 }
@@ -216,7 +216,7 @@ fn failing_14_needs_no_other_program_and_no_setting_of_theirs() {
         let lost = shell.pick("PATH=$HOME", "set -x PATH $HOME");
         let run = shell.run(&with_old(sandbox), &format!("{lost}\nSOURCE\necho \"$TEMPORARY_AWS_ACCESS_KEY_ID\"\n"));
         assert_eq!(run.stdout, "old\n", "{shell:?}");
-        assert!(run.stderr.contains("credsh: the program credsh was not found"), "{shell:?}: {run:?}");
+        assert!(run.stderr.contains("credsh: the credsh program was not found"), "{shell:?}: {run:?}");
         // The status of a failure takes no other program either.
         let named = Sandbox::new().with("CREDSH_EXE", CREDSH);
         let status = shell.pick("$?", "$status");
@@ -237,7 +237,7 @@ fn failing_17_run_instead_of_sourced() {
         let sandbox = Sandbox::in_cloudshell(&endpoint);
         let run = Run::of(sandbox.command(script(fish)).output().unwrap());
         assert!(run.stdout.contains("export AWS_SECRET_ACCESS_KEY='test-secret-1'\n"), "{run:?}");
-        assert!(fish || run.stderr.contains("hint: a shell's variables are set by what it sources"), "{run:?}");
+        assert!(fish || run.stderr.contains("hint: to set this shell's variables, source the script"), "{run:?}");
         assert_eq!(Run::of(Sandbox::new().command(script(fish)).output().unwrap()).status, 3, "fish: {fish}");
     }
 }

@@ -181,7 +181,7 @@ fn where_builtin_is_a_function_it_says_so_and_is_not_there(shell: Shell) {
         let mut session = shell.rc().before(theirs).start(&sandbox);
         assert_eq!(session.key(), "");
         let rows: Vec<String> = session.text().lines().map(|row| row.trim_end().to_owned()).collect();
-        assert_eq!(rows[0], "credsh: not set up: `builtin` is a function here", "{rows:?}");
+        assert_eq!(rows[0], "credsh: not set up: this shell has a function named `builtin`", "{rows:?}");
         assert!(rows[1..].iter().all(|row| row.starts_with('$') || row == "END1"), "{rows:?}");
         assert_eq!(session.run("typeset -f | grep -c credsh"), "0");
         // The control.

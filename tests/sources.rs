@@ -40,13 +40,13 @@ fn no_source_at_all_lists_where_was_looked() {
     let sandbox = Sandbox::new();
     let home = sandbox.home();
     let wanted = format!(
-        "credsh: no source of credentials was found; looked for:
+        "credsh: no credentials source was found; looked for:
   - container endpoint: AWS_CONTAINER_CREDENTIALS_FULL_URI and AWS_CONTAINER_CREDENTIALS_RELATIVE_URI are not set
   - environment: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set
-  - profile: AWS_PROFILE is not set, and no default profile with credentials is in {0}/.aws/config or {0}/.aws/credentials
+  - profile: AWS_PROFILE is not set, and neither {0}/.aws/config nor {0}/.aws/credentials has a default profile with credentials
   - web identity: AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not both set
   - EC2 metadata service: turned off by AWS_EC2_METADATA_DISABLED
-hint: name one with --profile, --role or --source; in AWS CloudShell, where sudo and cron leave the container variables out, export AWS_CONTAINER_CREDENTIALS_FULL_URI=http://localhost:1338{1}
+hint: name one with --profile, --role or --source; in AWS CloudShell, where sudo and cron drop the container variables, run `export AWS_CONTAINER_CREDENTIALS_FULL_URI=http://localhost:1338{1}`
 ",
         home.display(),
         support::endpoint::PATH
@@ -114,7 +114,7 @@ fn a_source_that_was_named_and_is_not_there() {
         (
             &["--source", "profile", "--profile", "none"],
             1,
-            "credsh: profile none: is in neither the AWS config file nor the credentials file\nhint: `aws configure list-profiles` shows the names there are\n",
+            "credsh: profile none: is in neither the AWS config file nor the credentials file\nhint: `aws configure list-profiles` lists the existing profiles\n",
         ),
         (&["--profile", "none"], 1, "credsh: profile none: is in neither"),
         (&["--source", "profile"], 1, "credsh: profile default: is in neither"),
@@ -211,15 +211,15 @@ fn profiles_that_cannot_be() {
 [profile base]\naws_access_key_id = AKIABASE\naws_secret_access_key = s\n",
     );
     let cases = [
-        ("a", "its source_profile leads in a circle\n"),
+        ("a", "its source_profile chain is circular\n"),
         (
             "lost",
-            "credsh: profile lost: its source_profile nowhere is in neither the AWS config file nor the credentials file\nhint: `aws configure list-profiles` shows the names there are\n",
+            "credsh: profile lost: its source_profile nowhere is in neither the AWS config file nor the credentials file\nhint: `aws configure list-profiles` lists the existing profiles\n",
         ),
         ("alone", "credsh: profile alone: has role_arn, but neither source_profile nor credential_source\n"),
         ("both", "credsh: profile both: has both source_profile and credential_source\n"),
         ("odd", "credsh: profile odd: its credential_source is Somewhere\n"),
-        ("long", "credsh: profile long: its duration_seconds is no number\n"),
+        ("long", "credsh: profile long: its duration_seconds is not a number\n"),
     ];
     for (name, message) in cases {
         sandbox.credsh(&["export", "--profile", name]).fails(1, &[message]);
@@ -236,7 +236,7 @@ fn profiles_that_cannot_be() {
     for flags in [&["--profile", "a"][..], &["--source", "profile"], &[]] {
         let text = sandbox.credsh(&[&["export"], flags].concat()).fails(1, &[]);
         let wanted = format!(
-            "credsh: the AWS configuration cannot be read: {} is not UTF-8 on line 1\nhint: save it as UTF-8, as the AWS CLI wants it too; `iconv -f latin1 -t utf-8` makes it so\n",
+            "credsh: the AWS configuration cannot be read: {} is not UTF-8 on line 1\nhint: save it as UTF-8, which the AWS CLI requires too; `iconv -f latin1 -t utf-8` converts it\n",
             file.display()
         );
         assert_eq!(text, wanted);
@@ -283,8 +283,8 @@ fn a_credential_process() {
         assert!(!text.contains("process-secret"), "{text}");
     }
     for (command, reason) in [
-        ("echo this way >&2; exit 3", "ended with status 3: this way\n"),
-        ("exit 3", "ended with status 3\n"),
+        ("echo this way >&2; exit 3", "exited with status 3: this way\n"),
+        ("exit 3", "exited with status 3\n"),
         ("kill -9 $$", "was killed\n"),
     ] {
         sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = {command}\n"));
@@ -305,7 +305,7 @@ fn temporary_keys_of_the_environment_are_passed_on() {
     sandbox.set("AWS_CREDENTIAL_EXPIRATION", &rfc3339(now() - 9));
     sandbox
         .credsh(&["export", "--no-store"])
-        .fails(5, &["credsh: the environment gave no usable credentials: they ended at "]);
+        .fails(5, &["credsh: the environment gave no usable credentials: they expired at "]);
     // Without a known end they do not count as expired.
     sandbox.unset("AWS_CREDENTIAL_EXPIRATION");
     let out = sandbox.credsh(&["export", "--no-store"]).ok();
@@ -452,11 +452,11 @@ fn config_files_that_have_no_end() {
     let run = Run::of(run.env("AWS_SHARED_CREDENTIALS_FILE", "/dev/fd/7").output().unwrap());
     assert!(run.ok().contains("'ASIAONE'") && !keys.exists());
     let none = sandbox.with("AWS_CONFIG_FILE", "/dev/null").with("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
-    none.credsh(&["export"]).fails(3, &["no default profile with credentials is in /dev/null or /dev/null"]);
+    none.credsh(&["export"]).fails(3, &["neither /dev/null nor /dev/null has a default profile with credentials"]);
     none.credsh(&["export", "--profile", "p"]).fails(1, &["credsh: profile p: is in neither the AWS config file nor"]);
     // Nor must doctor want the mode of the null device changed.
     let text = none.credsh(&["doctor"]).stdout;
-    assert!(text.contains("no source of credentials") && !text.contains("chmod"), "{text}");
+    assert!(text.contains("no credentials source") && !text.contains("chmod"), "{text}");
 }
 
 /// As with the AWS CLI: if a process fails its stderr is the reason, but on one line, and without what a terminal would
@@ -492,9 +492,9 @@ fn what_a_process_says() {
         let end = match name {
             // Its last line is the reason.
             "trace" => " ... Error: run [1mcorp-login\n",
-            "loud" => " ended with status 3: got **\n",
-            "dump" => " ended with status 3: **\n",
-            "half" | "mixed" => " printed no JSON object, or not only one\n",
+            "loud" => " exited with status 3: got **\n",
+            "dump" => " exited with status 3: **\n",
+            "half" | "mixed" => " did not print exactly one JSON object\n",
             "old" => " printed an object whose Version is not 1\n",
             "much" => " printed more than 64 KiB\n",
             _ => "",
@@ -633,19 +633,21 @@ fn what_the_parser_does_not_read() {
         format!("[profile \"marks\"]\n{keys}"),
     ];
     sandbox.file(".aws/config", &config.concat());
-    let name = "has a name that credsh cannot read in a file\nhint: give it one of letters, digits and _-/.%@:+ only, without quotes, as other AWS SDKs want it too\n";
+    let name = "has a name that credsh cannot read from a config file\nhint: rename it, using only letters, digits and _-/.%@:+, without quotes, as other AWS SDKs require too\n";
     for profile in ["my dev", "größe", "marks"] {
         let text = sandbox.credsh(&["export", "--profile", profile]).fails(1, &[]);
         assert_eq!(text, format!("credsh: profile {profile}: {name}"));
     }
     let text = sandbox.credsh(&["export", "--profile", "over"]).fails(1, &[]);
     assert_eq!(text, format!("credsh: profile over: its source_profile my dev {name}"));
-    let cut = "hint: it was run without what follows ` #` or ` ;`, which an AWS SDK takes for a comment, in quotes or not: put the command into a script\n";
+    let cut = "hint: it was run without what follows ` #` or ` ;`, which AWS SDKs treat as a comment, even in quotes: put the command into a script\n";
     for profile in ["quoted", "number"] {
-        sandbox.credsh(&["export", "--profile", profile]).fails(1, &["its credential_process ended with status ", cut]);
+        sandbox
+            .credsh(&["export", "--profile", profile])
+            .fails(1, &["its credential_process exited with status ", cut]);
     }
     let text = sandbox.credsh(&["export", "--profile", "whole"]).fails(1, &[]);
-    assert_eq!(text, "credsh: profile whole gave no credentials: its credential_process ended with status 3\n");
+    assert_eq!(text, "credsh: profile whole gave no credentials: its credential_process exited with status 3\n");
     assert!(sandbox.credsh(&["export", "--profile", "comment"]).ok().contains("'ASIAP'"), "the control");
 }
 
@@ -678,8 +680,7 @@ fn a_profile_that_was_changed_is_another() {
         sandbox.file(".aws/config", &after);
         assert_ne!(sandbox.credsh(&["export", "--profile", "dev"]).ok(), given);
         sandbox.set("CREDSH_LEASE", &lease);
-        let error =
-            "profile dev: has been changed since these credentials were asked for, and may be another account's";
+        let error = "profile dev: has been changed since these credentials were requested, and may now belong to another account";
         assert_eq!(sandbox.credsh(&["export"]).ok(), given, "what is fresh is used");
         let run = sandbox.credsh(&["refresh", "--force"]);
         assert!(run.status == 1 && run.stderr.contains(error), "{run:?}");
@@ -739,7 +740,10 @@ fn credentials_without_an_end_are_asked_for_again() {
     process(&sandbox, "none");
     clock.set(620);
     let run = sandbox.credsh(&["export", "--profile", "p"]);
-    assert!(run.stdout.contains("'ASIATWO'") && run.stderr.contains("no JSON object"), "nothing is lost: {run:?}");
+    assert!(
+        run.stdout.contains("'ASIATWO'") && run.stderr.contains("did not print exactly one JSON object"),
+        "nothing is lost: {run:?}"
+    );
     give("ASIATHREE");
     assert!(export().contains("'ASIATWO'"), "nor asked for without end");
     let run = sandbox.credsh(&["refresh", "--profile", "p"]);
@@ -764,7 +768,7 @@ fn other_credentials_that_end_sooner() {
     // What this lease has given before is not new.
     process(&sandbox, &json("ASIAONE", 600));
     let run = sandbox.credsh(&["refresh", "--force", "--profile", "p"]);
-    assert!(run.stderr.starts_with("credsh: asked, and the source has no newer ones yet: "), "{run:?}");
+    assert!(run.stderr.starts_with("credsh: the source has no newer credentials yet: "), "{run:?}");
     assert!(export().contains("'ASIATWO'"));
 }
 
@@ -795,7 +799,7 @@ fn a_profile_beside_a_source_that_looks_at_none() {
     let sandbox = sandbox.with("AWS_SESSION_TOKEN", "t");
     sandbox.credsh(&["export", "--source", "env"]).ok();
     let run = sandbox.credsh(&["export", "--source", "env", "--profile", "prod"]);
-    run.fails(2, &["credsh: --profile: names nothing that this --source looks at\n"]);
+    run.fails(2, &["credsh: --profile: does not apply to this --source, only to profile, sso and process\n"]);
 }
 
 /// It may have to ask a person, so it stays on the terminal that credsh is on, and stdin is passed on.
@@ -838,8 +842,8 @@ fn a_process_of_a_hook_may_not_ask() {
         let said =
             session.run(&format!("credsh hook --shell bash --wait --profile {profile} >/dev/null")).replace('\n', "");
         let failed =
-            format!("credsh: profile {profile} gave no credentials: its credential_process ended with status ");
-        let (failed, hint) = (said.starts_with(&failed), "if it has something to ask, `credsh refresh` lets it");
+            format!("credsh: profile {profile} gave no credentials: its credential_process exited with status ");
+        let (failed, hint) = (said.starts_with(&failed), "if it has to ask you something, type `credsh refresh`");
         assert!(failed && said.contains(hint) && !said.contains("key?"), "{said}");
         assert_eq!(session.run("stty -a"), before);
     }
@@ -876,7 +880,7 @@ fn a_process_that_is_killed_leaves_the_terminal_as_it_was() {
     session.wait_for("the prompt", Session::at_prompt);
     assert_eq!(session.run("echo $?"), "130");
     assert_eq!(session.run("stty -a"), before);
-    for (profile, end) in [("much", "printed more than 64 KiB"), ("kill", "ended with status 137: Killed")] {
+    for (profile, end) in [("much", "printed more than 64 KiB"), ("kill", "exited with status 137: Killed")] {
         let said = session.run(&format!("x=$(credsh export --profile {profile})"));
         assert!(said.ends_with(end), "{said}");
         assert_eq!(session.run("stty -a"), before);
@@ -1050,8 +1054,9 @@ fn an_ec2_that_was_named_and_does_not_answer() {
     let mut sandbox = configured(&sts, &config);
     sandbox.unset("AWS_EC2_METADATA_DISABLED");
     sandbox.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", &format!("http://127.0.0.1:{}", support::CLOSED));
-    let unreached =
-        ["credsh: cannot reach the EC2 metadata service: connection refused\nhint: it is there on an EC2 instance"];
+    let unreached = [
+        "credsh: cannot reach the EC2 metadata service: connection refused\nhint: it gives credentials only on an EC2 instance",
+    ];
     sandbox.credsh(&["export"]).fails(3, &["AWS_PROFILE is not set"]);
     sandbox.credsh(&["export", "--source", "ec2"]).fails(3, &["AWS_PROFILE is not set"]);
     sandbox.credsh(&["export", "--role", ROLE]).fails(3, &["AWS_PROFILE is not set"]);

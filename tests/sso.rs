@@ -133,8 +133,7 @@ fn what_else_the_portal_says() {
     let portal = Portal::start();
     let sandbox = signed_in(&portal, now() + 3600);
     let operation = "credsh: sso:GetRoleCredentials failed with ";
-    let role =
-        "hint: check sso_account_id and sso_role_name of profile dev: who signed in may have no such role there\n";
+    let role = "hint: check sso_account_id and sso_role_name of profile dev: the user who signed in may not have this role in this account\n";
     for (status, name, message, exit, wanted) in [
         (403, "ForbiddenException", "No access", 4, format!("{operation}ForbiddenException: No access\n{role}")),
         (404, "ResourceNotFoundException", "no", 4, format!("{operation}ResourceNotFoundException: no\n{role}")),
@@ -145,7 +144,7 @@ fn what_else_the_portal_says() {
             "HTTP 429",
             5,
             format!(
-                "{operation}TooManyRequestsException: HTTP 429\nhint: AWS asks for fewer requests: try again in a minute\n"
+                "{operation}TooManyRequestsException: HTTP 429\nhint: AWS is throttling requests: try again in a minute\n"
             ),
         ),
         (500, "InternalServerException", "sso", 5, format!("{operation}InternalServerException: sso\n")),
@@ -178,8 +177,10 @@ fn what_a_profile_says_beside_its_session() {
     let dev = format!("sso_session = corp\n{ROLE}");
     assert!(export(&format!("{dev}{repeated}")).ok().contains("ASIASSO"));
     assert!(export(&format!("{dev}sso_region = us-east-1\n")).ok().contains("ASIASSO"));
-    export(&format!("{dev}sso_region = eu-west-1\n"))
-        .fails(1, &["credsh: profile dev gave no credentials: its sso_region is not that of its sso-session\nhint: "]);
+    export(&format!("{dev}sso_region = eu-west-1\n")).fails(
+        1,
+        &["credsh: profile dev gave no credentials: its sso_region differs from that of its sso-session\nhint: "],
+    );
     assert_eq!(portal.asked().len(), 2);
     let keys = "aws_access_key_id = ASIAKEYS\naws_secret_access_key = s\naws_session_token = t\n";
     let json = r#"{"Version":1,"AccessKeyId":"ASIAPROCESS","SecretAccessKey":"s","SessionToken":"t"}"#;
@@ -237,7 +238,7 @@ fn a_profile_of_aws_login() {
         for name in ["dev", "role"] {
             assert_eq!(
                 sandbox.credsh(&["export", "--profile", name]).fails(1, &[]),
-                "credsh: profile dev gave no credentials: profiles of `aws login` are not supported\nhint: let `aws configure export-credentials --profile dev` be the credential_process of another profile, and name that\n"
+                "credsh: profile dev gave no credentials: profiles set up by `aws login` are not supported\nhint: make `aws configure export-credentials --profile dev` the credential_process of another profile, and use that one\n"
             );
         }
     }
@@ -261,7 +262,7 @@ fn what_a_profile_lacks() {
             &[
                 "credsh: profile dev gave no credentials: ",
                 reason,
-                "hint: `aws configure sso --profile dev` asks for what is missing, and writes it\n",
+                "hint: `aws configure sso --profile dev` asks for what is missing, and saves it\n",
             ],
         );
         assert!(!text.contains("sso login"), "{text}");

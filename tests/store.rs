@@ -96,7 +96,7 @@ fn an_unsafe_store_is_refused_with_words() {
     refused(&|sandbox| symlink("/nowhere", sandbox.store()).unwrap(), "is a symbolic link", "remove the link");
     refused(&|sandbox| fs::write(sandbox.store(), "").unwrap(), "is not a directory", "remove it");
     for bits in [0o770, 0o720, 0o702, 0o750, 0o777] {
-        refused(&|sandbox| make(sandbox, bits), "is open to other users", "chmod 700 {}");
+        refused(&|sandbox| make(sandbox, bits), "is open to other users", "type `chmod 700 {}`");
     }
     // Only root can give a directory away; without root this part checks nothing.
     if rustix::process::geteuid().is_root() {
@@ -237,14 +237,17 @@ fn a_store_that_cannot_be_made_costs_no_credentials() {
     let run = sandbox.credsh(&["export"]);
     assert_eq!(
         run.stderr,
-        format!("credsh: cannot look at the store {}/credsh: not a directory; nothing will be kept\n", file.display())
+        format!(
+            "credsh: cannot look at the store {}/credsh: not a directory; nothing will be stored\n",
+            file.display()
+        )
     );
     assert!(run.ok().contains("ASIATEST0001"));
     sandbox.set("XDG_RUNTIME_DIR", "/proc/self/fdinfo");
     let run = sandbox.credsh(&["export"]);
     assert!(
         run.stderr.starts_with("credsh: cannot create the store /proc/self/fdinfo/credsh: ")
-            && run.stderr.ends_with("; nothing will be kept\n"),
+            && run.stderr.ends_with("; nothing will be stored\n"),
         "{run:?}"
     );
     assert!(run.ok().contains("ASIATEST0001"));
@@ -346,7 +349,7 @@ fn a_read_only_disk_costs_no_credentials() {
     let store = sandbox.store();
     assert_eq!(
         run.stderr,
-        format!("credsh: cannot create the store {}: read-only file system; nothing will be kept\n", store.display())
+        format!("credsh: cannot create the store {}: read-only file system; nothing will be stored\n", store.display())
     );
     assert!(run.ok().contains("ASIATEST0001"));
     let run = on_tmpfs(
@@ -421,7 +424,7 @@ fn without_a_place_there_are_words() {
             .env_remove("HOME");
         Run::of(setpriv.current_dir("/").output().unwrap())
     };
-    let message = "credsh: the store has no place: neither XDG_RUNTIME_DIR nor HOME is set\nhint: set one of them, or pass --no-store\n";
+    let message = "credsh: the store cannot be located: neither XDG_RUNTIME_DIR nor HOME is set\nhint: set one of them, or pass --no-store\n";
     assert_eq!(run(&["export"]).fails(1, &[]), message);
     run(&["export", "--no-store"]).ok();
 }
@@ -752,7 +755,7 @@ fn how_long_a_failure_keeps_from_asking() {
         });
     }
     fs::remove_file(file).unwrap();
-    process.credsh(&["refresh"]).fails(1, &["credential_process ended with status 1"]);
+    process.credsh(&["refresh"]).fails(1, &["credential_process exited with status 1"]);
     endpoint.behave(Behaviour::Answer { status: 403, headers: String::new(), body: String::new() });
     container.credsh(&["refresh"]).fails(4, &["status 403"]);
     for (sandbox, pauses) in [(process, 6..=10), (container, 48..=72)] {
@@ -813,7 +816,7 @@ fn a_lock_whose_holder_is_stopped() {
     assert_eq!(
         run.stderr,
         format!(
-            "credsh: another credsh ({process}) that is renewing this lease did not answer within 1 s; a stopped job? `fg`, or end {process}\n"
+            "credsh: another credsh ({process}) is renewing this lease, and did not finish within 1 s; if it is a stopped job, resume it with `fg`, or end {process}\n"
         )
     );
     let lines: Vec<&str> = run.stdout.lines().collect();
@@ -912,7 +915,7 @@ fn a_lock_that_is_not_let_go_of_is_told_of() {
     let lock = fs::File::create(sandbox.store().join(format!("{}.lock", id(&sandbox)))).unwrap();
     lock.lock().unwrap();
     let run = sandbox.credsh(&["refresh", "--force"]);
-    let wanted = "credsh: another credsh that is renewing this lease did not answer within 30 s\nhint: a stopped job? `fg`, or end it\ncredsh: the credentials at hand are kept: cloudshell ";
+    let wanted = "credsh: another credsh is renewing this lease, and did not finish within 30 s\nhint: if it is a stopped job, resume it with `fg`, or end it\ncredsh: the current credentials are kept: cloudshell ";
     assert!(run.status == 5 && run.stderr.starts_with(wanted), "{run:?}");
     assert_eq!(endpoint.count(), 1);
 }

@@ -146,7 +146,8 @@ fn the_command_names_what_the_role_asks_for() {
     let typed = command.replace("ACCOUNT", "123456789012").replace("NAME", "alice");
     let words: Vec<&str> = typed.split(' ').skip(1).collect();
     let mut unseen = sandbox.command("setsid");
-    Run::of(unseen.args(["-w", support::CREDSH]).args(words).output().unwrap()).fails(1, &["cannot ask on /dev/tty"]);
+    Run::of(unseen.args(["-w", support::CREDSH]).args(words).output().unwrap())
+        .fails(1, &["cannot ask for the MFA code on /dev/tty"]);
 }
 
 /// moto ignores the role's own list of managed policies, so that is looked up in the template's text.

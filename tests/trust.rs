@@ -495,7 +495,7 @@ fn whose_certificates_are_trusted() {
     let of_profile = &["--profile", "p"][..];
     profile("");
     let unknown = ask(of_profile, &[]);
-    let hint = "let AWS_CA_BUNDLE, or the profile's ca_bundle, name a PEM file with its certificate";
+    let hint = "set AWS_CA_BUNDLE or the profile's ca_bundle to a PEM file with its CA certificate";
     assert!(unknown.contains("invalid peer certificate: UnknownIssuer\n") && unknown.contains(hint), "{unknown}");
     // The proxy never answers. That the error is not about certificates shows that it got to read the request.
     let answered = |said: String| {
@@ -503,16 +503,18 @@ fn whose_certificates_are_trusted() {
         assert!(!said.contains("ca_bundle"), "{said}");
     };
     answered(ask(of_profile, &[(requests, &good)]));
-    assert!(ask(of_profile, &[(requests, &bad)]).starts_with(&format!("credsh: REQUESTS_CA_BUNDLE {bad}: holds no ")));
+    assert!(
+        ask(of_profile, &[(requests, &bad)]).starts_with(&format!("credsh: REQUESTS_CA_BUNDLE {bad}: contains no "))
+    );
     profile(&format!("ca_bundle = {good}"));
     answered(ask(of_profile, &[(requests, &bad)]));
     answered(ask(&[], keys));
     let fifo = sandbox.home().join("fifo").to_str().unwrap().to_owned();
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
-    assert!(ask(of_profile, &[(aws, &fifo)]).starts_with(&format!("credsh: AWS_CA_BUNDLE {fifo}: is no regular file")));
+    assert!(ask(of_profile, &[(aws, &fifo)]).starts_with(&format!("credsh: AWS_CA_BUNDLE {fifo}: not a regular file")));
     profile(&format!("ca_bundle = {bad}"));
     let said = ask(of_profile, &[(requests, &good)]);
-    assert!(said.starts_with(&format!("credsh: ca_bundle of profile p {bad}: holds no certificate\n")), "{said}");
+    assert!(said.starts_with(&format!("credsh: ca_bundle of profile p {bad}: contains no certificate\n")), "{said}");
     let said = ask(&[], &[keys, &[(requests, &good)]].concat());
     assert!(said.starts_with(&format!("credsh: ca_bundle of profile default {bad}: ")), "{said}");
     answered(ask(of_profile, &[(aws, &good)]));

@@ -46,7 +46,10 @@ fn forget(args: &Clear, hooked: Option<Shell>, store: &Store, env: &Env) -> Resu
     if let Some(base) = lease.filter(|_| cleared).and_then(|lease| lease.request.base_with_code())
         && renew::load(store, &base.id())?.is_some()
     {
-        ui::say(format_args!("kept, as others may stand on it: what took an MFA code ({})", base.label()));
+        ui::say(format_args!(
+            "kept the session that took an MFA code ({}), as other leases may depend on it",
+            base.label()
+        ));
         ui::hint("`credsh clear --all` forgets that too");
     }
     Ok(usize::from(cleared))

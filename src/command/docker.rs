@@ -86,10 +86,15 @@ fn engine(wanted: Option<&str>) -> Result<PathBuf> {
     let names: Vec<&str> = wanted.map_or(vec!["docker", "podman"], |name| vec![name]);
     let found = names.iter().find_map(|name| which::which(name).ok());
     found.ok_or_else(|| match wanted.filter(|name| name.contains('/')) {
-        None => Error::NoEngine { reason: format!("{} is not in PATH", names.join(" or ")), there: false },
+        None => {
+            let reason =
+                wanted.map_or("neither docker nor podman is in PATH".into(), |name| format!("{name} is not in PATH"));
+            Error::NoEngine { reason, there: false }
+        }
         Some(path) => {
             let there = std::fs::metadata(path);
-            let reason = there.as_ref().map_or_else(|error| lower(&error.to_string()), |_| "cannot be executed".into());
+            let reason =
+                there.as_ref().map_or_else(|error| lower(&error.to_string()), |_| "not an executable file".into());
             Error::NoEngine { reason: format!("{path}: {reason}"), there: there.is_ok() }
         }
     })

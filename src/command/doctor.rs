@@ -121,7 +121,7 @@ pub fn run(args: &Doctor, env: &Env) -> Result<u8> {
         Ok(request) => findings.push(identity(&request, store.as_ref().ok(), env)),
         Err(error @ Error::LeaseGone { .. }) => {
             let fix = if at.hooked { "credsh clear".into() } else { at.unset(&[env::LEASE]) };
-            findings.push(wrong(error.to_string(), "nothing is handed out in the name of another", fix));
+            findings.push(wrong(error.to_string(), "credsh does not hand out other credentials in its place", fix));
         }
         // Already reported, with the store or the sources.
         Err(_) => {}
@@ -155,7 +155,7 @@ fn surroundings(env: &Env) -> String {
         Ok(label) => format!("a container with a credentials endpoint ({label})"),
         Err(_) if managed => "AWS Cloud9, with managed temporary credentials".into(),
         Err(_) if env.get("C9_PROJECT").is_some() || env.get("C9_PID").is_some() => {
-            "AWS Cloud9, its managed temporary credentials turned off".into()
+            "AWS Cloud9, with managed temporary credentials turned off".into()
         }
         Err(_)
             if fs::read_to_string("/sys/devices/virtual/dmi/id/sys_vendor")
@@ -163,7 +163,7 @@ fn surroundings(env: &Env) -> String {
         {
             "an EC2 instance".into()
         }
-        Err(_) => "none of AWS's".into(),
+        Err(_) => "not a known AWS one".into(),
     }
 }
 
@@ -174,7 +174,7 @@ fn sources(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
     if env.get(env::ACCESS_KEY_ID).is_some() && env.get(env::SECRET_ACCESS_KEY).is_none() {
         return vec![wrong(
             format!("{} is set, and {} is not", env::ACCESS_KEY_ID, env::SECRET_ACCESS_KEY),
-            "the AWS CLI and boto3 end with that (partial credentials found in env), whatever else there is",
+            "the AWS CLI and boto3 stop with an error (partial credentials found in env), whatever else is configured",
             at.unset(&[env::ACCESS_KEY_ID]),
         )];
     }
@@ -184,40 +184,42 @@ fn sources(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
         }
         // The user chose the lease, so this is no contradiction.
         (Ok(credsh), Some(own)) if credsh != own => {
-            return vec![fine(format!("source: this shell's lease is {own}; without it credsh would take {credsh}"))];
+            return vec![fine(format!("source: this shell's lease is {own}; without it credsh would use {credsh}"))];
         }
         (Ok(credsh), _) => credsh,
         (Err(error), None) => return vec![failed(&error, "without flags there is nothing to renew")],
-        (Err(error), Some(_)) => return vec![failed(&error, "a shell that starts anew would have nothing to renew")],
+        (Err(error), Some(_)) => return vec![failed(&error, "a new shell would have nothing to renew")],
     };
     let [first, second] = env::PROFILE;
     let (cli, boto) = match (theirs([first, second], &env), theirs([second, first], &env)) {
         (Ok(cli), Ok(boto)) => (cli, boto),
-        (Err(error), _) | (_, Err(error)) => return vec![failed(&error, "the AWS CLI and boto3 end with that")],
+        (Err(error), _) | (_, Err(error)) => {
+            return vec![failed(&error, "the AWS CLI and boto3 fail because of it, too")];
+        }
     };
     let same = |theirs: &Theirs| credsh == theirs.label || (credsh == "cloud9" && theirs.label == "profile:default");
     vec![match (same(&cli), cli.label == boto.label) {
-        (_, false) => fine(format!("source: credsh takes {credsh}")),
+        (_, false) => fine(format!("source: credsh uses {credsh}")),
         (true, true) if credsh == "ec2" => {
-            fine("source: none is set up; credsh, the AWS CLI and boto3 all ask for an EC2 instance's")
+            fine("source: none is configured; credsh, the AWS CLI and boto3 all fall back to an EC2 instance's role")
         }
-        (true, true) => fine(format!("source: credsh, the AWS CLI and boto3 all take {credsh}")),
+        (true, true) => fine(format!("source: credsh, the AWS CLI and boto3 all use {credsh}")),
         (false, true) => {
             let why = if env.in_container() {
-                "the CLI looks at the variables and the profile before the container endpoint; the two may be different accounts"
+                "the CLI looks at the variables and the profile before the container endpoint; the two may belong to different accounts"
             } else if cli.label == "web-identity" {
-                "the CLI looks at a web identity before the profile's keys; the two may be different accounts"
+                "the CLI looks at a web identity before the profile's keys; the two may belong to different accounts"
             } else {
-                "the profile says nothing of credentials: credsh fails with it, where the CLI looks elsewhere"
+                "the profile does not configure any credentials: credsh fails with it, while the CLI looks elsewhere"
             };
-            let meant = cli.flag.as_ref().map(|flag| format!("; if theirs is meant, name it to credsh with {flag}"));
+            let meant = cli.flag.as_ref().map(|flag| format!("; if you want theirs, pass {flag} to credsh"));
             let fix = match (&cli.names[..], &cli.flag) {
                 ([], Some(flag)) if at.hooked => Some(format!("credsh refresh {flag}")),
                 ([], _) => None,
                 (names, _) => Some(at.unset(names)),
             };
             wrong(
-                format!("credsh takes {credsh}, the AWS CLI and boto3 take {}", cli.label),
+                format!("credsh uses {credsh}, the AWS CLI and boto3 use {}", cli.label),
                 format!("{why}{}", meant.unwrap_or_default()),
                 fix,
             )
@@ -253,7 +255,7 @@ fn theirs(names: [&'static str; 2], env: &Env) -> Result<Theirs> {
         // If no variable names it, the default profile does not have to exist.
         (None, None) => Profile::new(),
         (None, Some(_)) => {
-            let label = format!("profile:{}, which is not to be had", ui::clean(name));
+            let label = format!("profile:{}, which does not exist", ui::clean(name));
             return Ok(Theirs { label, names: set(&names), flag: None });
         }
     };
@@ -297,8 +299,8 @@ fn conflicts(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
     let needed = token.is_none() && env.keys().is_some_and(|keys| !keys.long_term());
     if old.is_some() && old != token && !needed {
         findings.push(wrong(
-            "AWS_SECURITY_TOKEN is set, and is not AWS_SESSION_TOKEN",
-            "boto3 and the AWS CLI read it first, and join it to keys it does not belong to",
+            "AWS_SECURITY_TOKEN is set, and differs from AWS_SESSION_TOKEN",
+            "boto3 and the AWS CLI read it first, and combine it with keys it does not belong to",
             at.unset(&[env::SECURITY_TOKEN]),
         ));
     }
@@ -307,7 +309,7 @@ fn conflicts(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
         let both = env::PROFILE.into_iter().filter(|name| env.get(name).is_some()).collect::<Vec<_>>();
         findings.push(wrong(
             format!("{name} is {} while AWS_ACCESS_KEY_ID is set", ui::clean(profile)),
-            "some SDKs take the profile, others the keys; if it is the profile that is meant, unset the keys instead",
+            "some SDKs use the profile, others the keys; if you want the profile, unset the keys instead",
             at.unset(&both),
         ));
     }
@@ -317,7 +319,7 @@ fn conflicts(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
         let ours = at.hooked && own.is_some_and(|lease| issued(lease, env));
         findings.push(wrong(
             "AWS_CREDENTIAL_EXPIRATION is in the past",
-            "boto3 refuses even fresh keys beside it; if it is right, the keys are over too",
+            "boto3 refuses even fresh keys while it is set; if it is right, the keys have expired too",
             if ours { "credsh refresh".into() } else { at.unset(&[env::EXPIRATION]) },
         ));
     }
@@ -326,7 +328,7 @@ fn conflicts(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
     {
         findings.push(wrong(
             format!("AWS_PROFILE is {} and AWS_DEFAULT_PROFILE is {}", ui::clean(ours), ui::clean(theirs)),
-            "credsh and the AWS CLI v2 take the first, boto3 and the AWS CLI v1 the second",
+            "credsh and the AWS CLI v2 use the first, boto3 and the AWS CLI v1 the second",
             at.unset(&[env::PROFILE[1]]),
         ));
     }
@@ -334,12 +336,12 @@ fn conflicts(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
     if let Some(name) = proxy.filter(|_| env.in_container() && !goes_round_proxies(env)) {
         findings.push(wrong(
             format!("{name} is set, and NO_PROXY does not name the container endpoint"),
-            "credsh and boto3 go round it, but other SDKs send the container endpoint's token to the proxy",
+            "credsh and boto3 bypass the proxy, but other SDKs send the container endpoint's token to it",
             no_proxy(env, at),
         ));
     }
     if findings.is_empty() {
-        findings.push(fine("variables: none contradicts another"));
+        findings.push(fine("variables: no conflicts"));
     }
     findings
 }
@@ -380,8 +382,8 @@ fn modes(env: &Env, at: Keyboard) -> Vec<Finding> {
     let Files { config, credentials } = Files::of(env);
     let loose = |path: &Path, mask: u32| fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.mode() & mask != 0);
     let looked = [
-        (config, 0o022, "others can change what credentials are used"),
-        (credentials, 0o077, "others can read the keys in it"),
+        (config, 0o022, "other users can change which credentials are used"),
+        (credentials, 0o077, "other users can read the keys in it"),
     ];
     // Except Cloud9's own file: it has the mode that Cloud9 gave it, and nobody may touch it.
     let ours = |path: &Path| !config::is_cloud9(path);
@@ -404,13 +406,17 @@ fn managed(env: &Env) -> Option<Finding> {
     let name = file.display();
     let late = cloud9::late(&file, env.now()).map(|minutes| format!("Cloud9 has not updated {name} for {minutes} min"));
     if others.is_empty() {
-        return Some(wrong(late?, format!("its credentials end 15 min after they were written; {OPEN_THE_IDE}"), None));
+        return Some(wrong(
+            late?,
+            format!("its credentials expire 15 min after they were written; {OPEN_THE_IDE}"),
+            None,
+        ));
     }
     Some(wrong(
-        late.unwrap_or_else(|| format!("{name} is not as Cloud9 wrote it")),
+        late.unwrap_or_else(|| format!("{name} has been changed since Cloud9 wrote it")),
         format!(
-            "it has more than [default] ({}), and what others have written to turns managed credentials off: move that to \
-             ~/.aws/config, then turn them on again in Preferences > AWS Settings > Credentials",
+            "it has sections besides [default] ({}), and Cloud9 turns managed credentials off once anyone else writes to \
+             its file: move these sections to ~/.aws/config, then turn managed credentials on again in Preferences > AWS Settings > Credentials",
             ui::clean(&others.join(", "))
         ),
         None,
@@ -427,9 +433,9 @@ fn hook(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
         // what was handed out.
         let given = own.is_some_and(|lease| issued(lease, env));
         return vec![if env.get(env::LEASE).is_some() && !given {
-            wrong(what, "it has another shell's lease, and nothing here renews that by itself", fix)
+            wrong(what, "it has another shell's lease, and nothing here renews that automatically", fix)
         } else {
-            let why = "nothing renews by itself; `credsh exec` and `credsh export` do not need it".into();
+            let why = "nothing is renewed automatically; `credsh exec` and `credsh export` do not need the hook".into();
             Finding { ok: true, what: what.into(), why: Some(why), fix: Some(fix) }
         }];
     };
@@ -445,11 +451,11 @@ fn hook(own: Option<&Lease>, env: &Env, at: Keyboard) -> Vec<Finding> {
     if has("not-last") {
         gone(
             "another tool's prompt hook runs after credsh's",
-            "a prompt it sets is seen, and the indicator put back, one prompt late",
+            "if it sets the prompt, credsh notices, and restores the indicator, one prompt late",
         );
     }
     if !has("preexec") {
-        gone("the check before a command is gone", "a command after an idle hour would see credentials that are over");
+        gone("the check before a command is gone", "a command after an idle hour would run with expired credentials");
     }
     findings
 }
@@ -458,7 +464,7 @@ fn held(own: Option<&Lease>, env: &Env) -> Option<Finding> {
     let lease = own?;
     let segment = prompt::segment(lease, env.now());
     let Some(note) = &lease.note else { return Some(fine(format!("lease: {segment}"))) };
-    let why = if lease.state(env.now()) == State::Expired { "it has ended" } else { "it will end" };
+    let why = if lease.state(env.now()) == State::Expired { "it has expired" } else { "it will expire" };
     // If the source refused, the same again is no use. But a person can type a code, for which no hook asks.
     let takes_code = lease.request.source.mfa_serial().is_some() || lease.request.base_with_code().is_some();
     // Without `--force` a lease that is still fresh is left as it is.
@@ -479,11 +485,13 @@ fn identity(request: &Request, store: Option<&Store>, env: &Env) -> Finding {
                 who.skew.abs(),
                 if who.skew > 0 { "behind" } else { "ahead of" }
             ),
-            "AWS refuses signatures that are more than 5 min off; with chrony it is `chronyc makestep` that sets it",
+            "AWS refuses signatures that are more than 5 min off; with chrony, `chronyc makestep` sets it",
             "timedatectl set-ntp true".to_owned(),
         ),
         Ok(who) => fine(format!("identity: {}", who.arn)),
-        Err(error @ Error::Aws { .. }) => failed(&error, "AWS was asked with them (sts:GetCallerIdentity)"),
-        Err(error) => failed(&error, "whose they are only AWS can say (sts:GetCallerIdentity)"),
+        Err(error @ Error::Aws { .. }) => {
+            failed(&error, "this is what AWS answers to these credentials (sts:GetCallerIdentity)")
+        }
+        Err(error) => failed(&error, "only AWS can say whose credentials these are (sts:GetCallerIdentity)"),
     }
 }

@@ -103,7 +103,7 @@ pub fn lease(selectors: &Selectors, life: &MinLife, env: &Env) -> Result<Lease> 
     }
     if short(&outcome.lease) {
         ui::say(format_args!(
-            "warning: the credentials end soon, and what runs now cannot be given others: {}",
+            "warning: the credentials expire soon, and a running command cannot be given new ones: {}",
             prompt::segment(&outcome.lease, env.now())
         ));
     }

@@ -43,16 +43,16 @@ fn add(args: &ProfileAdd, env: &Env) -> Result<u8> {
     let text = read(&path)?;
     let files = config::Files { config: None, ..config::Files::of(env) };
     if let (Some(keys), Some(_)) = (&files.credentials, config::keys(&files, &args.name)?) {
-        return Err(taken(&args.name, keys, "has keys, which programs look at first", "choose another name"));
+        return Err(taken(&args.name, keys, "has keys of its own, which programs use first", "choose another name"));
     }
     let section = edit::process(&args.name, &words.join(" ")).ok_or_else(|| Error::Config {
         what: format!("a profile that runs {}", ui::clean(&exe.to_string_lossy())),
-        reason: "cannot be written: an AWS SDK takes what follows ` #` or ` ;` for a comment".into(),
-        hint: Some("put credsh, or a link to it, where the path has neither".into()),
+        reason: "cannot be written: an AWS SDK treats what follows ` #` or ` ;` as a comment".into(),
+        hint: Some("move credsh, or put a link to it, where the path has neither".into()),
     })?;
     let there = edit::section(&text, &args.name);
     if there.is_some() && !args.force {
-        return Err(taken(&args.name, &path, "is already there", "pass --force to replace it"));
+        return Err(taken(&args.name, &path, "already exists", "pass --force to replace it"));
     }
     let region = args.selectors.region.as_ref().map(|region| format!("region = {region}\n"));
     // The replaced profile's credentials go; its region and output settings and the like stay.
@@ -60,9 +60,9 @@ fn add(args: &ProfileAdd, env: &Env) -> Result<u8> {
     let section = format!("{section}{}{kept}", region.unwrap_or_default());
     write(&path, &edit::put(&text, &args.name, &section))?;
     let over = source.base().filter(|_| args.selectors.role.is_some());
-    let over = over.map(|base| format!(" over {}", base.label())).unwrap_or_default();
+    let over = over.map(|base| format!(", assumed with {}", base.label())).unwrap_or_default();
     ui::say(format_args!(
-        "profile {} is in {}, and takes its credentials from {}{over}",
+        "wrote profile {} to {}; it takes its credentials from {}{over}",
         args.name,
         path.display(),
         source.label()
@@ -109,10 +109,10 @@ fn remove(args: &ProfileRemove, env: &Env) -> Result<u8> {
     let path = path(env)?;
     let text = read(&path)?;
     if edit::section(&text, &args.name).is_none() {
-        return Err(taken(&args.name, &path, "is not there", "`credsh profile list` shows the names"));
+        return Err(taken(&args.name, &path, "does not exist", "`credsh profile list` lists the names"));
     }
     if !ours(&text, &args.name) && !args.force {
-        return Err(taken(&args.name, &path, "was not made by credsh", "pass --force to remove it all the same"));
+        return Err(taken(&args.name, &path, "was not made by credsh", "pass --force to remove it anyway"));
     }
     write(&path, &edit::take(&text, &args.name))?;
     ui::say(format_args!("removed profile {} from {}", args.name, path.display()));
@@ -141,7 +141,7 @@ fn bare(word: &str) -> Result<String> {
 
 fn taken(name: &str, path: &Path, reason: &str, hint: &str) -> Error {
     Error::Config {
-        what: format!("profile {name} of {}", path.display()),
+        what: format!("profile {name} in {}", path.display()),
         reason: reason.into(),
         hint: Some(hint.into()),
     }
@@ -149,8 +149,8 @@ fn taken(name: &str, path: &Path, reason: &str, hint: &str) -> Error {
 
 fn path(env: &Env) -> Result<PathBuf> {
     let path = config::Files::of(env).config.ok_or_else(|| Error::Config {
-        what: "the AWS config file".into(),
-        reason: format!("has no place: neither {} nor HOME is set", env::CONFIG_FILE),
+        what: "cannot locate the AWS config file".into(),
+        reason: format!("neither {} nor HOME is set", env::CONFIG_FILE),
         hint: None,
     })?;
     // AWS_CONFIG_FILE=/dev/null means that there is none. As root, the new file would replace the device, for the whole
@@ -158,8 +158,8 @@ fn path(env: &Env) -> Result<PathBuf> {
     if fs::metadata(&path).is_ok_and(|there| !there.is_file()) {
         return Err(Error::Config {
             what: format!("the AWS config file {}", path.display()),
-            reason: "is not a regular file".into(),
-            hint: Some(format!("name one with {}, or unset that", env::CONFIG_FILE)),
+            reason: "not a regular file".into(),
+            hint: Some(format!("set {} to one, or unset it", env::CONFIG_FILE)),
         });
     }
     // Behind a link, as dotfile managers make them, the file is replaced and not the link; also if it does not exist yet.
@@ -198,8 +198,8 @@ fn write(path: &Path, text: &str) -> Result<()> {
     file.persist(path).map_err(|failed| match failed.error.kind() {
         ErrorKind::ResourceBusy => Error::Config {
             what: format!("the AWS config file {}", path.display()),
-            reason: "is mounted by itself, and can only be replaced together with its directory".into(),
-            hint: Some(format!("mount the directory it is in instead, or name another file with {}", env::CONFIG_FILE)),
+            reason: "is itself a mount point, so it cannot be replaced".into(),
+            hint: Some(format!("mount its directory instead, or set {} to another file", env::CONFIG_FILE)),
         },
         _ => error()(failed.error),
     })?;

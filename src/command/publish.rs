@@ -39,7 +39,7 @@ pub fn run(args: &Publish, hooked: Option<Shell>, env: &Env) -> Result<u8> {
     let segment = prompt::segment(&lease, env.now());
     if args.given == Given::Run {
         ui::say(format_args!("printed, but not published: {segment}"));
-        ui::hint("a shell's variables are set by what it sources: `source ./publish_temporary_credentials.sh`");
+        ui::hint("to set this shell's variables, source the script: `source ./publish_temporary_credentials.sh`");
     } else {
         ui::say(format_args!("published: {segment}"));
     }
@@ -64,12 +64,12 @@ fn asked(args: &Publish) -> Result<Asked> {
         Given::None => {}
         Given::Dropped if variable.is_none() => {
             return refuse(
-                "this shell drops what is given to `.`: set CREDSH_ROLE to the role's ARN or to none, CREDSH_QUIET=1 for -q",
+                "this shell drops the arguments of `.`: set CREDSH_ROLE to the role's ARN or to none, and CREDSH_QUIET=1 for -q",
             );
         }
         Given::Unseen if variable.is_none() => {
             return refuse(
-                "this shell drops what is given to `.`, so whether a role was cannot be known: set CREDSH_ROLE to its ARN or to none, CREDSH_QUIET=1 for -q",
+                "this shell drops the arguments of `.`, so credsh cannot tell whether a role was among them: set CREDSH_ROLE to its ARN or to none, and CREDSH_QUIET=1 for -q",
             );
         }
         Given::Dropped | Given::Unseen => {}
@@ -79,7 +79,7 @@ fn asked(args: &Publish) -> Result<Asked> {
             if variable.is_none() || words.iter().any(|word| word.starts_with("arn:") && Some(*word) != variable) =>
         {
             return refuse(
-                "this shell does not tell whether they were given or are its own positional parameters: set CREDSH_ROLE to the role's ARN or to none",
+                "this shell does not reveal whether they were given or are its own positional parameters: set CREDSH_ROLE to the role's ARN or to none",
             );
         }
         Given::Unknown => {}
@@ -88,7 +88,7 @@ fn asked(args: &Publish) -> Result<Asked> {
             match words.as_slice() {
                 [] => {}
                 [role] => asked.role = Some((*role).clone()),
-                _ => return refuse("there are more than [-q] [ROLE_ARN]"),
+                _ => return refuse("there are too many; expected at most [-q] [ROLE_ARN]"),
             }
         }
     }

@@ -28,12 +28,12 @@ pub fn run(args: &Refresh, hooked: Option<Shell>, env: &Env) -> Result<u8> {
     }
     if let Some(failure) = failure {
         ui::error(&failure);
-        ui::say(format_args!("the credentials at hand are kept: {}", prompt::segment(&lease, env.now())));
+        ui::say(format_args!("the current credentials are kept: {}", prompt::segment(&lease, env.now())));
         return Ok(failure.kind().status());
     }
     let what = match (renewed, unchanged) {
         (true, false) => "renewed",
-        (true, true) => "asked, and the source has no newer ones yet",
+        (true, true) => "the source has no newer credentials yet",
         (false, _) => "still fresh",
     };
     ui::say(format_args!("{what}: {}", prompt::segment(&lease, env.now())));

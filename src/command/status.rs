@@ -26,7 +26,7 @@ pub fn run(args: &Status, env: &Env) -> Result<u8> {
     }
     if leases.is_empty() {
         ui::say("no lease is held");
-        ui::hint("`credsh refresh` takes one; `credsh init --help` shows how a shell keeps it fresh");
+        ui::hint("`credsh refresh` gets one; `credsh init --help` shows how a shell keeps it fresh");
         return Ok(0);
     }
     let width = leases.iter().map(|lease| lease.request.label().len()).max().unwrap_or(0).max(6);

@@ -246,7 +246,7 @@ fn parsed(files: &Files) -> Result<EnvConfigSections> {
                 what: UNREADABLE.into(),
                 reason: ui::clean(&format!("{} is not UTF-8 on line {}", path.display(), before + 1)),
                 hint: Some(
-                    "save it as UTF-8, as the AWS CLI wants it too; `iconv -f latin1 -t utf-8` makes it so".into(),
+                    "save it as UTF-8, which the AWS CLI requires too; `iconv -f latin1 -t utf-8` converts it".into(),
                 ),
             });
         }

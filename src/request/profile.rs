@@ -24,9 +24,9 @@ fn absent(name: &str, missing: &str, what: &str, files: &Files) -> Error {
     if !config::is_name(missing) || config::is_quoted(files, missing) {
         return Error::Config {
             what: format!("profile {}", ui::clean(name)),
-            reason: format!("{what}has a name that credsh cannot read in a file"),
+            reason: format!("{what}has a name that credsh cannot read from a config file"),
             hint: Some(
-                "give it one of letters, digits and _-/.%@:+ only, without quotes, as other AWS SDKs want it too"
+                "rename it, using only letters, digits and _-/.%@:+, without quotes, as other AWS SDKs require too"
                     .into(),
             ),
         };
@@ -34,7 +34,7 @@ fn absent(name: &str, missing: &str, what: &str, files: &Files) -> Error {
     Error::Config {
         what: format!("profile {}", ui::clean(name)),
         reason: format!("{what}is in neither the AWS config file nor the credentials file"),
-        hint: Some("`aws configure list-profiles` shows the names there are".into()),
+        hint: Some("`aws configure list-profiles` lists the existing profiles".into()),
     }
 }
 
@@ -45,7 +45,7 @@ pub(super) fn of_profile(name: &str, files: &Files, env: &Env, depth: usize) -> 
     let profile = named(name, files)?;
     let broken = |reason: String| Error::Config { what: format!("profile {}", ui::clean(name)), reason, hint: None };
     if depth > DEEPEST {
-        return Err(broken("its source_profile leads in a circle".into()));
+        return Err(broken("its source_profile chain is circular".into()));
     }
     let keys = config::keys(files, name)?;
     let plain = || Source::Profile {
@@ -78,7 +78,7 @@ pub(super) fn of_profile(name: &str, files: &Files, env: &Env, depth: usize) -> 
         (None, None) => return Err(broken("has role_arn, but neither source_profile nor credential_source".into())),
     };
     let duration = match profile.get("duration_seconds") {
-        Some(text) => Some(text.parse().map_err(|_| broken("its duration_seconds is no number".into()))?),
+        Some(text) => Some(text.parse().map_err(|_| broken("its duration_seconds is not a number".into()))?),
         None => None,
     };
     let role = Role {
@@ -126,8 +126,8 @@ pub fn same_profile(name: &str, files: &Files, meant: &str) -> Result<()> {
     }
     Err(Error::Config {
         what: format!("profile {}", ui::clean(name)),
-        reason: "has been changed since these credentials were asked for, and may be another account's".into(),
-        hint: Some("type again what asked for them, as in `credsh refresh --profile NAME`".into()),
+        reason: "has been changed since these credentials were requested, and may now belong to another account".into(),
+        hint: Some("repeat the command that requested them, as in `credsh refresh --profile NAME`".into()),
     })
 }
 

@@ -22,7 +22,7 @@ impl Request {
         let files = Files::of(env);
         let source = match (typed.source, &typed.profile) {
             (Some(kind), Some(_)) if !matches!(kind, SourceKind::Profile | SourceKind::Sso | SourceKind::Process) => {
-                let reason = "names nothing that this --source looks at".into();
+                let reason = "does not apply to this --source, only to profile, sso and process".into();
                 return Err(Error::Flag { flag: "--profile", reason });
             }
             (Some(SourceKind::Container), _) => container(env)?,
@@ -75,7 +75,7 @@ impl Request {
 pub fn checked_region(name: &str) -> Result<()> {
     selectors::region(name).map(drop).map_err(|_| Error::Config {
         what: format!("the region {}", ui::clean(name)),
-        reason: "is no region's name".into(),
+        reason: "not a region name".into(),
         hint: Some("check AWS_REGION, AWS_DEFAULT_REGION and the profile's region".into()),
     })
 }
@@ -108,11 +108,11 @@ pub fn sts_of(env: &Env, profile: &Profile, files: &Files) -> Result<(Option<Str
     match &endpoint {
         // The URL becomes part of the lease, which holds no passwords; and a signed request has no place for one.
         Some(url) if names_a_user(url) => Err(broken(
-            "names a user; that is never right here",
+            "contains a user name, which is never right here",
             "check AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL and the profile's endpoint_url",
         )),
         Some(_) if !variant.is_plain() => Err(broken(
-            "is given, and AWS's FIPS or dual-stack one is wanted",
+            "a custom one is set, but AWS's FIPS or dual-stack one is requested",
             "unset AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT, or set AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true",
         )),
         _ => Ok((endpoint, variant)),
@@ -199,7 +199,7 @@ pub fn nothing_found(env: &Env, reason: &str) -> Error {
         format!("container endpoint: {} and {} are not set", env::CONTAINER_FULL, env::CONTAINER_RELATIVE),
         format!("environment: {} and {} are not both set", env::ACCESS_KEY_ID, env::SECRET_ACCESS_KEY),
         format!(
-            "profile: {} is not set, and no default profile with credentials is in {} or {}",
+            "profile: {} is not set, and neither {} nor {} has a default profile with credentials",
             env::PROFILE[0],
             shown(config),
             shown(credentials)
@@ -266,8 +266,10 @@ fn adjusted(source: Source, typed: &Selectors, env: &Env) -> Result<Source> {
         }
         other => {
             let flag = if typed.duration.is_some() { "--duration" } else { "--mfa-serial" };
-            let reason =
-                format!("{} decides itself how its credentials are made and how long they live", other.label());
+            let reason = format!(
+                "does not apply to {}, which itself determines how its credentials are issued and how long they last",
+                other.label()
+            );
             Err(Error::Flag { flag, reason })
         }
     }

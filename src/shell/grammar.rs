@@ -44,7 +44,7 @@ impl Grammar {
     /// also for what it would expand even in quotes.
     pub fn quote(self, text: &str) -> Result<String> {
         if text.chars().any(char::is_control) {
-            return Err(Error::Value { what: "a value for the shell".into(), reason: "holds a control character" });
+            return Err(Error::Value { what: "a value for the shell".into(), reason: "contains a control character" });
         }
         Ok(match self {
             Grammar::Posix => literal(text),
@@ -59,7 +59,7 @@ impl Grammar {
                 format!("'{}'", text.chars().flat_map(doubled).collect::<String>())
             }
             Grammar::Cmd if text.contains(['"', '%', '!', '^']) => {
-                return Err(Error::Value { what: "a value for cmd.exe".into(), reason: "holds one of \" % ! ^" });
+                return Err(Error::Value { what: "a value for cmd.exe".into(), reason: "contains one of \" % ! ^" });
             }
             Grammar::Cmd => text.into(),
         })

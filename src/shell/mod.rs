@@ -34,7 +34,7 @@ const VERSION: &str = "@VERSION@";
 /// Around zsh's script, which is evaluated under these options whatever the user's are, and whose functions keep them. A
 /// user's function named `builtin` would leave no sure way to call a builtin, so then nothing is set up.
 const ZSH: [&str; 2] = [
-    "if [[ -z ${ZSH_VERSION-} ]]; then [[ $- != *i* ]] || \\printf '%s\\n' 'credsh: not set up: this is for zsh; bash wants `eval \"$(credsh init bash)\"`' >&2; elif [[ -o interactive && ! -o restricted ]] && typeset -f builtin >/dev/null; then \\print -u2 'credsh: not set up: `builtin` is a function here'; else \\builtin emulate zsh -o no_aliases -o no_xtrace -o no_verbose -o no_err_exit -o no_err_return -o no_force_float -o no_source_trace -o local_traps -c ",
+    "if [[ -z ${ZSH_VERSION-} ]]; then [[ $- != *i* ]] || \\printf '%s\\n' 'credsh: not set up: this hook is for zsh; for bash, use `eval \"$(credsh init bash)\"`' >&2; elif [[ -o interactive && ! -o restricted ]] && typeset -f builtin >/dev/null; then \\print -u2 'credsh: not set up: this shell has a function named `builtin`'; else \\builtin emulate zsh -o no_aliases -o no_xtrace -o no_verbose -o no_err_exit -o no_err_return -o no_force_float -o no_source_trace -o local_traps -c ",
     "; fi\n",
 ];
 
@@ -42,7 +42,7 @@ const ZSH: [&str; 2] = [
 /// such a fish sees only a string that it does not evaluate.
 const FISH: [&str; 2] = [
     "if string match -qr '^(3\\.([6-9]|[1-9][0-9])|[4-9]|[1-9][0-9])' -- $version\n    eval ",
-    "\nelse if status is-interactive\n    echo \"credsh: not set up: fish 3.6 is wanted, and this is $version\" >&2\nend\n",
+    "\nelse if status is-interactive\n    echo \"credsh: not set up: the hook needs fish 3.6 or later, and this is $version\" >&2\nend\n",
 ];
 
 /// Mark a script's rest, which a shell without a lease seldom calls: the functions by which it is entered follow the first

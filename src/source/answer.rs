@@ -13,7 +13,7 @@ use crate::{redact, time, ui};
 /// and `LastUpdated` are ignored: CloudShell sends the one empty and the other as 1970.
 pub fn credentials(body: &[u8], hidden: &[&Secret]) -> Result<Credentials, String> {
     let Ok(Value::Object(object)) = serde_json::from_slice(body) else {
-        return Err("the answer is no JSON object".into());
+        return Err("the answer is not a JSON object".into());
     };
     let text = |names: &[&str]| match field(&object, names) {
         None | Some(Value::Null) => Err(format!("{} is missing", names[0])),
@@ -44,7 +44,7 @@ pub fn credentials(body: &[u8], hidden: &[&Secret]) -> Result<Credentials, Strin
 /// names in any case, as in the SDKs; or what is wrong, without quoting any of it, as a secret may be anywhere in it.
 pub fn of_process(printed: &[u8]) -> Result<Credentials, String> {
     let Ok(Value::Object(object)) = serde_json::from_slice(printed) else {
-        return Err("printed no JSON object, or not only one".into());
+        return Err("did not print exactly one JSON object".into());
     };
     if field(&object, &["Version"]).and_then(Value::as_i64) != Some(1) {
         return Err("printed an object whose Version is not 1".into());
@@ -119,9 +119,9 @@ mod tests {
             (GOOD.replace("\"ASIA1\"", "null"), "AccessKeyId is missing"),
             (GOOD.replace("\"s\"", "7"), "SecretAccessKey is not a string"),
             (GOOD.replace("Success", "Failed"), "its Code is Failed: no message"),
-            ("<html>".into(), "the answer is no JSON object"),
-            (String::new(), "the answer is no JSON object"),
-            ("[".repeat(100_000), "the answer is no JSON object"),
+            ("<html>".into(), "the answer is not a JSON object"),
+            (String::new(), "the answer is not a JSON object"),
+            ("[".repeat(100_000), "the answer is not a JSON object"),
         ];
         for (body, reason) in cases {
             assert_eq!(credentials(body.as_bytes(), &[]).unwrap_err(), reason);

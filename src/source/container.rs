@@ -136,18 +136,18 @@ impl<'a> Endpoint<'a> {
         match &self.token {
             Some(Token { file: Some(path), .. }) => {
                 format!(
-                    "the endpoint did not take the token in {}; check {file}, and what renews that file",
+                    "the endpoint rejected the token in {}; check {file}, and what renews that file",
                     ui::clean(path)
                 )
             }
             Some(_) if self.is_cloudshell() => {
-                format!("the endpoint did not take {variable}; open a new CloudShell tab, not a window of tmux")
+                format!("the endpoint rejected {variable}; open a new CloudShell tab, not a tmux window")
             }
-            Some(_) => format!("the endpoint did not take {variable}; check that it is this container's"),
+            Some(_) => format!("the endpoint rejected {variable}; check that it is this container's"),
             None if self.session.get().is_some() => {
-                "the endpoint did not take the token that it gave itself; open a new CloudShell tab".into()
+                "the endpoint rejected the token that it had issued itself; open a new CloudShell tab".into()
             }
-            None => format!("it was asked without a token, as neither {variable} nor {file} is set"),
+            None => format!("the request had no token, as neither {variable} nor {file} is set"),
         }
     }
 
@@ -243,7 +243,7 @@ fn authorization(env: &Env) -> Result<Option<Token>> {
     let Some(value) = value else { return Ok(None) };
     let trimmed = value.expose().trim_end_matches(['\r', '\n']);
     if trimmed.is_empty() || reqwest::header::HeaderValue::from_str(trimmed).is_err() {
-        let reason = "is no legal header value: it is empty, or holds a control character".into();
+        let reason = "not a valid header value: it is empty, or contains a control character".into();
         return Err(Error::Config { what: format!("the token from {name}"), reason, hint: None });
     }
     Ok(Some(Token { value: Secret::new(trimmed), file: file.map(str::to_owned) }))
@@ -252,18 +252,18 @@ fn authorization(env: &Env) -> Result<Option<Token>> {
 /// Checks scheme and spelling. A host that the URL parser would reinterpret is refused: to it `http://2130706433/` and
 /// `http://0177.0.0.1/` are 127.0.0.1, and to other programs something else.
 fn check(uri: &str) -> std::result::Result<Url, String> {
-    let url = Url::parse(uri).map_err(|error| format!("is no URI: {error}"))?;
+    let url = Url::parse(uri).map_err(|error| format!("not a valid URI: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!("has the scheme {}; only http and https are asked", ui::clean(url.scheme())));
+        return Err(format!("has the scheme {}; only http and https are supported", ui::clean(url.scheme())));
     }
     if !url.username().is_empty() || url.password().is_some() || uri.contains('@') {
-        return Err("names a user; that is never right here".into());
+        return Err("contains a user name, which is never right here".into());
     }
     let host = url.host_str().unwrap_or_default();
     let written = uri.split("//").nth(1).unwrap_or_default().split(['/', '?', '#']).next().unwrap_or_default();
     let spelled = written == host || written.strip_prefix(host).is_some_and(|rest| rest.starts_with(':'));
     if host.is_empty() || !spelled {
-        return Err(format!("names its host in an unusual way ({})", ui::clean(written)));
+        return Err(format!("spells its host in an unusual way ({})", ui::clean(written)));
     }
     Ok(url)
 }

@@ -87,7 +87,7 @@ async fn ask(asking: &Asking<'_>) -> std::result::Result<Credentials, Failure> {
     let token = service.answer(put, &[]).await.map_err(elsewhere)?;
     let token = Secret::new(String::from_utf8_lossy(&token).trim());
     let mut header =
-        HeaderValue::from_str(token.expose()).map_err(|_| unusable("its token is no legal header value"))?;
+        HeaderValue::from_str(token.expose()).map_err(|_| unusable("its token is not a valid header value"))?;
     header.set_sensitive(true);
     let get = |path: &str| service.request(Method::GET, path).header("X-aws-ec2-metadata-token", header.clone());
 
@@ -101,7 +101,7 @@ async fn ask(asking: &Asking<'_>) -> std::result::Result<Credentials, Failure> {
 const NO_ROLE: &str = "has no role for this instance";
 
 fn no_role() -> Error {
-    let hint = Some("attach an instance profile, which holds an IAM role, to the instance".into());
+    let hint = Some("attach an instance profile with an IAM role to the instance".into());
     Error::Config { what: NAME.into(), reason: NO_ROLE.into(), hint }
 }
 
@@ -118,7 +118,7 @@ fn role<'a>(listed: &'a [u8], token: &Secret) -> std::result::Result<&'a str, Fa
     }
     let legal = first.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(byte));
     let name = std::str::from_utf8(first).ok().filter(|_| legal);
-    name.ok_or_else(|| unusable(format!("what it lists is no role's name: {}", answer::message(listed, &[token]))))
+    name.ok_or_else(|| unusable(format!("it did not list a valid role name: {}", answer::message(listed, &[token]))))
 }
 
 /// The service, with the client for its address.
@@ -198,6 +198,6 @@ fn address(env: &Env) -> Result<Url> {
     let of_mode = of_mode.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(mode)).map(|(_, address)| address);
     let address = given(env::IMDS_ENDPOINT, config::IMDS_ENDPOINT).or(of_mode);
     let address = address.ok_or_else(|| broken("its mode is neither IPv4 nor IPv6".into()))?;
-    let url = Url::parse(address).map_err(|error| broken(format!("is no URI: {error}")))?;
-    if matches!(url.scheme(), "http" | "https") { Ok(url) } else { Err(broken("is neither http nor https".into())) }
+    let url = Url::parse(address).map_err(|error| broken(format!("not a valid URI: {error}")))?;
+    if matches!(url.scheme(), "http" | "https") { Ok(url) } else { Err(broken("neither http nor https".into())) }
 }

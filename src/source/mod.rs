@@ -99,7 +99,7 @@ pub fn ask(request: &Request, env: &Env, given: Given, deadline: Duration) -> Re
     let skew = lease::believed(asking.http.skew(now), credentials.expiration, now);
     let credentials = usable(&what, credentials)?;
     if credentials.expiration.is_some_and(|expiration| expiration <= now + skew) {
-        let reason = format!("they ended at {}", crate::time::format_rfc3339(credentials.expiration.unwrap_or(0)));
+        let reason = format!("they expired at {}", crate::time::format_rfc3339(credentials.expiration.unwrap_or(0)));
         return Err(Error::BadAnswer { source: what, reason });
     }
     Ok(Answer { credentials, skew, notices: asking.notices })

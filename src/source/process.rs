@@ -46,7 +46,7 @@ pub async fn fetch(name: &str, files: &Files, command: &str, asking: &Asking<'_>
         let said = line(&redact::without(said, &hidden));
         let colon = if said.is_empty() { "" } else { ": " };
         // There is no telling whether it failed because it could not ask: it may say so in any words.
-        let unasked = || "if it has something to ask, `credsh refresh` lets it".to_owned();
+        let unasked = || "if it has to ask you something, type `credsh refresh`".to_owned();
         return Err(failed(
             format!("its credential_process {}{colon}{said}", how(status)),
             hint.map(|hint| redact::told(hint, &hidden)).or_else(|| (!asking.given.person).then(unasked)),
@@ -102,7 +102,7 @@ fn line(said: &str) -> String {
 
 fn how(status: ExitStatus) -> String {
     match status.code() {
-        Some(code) => format!("ended with status {code}"),
+        Some(code) => format!("exited with status {code}"),
         None => "was killed".into(),
     }
 }

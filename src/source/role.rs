@@ -20,7 +20,7 @@ pub async fn assume(
     let mut duration = role.duration;
     if !base_credentials.long_term() && duration > Some(CHAINED) {
         asking.notices.push(
-            "a role assumed with temporary credentials lives an hour at most (role chaining): asking for 1h".into(),
+            "a role assumed with temporary credentials lasts one hour at most (role chaining): requesting 1h".into(),
         );
         duration = Some(CHAINED);
     }

@@ -47,9 +47,9 @@ pub async fn profile(name: &str, files: &Files, asking: &Asking<'_>) -> Result<C
         // The SDK could, with a feature that brings its own client and cryptography; without it, its error speaks of that.
         Way::Login => Err(Error::Config {
             what: format!("profile {} gave no credentials", crate::ui::clean(name)),
-            reason: "profiles of `aws login` are not supported".into(),
+            reason: "profiles set up by `aws login` are not supported".into(),
             hint: Some(format!(
-                "let `aws configure export-credentials --profile {}` be the credential_process of another profile, and name that",
+                "make `aws configure export-credentials --profile {}` the credential_process of another profile, and use that one",
                 crate::ui::clean(name)
             )),
         }),
@@ -120,7 +120,7 @@ async fn sso(name: &str, files: &Files, profile: &Profile, asking: &Asking<'_>) 
         None => Profile::new(),
     };
     if let Some((key, _)) = session.iter().find(|(key, value)| profile.get(*key).is_some_and(|own| own != *value)) {
-        return Err(lacks(format!("its {key} is not that of its sso-session")));
+        return Err(lacks(format!("its {key} differs from that of its sso-session")));
     }
     let get = |key: &str| profile.get(key).or(session.get(key)).cloned();
     let missing = || {
@@ -139,7 +139,7 @@ async fn sso(name: &str, files: &Files, profile: &Profile, asking: &Asking<'_>) 
     given.map(|sdk| aws::from_sdk(&sdk)).map_err(|error| aws::sso_error(name, asking.http.sign_in().as_ref(), &error))
 }
 
-const CUT: &str = "it was run without what follows ` #` or ` ;`, which an AWS SDK takes for a comment, in quotes or not: \
+const CUT: &str = "it was run without what follows ` #` or ` ;`, which AWS SDKs treat as a comment, even in quotes: \
     put the command into a script";
 
 /// The settings that IAM Identity Center needs.
@@ -175,7 +175,7 @@ pub async fn web_identity(identity: &WebIdentity<'_>, named_by: &str, asking: &A
 pub fn environment(access_key_id: &str, env: &Env) -> Result<Credentials> {
     match env.keys() {
         None => Err(changed("are no longer set")),
-        Some(keys) if keys.access_key_id != access_key_id => Err(changed("hold another key now")),
+        Some(keys) if keys.access_key_id != access_key_id => Err(changed("now hold another key")),
         Some(keys) => Ok(keys),
     }
 }

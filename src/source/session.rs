@@ -25,8 +25,10 @@ pub async fn get(
             // Passing them on would suggest that they have MFA.
             Some(serial) => Err(Error::Config {
                 what: format!("the MFA device {}", ui::clean(serial)),
-                reason: format!("{} gives temporary credentials, of which AWS makes no session with MFA", base.label()),
-                hint: Some("leave mfa_serial out: who made them temporary has to ask for the code".into()),
+                reason: format!("{} gives temporary credentials, for which AWS issues no MFA session", base.label()),
+                hint: Some(
+                    "remove mfa_serial: whatever issues the temporary credentials has to ask for the code".into(),
+                ),
             }),
         };
     }

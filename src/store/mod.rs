@@ -44,7 +44,7 @@ pub fn place(env: &Env) -> Result<PathBuf> {
     }
     BaseDirs::new().map(|dirs| dirs.cache_dir().join("credsh")).ok_or_else(|| Error::Store {
         path: PathBuf::new(),
-        reason: "has no place: neither XDG_RUNTIME_DIR nor HOME is set".into(),
+        reason: "cannot be located: neither XDG_RUNTIME_DIR nor HOME is set".into(),
         hint: "set one of them, or pass --no-store".into(),
     })
 }
@@ -113,7 +113,7 @@ impl Store {
         } else if meta.uid() != rustix::process::geteuid().as_raw() {
             refuse("belongs to another user", "have its owner remove it")
         } else if meta.mode() & 0o077 != 0 {
-            refuse("is open to other users", &format!("chmod 700 {}", self.dir.display()))
+            refuse("is open to other users", &format!("type `chmod 700 {}`", self.dir.display()))
         } else {
             Ok(())
         }

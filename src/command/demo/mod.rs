@@ -98,9 +98,9 @@ fn open(stage: &Stage, env: &Env) -> Result<u8> {
         }
     }
     stage.dress(&mut command, env);
-    ui::say("a shell with credentials that live 20 s, from credsh's own endpoint; `exit` leaves it");
-    ui::say("press Enter now and then: the time in the prompt falls, and starts anew before it ends");
-    ui::say("or wait half a minute, then `echo $TEMPORARY_AWS_ACCESS_KEY_ID`: a fresh key all the same");
+    ui::say("this is a shell with credentials that last 20 s, from credsh's own endpoint; `exit` leaves it");
+    ui::say("press Enter now and then: the time in the prompt counts down, and starts over before it runs out");
+    ui::say("or wait half a minute, then type `echo $TEMPORARY_AWS_ACCESS_KEY_ID`: the key is still a fresh one");
     command.status().map_err(Error::io("start", own))?;
     Ok(0)
 }

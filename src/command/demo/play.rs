@@ -24,22 +24,22 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub fn run(stage: &Stage, env: &Env) -> Result<u8> {
     let bash = which::which("bash").map_err(|_| Error::Config {
         what: "the demo".into(),
-        reason: "needs bash where there is no terminal".into(),
+        reason: "needs bash when there is no terminal".into(),
         hint: None,
     })?;
-    ui::print("# credsh demo: a bash with the hook, an endpoint whose credentials live 20 s\n")?;
+    ui::print("# credsh demo: bash with the hook, and an endpoint whose credentials last 20 s\n")?;
     let mut session = Session::open(stage, &bash, env)?;
     session.until_prompt()?;
     let first = session.key()?;
-    check(!first.is_empty(), "the variables appear by themselves")?;
+    check(!first.is_empty(), "the variables are set automatically")?;
     let high = session.countdown()?;
     idle(3, "three seconds pass")?;
     session.enter()?;
     let low = session.countdown()?;
-    check(low < high, &format!("the countdown falls, {high}s to {low}s"))?;
+    check(low < high, &format!("the countdown went from {high}s to {low}s"))?;
     idle(
         LIFE / 2 - 2,
-        "half their life has passed: they are due, and the next prompt starts a renewal in the background",
+        "half their lifetime has passed: they are due, and the next prompt starts a renewal in the background",
     )?;
     session.enter()?;
     let old = session.countdown().unwrap_or(0);
@@ -52,13 +52,13 @@ pub fn run(stage: &Stage, env: &Env) -> Result<u8> {
             break;
         }
     }
-    check(second != first && old > 0, &format!("they changed by themselves, {old}s before the end"))?;
-    idle(LIFE + 1, "lunch: nobody types until they are over")?;
+    check(second != first && old > 0, &format!("they were renewed automatically, {old}s before they expired"))?;
+    idle(LIFE + 1, "lunch: nobody types until they have expired")?;
     let third = session.key()?;
-    check(third != second && !third.is_empty(), "the idle gap was healed before the very next command")?;
+    check(third != second && !third.is_empty(), "after the idle time they were renewed before the very next command")?;
     session.type_line("exit")?;
     let _ = session.shell.wait();
-    ui::print("# all of it happened\n")?;
+    ui::print("# everything happened as it should\n")?;
     Ok(0)
 }
 

@@ -39,7 +39,7 @@ pub fn is_taken_or_refused(credentials: Credentials) -> Option<Credentials> {
             assert!(!all_fine, "{error}: {values:?}");
             let (what, why) = (
                 ["AccessKeyId", "SecretAccessKey", "the session token"],
-                ["is empty", "is longer than 32 KiB", "holds a control character"],
+                ["is empty", "is longer than 32 KiB", "contains a control character"],
             );
             let known = what.iter().any(|what| why.iter().any(|why| error.to_string() == format!("{what} {why}")));
             assert!(known, "{error}");
