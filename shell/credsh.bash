@@ -33,8 +33,9 @@ __credsh_untraced() {
 }
 
 # Keeps the gate last in PS0: if its SIGURG arrives while bash 5.2 parses a command substitution after it, trap and
-# substitution both fail ("unexpected EOF"). Checked at every redraw, as other tools prepend to PS0, append to it and assign
-# it outright. Without `promptvars` bash would print the gate's text.
+# substitution both fail ("unexpected EOF"), and the shell may die of it. Checked at every redraw, as other tools prepend to
+# PS0, append to it and assign it outright. Whoever has appended once may do so at each prompt: then each is a redraw.
+# Without `promptvars` bash would print the gate's text.
 __credsh_gate_last() {
   \builtin local _credsh_theirs="${PS0-}"
   if [[ -z $__credsh_ps0 ]]; then \builtin return 0; fi
@@ -42,7 +43,12 @@ __credsh_gate_last() {
     if [[ $_credsh_theirs == *"$__credsh_ps0"* ]]; then PS0=${_credsh_theirs//"$__credsh_ps0"/}; fi
   elif [[ $_credsh_theirs != *"$__credsh_ps0" ]]; then
     PS0=${_credsh_theirs//"$__credsh_ps0"/}$__credsh_ps0
+    if [[ $__credsh_ps0 == *__credsh_signal* && $_credsh_theirs == *"$__credsh_ps0"* ]]; then
+      __credsh_pushed=1
+      __credsh_last
+    fi
   fi
+  if [[ -n $__credsh_pushed ]]; then __credsh_tick=0; fi
 }
 
 # PS1 without the segment $1, and without VS Code's marks: its script wraps any PS1 but the one it set last, so each change of
@@ -114,6 +120,13 @@ __credsh_settle() {
 # The slow path, when a check has found more to do. $1: prompt or exec. With no lease and nothing due, that is only to put
 # segment and gate back in place.
 __credsh_cold() {
+  # kitty's script appends to PS0 at each prompt, and still does so after the first check, whose gate cannot fire then: so
+  # this one does that work.
+  if [[ -z $__credsh_pushed && $1 == prompt && $__credsh_ps0 == *__credsh_signal* && -n ${_ksi_prompt[*]+set} ]]; then
+    __credsh_pushed=1
+    __credsh_last
+    \builtin set -- exec
+  fi
   if [[ -n $__credsh_label ]] || ((__credsh_clock >= __credsh_due || __credsh_clock < __credsh_low)); then
     __credsh_look "$1"
   else
@@ -478,7 +491,7 @@ __credsh_survey() {
 
 # Puts the checks where this bash has a place for them.
 __credsh_install() {
-  \builtin local _credsh_version="$((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1]))" _credsh_locked='' _credsh_commands='' _credsh_urg=''
+  \builtin local _credsh_version="$((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1]))" _credsh_locked='' _credsh_commands='' _credsh_urg='' _credsh_kitty=''
   __credsh_survey "$_credsh_version"
   # By version, never by "is it set": before 5.0 an inherited EPOCHSECONDS is a plain variable. Below 4.2 the clock is
   # t0+SECONDS, which follows the wall clock, through a suspend too; people set SECONDS to 0 to time a command: then t0 is
@@ -494,9 +507,9 @@ __credsh_install() {
   # element 1, `:+` yields something only if the comparison in it is true. (4.4 has no EPOCHSECONDS, but decodes `\D{%s}` in
   # PS0.) In 5.0 to 5.2 the comparison is an offset into an empty string instead, and `?:` evaluates __credsh_signal, and the
   # substitution in its text, only if it is true: in PS0 itself that would be parsed before every command, which takes longer
-  # than all the rest.
+  # than all the rest. It sends nothing while a substitution follows (see __credsh_gate_last).
   # shellcheck disable=SC2034,SC2016
-  __credsh_gate=([1]=1) __credsh_nil='' __credsh_signal='__credsh_gate[$(\builtin kill -URG "$$")1]' __credsh_ps0=
+  __credsh_gate=([1]=1) __credsh_nil='' __credsh_signal='__credsh_gate[$([[ ${PS0##*"$__credsh_ps0"} == *\$\(* ]] || \builtin kill -URG "$$")1]' __credsh_ps0='' __credsh_pushed=''
   # shellcheck disable=SC2016
   if ((_credsh_version >= 503)); then
     __credsh_ps0='${__credsh_gate[EPOCHSECONDS>=__credsh_due||EPOCHSECONDS<__credsh_low]:+${ __credsh_preexec "$_" >&2; }}'
@@ -530,15 +543,16 @@ __credsh_install() {
       __credsh_check='${PS1+${__credsh_gate[${#PS1}-__credsh_len&&__credsh_len||__credsh_past]:+"__credsh_stale"}}'
       __credsh_shifted=
       if [[ ${VSCODE_INJECTION-} == 1 || ${PROMPT_COMMAND[0]-} == __vsc_prompt_cmd* || $__credsh_commands == exported ]]; then __credsh_single=1; fi
-      if [[ $__credsh_side == off || -n $__credsh_single ]]; then
+      if [[ -z ${PROMPT_COMMAND[0]-} ]]; then _credsh_kitty=${ksi_val-}${KITTY_SHELL_INTEGRATION-}${KITTY_INSTALLATION_DIR-}; fi
+      if [[ $__credsh_side == off || -n $__credsh_single$_credsh_kitty ]]; then
         # Expands to nothing where credsh is not loaded: starship and VS Code copy the first element's text and go on running
         # it, and a child inherits an exported one.
         # shellcheck disable=SC2016
         __credsh_check='${__credsh_exe:+'$__credsh_check'}'
       fi
       # Without a segment the check need not be last, but CREDSH_PROMPT must be up to date before a prompt tool reads it: so
-      # it goes first as well.
-      if [[ $__credsh_side == off && -z $__credsh_single ]]; then
+      # it goes first as well. Also if kitty's script is still to run, as that assigns an array without a first element anew.
+      if [[ -z $__credsh_single && ($__credsh_side == off || -n $_credsh_kitty) ]]; then
         if [[ -n ${PROMPT_COMMAND[0]+set} ]]; then __credsh_shifted=1 PROMPT_COMMAND=('' "${PROMPT_COMMAND[@]}"); fi
         PROMPT_COMMAND[0]=$__credsh_check
       fi

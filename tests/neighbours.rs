@@ -15,6 +15,7 @@ in_every_shell! { functions_of_the_users_are_told_what_was_typed }
 in_shells! { a_debug_trap_and_a_ps0_of_the_users_stay: bash Bash }
 in_shells! { a_trap_of_the_users_on_our_signal_stays: bash Bash }
 in_shells! { an_editors_terminal_is_told_when_a_command_begins: bash Bash }
+in_shells! { a_substitution_put_behind_ours_at_each_prompt_runs: bash Bash }
 
 /// Another tool with a hook.
 struct Tool {
@@ -347,4 +348,49 @@ fn an_editors_terminal_is_told_when_a_command_begins(shell: Shell) {
         assert_eq!(marks(&mut session), "<begin>1", "{case}, off");
         assert!(!session.run("declare -p PROMPT_COMMAND __vsc_original_prompt_command").contains("__credsh"), "{case}");
     }
+}
+
+/// What kitty's script does to bash, in its names and places: it runs after the start-up file, assigns an array that begins with
+/// nothing anew, and at each prompt puts a command substitution at the end of PS0.
+const TERMINAL: &str = r#"
+declare -A _ksi_prompt=([ps0_suffix]='$(_ksi_get_current_command)')
+_ksi_get_current_command() { printf '<begin>'; }
+_ksi_prompt_command() { PS0=${PS0//"${_ksi_prompt[ps0_suffix]}"/}${_ksi_prompt[ps0_suffix]}; }
+if [[ -z ${PROMPT_COMMAND-} ]]; then PROMPT_COMMAND=([0]=_ksi_prompt_command); else PROMPT_COMMAND+=(_ksi_prompt_command); fi
+unset KITTY_SHELL_INTEGRATION
+"#;
+
+fn a_substitution_put_behind_ours_at_each_prompt_runs(shell: Shell) {
+    thread::scope(|scope| {
+        for (order, flags) in [("theirs last", ""), ("theirs last", "--prompt off"), ("theirs first", "")] {
+            scope.spawn(move || behind_ours(shell, order, flags, TERMINAL, 0));
+        }
+        // Nothing tells that this one will: it takes some commands to notice.
+        let another = "more() { PS0=${PS0//'$(more)'/}'$(more)'; printf '<begin>' >&2; }\nPROMPT_COMMAND[70]='more 2>&-'";
+        scope.spawn(move || behind_ours(shell, "theirs last", "", another, 3));
+    });
+}
+
+fn behind_ours(shell: Shell, order: &str, flags: &str, theirs: &str, before: usize) {
+    let case = format!("{order} {flags} {before}");
+    let endpoint = Endpoint::start(4);
+    endpoint.rotate(Rotation::Always);
+    let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "20");
+    let sandbox = if before == 0 { sandbox.with("KITTY_SHELL_INTEGRATION", "enabled") } else { sandbox };
+    let rc = shell.rc().init(flags);
+    let rc = if order == "theirs last" { rc.after(theirs) } else { rc.before(theirs) };
+    let mut session = rc.start(&sandbox);
+    for _ in 0..before {
+        session.line("true");
+    }
+    for turn in 0..3 {
+        let old = session.run("echo $TEMPORARY_AWS_ACCESS_KEY_ID");
+        assert!(old.starts_with("<begin>ASIATEST"), "{case}, {turn}: {}", session.text());
+        thread::sleep(Duration::from_secs(5));
+        assert!(session.run("echo $TEMPORARY_AWS_ACCESS_KEY_ID") > old, "{case}, {turn}: {}", session.text());
+        assert_eq!(session.prompt().matches("[cloudshell ").count(), usize::from(flags.is_empty()), "{case}");
+    }
+    session.line("credsh_off");
+    assert_eq!(session.run("echo one"), "<begin>one", "{case}, off");
+    assert!(!session.run("declare -p PROMPT_COMMAND PS0").contains("__credsh"), "{case}: {}", session.text());
 }
