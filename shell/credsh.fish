@@ -384,16 +384,12 @@ end
 function credsh_off
     set -q __credsh_installed; or return 0
     __credsh_drop
-    # Somebody else's prompt may call a copy of ours, as virtualenv's does, or a function that does. Only functions already
-    # loaded are followed, so as to autoload none; by one expression, as to compare each word took a second with a usual prompt.
+    # Somebody else's prompt may call a copy of ours, as virtualenv's does. A function that has a file is none, and to look at
+    # it would load it.
     set -l names fish_prompt fish_right_prompt
-    set -l known (builtin functions -a | string escape --style=regex | string join '|')
-    set -l i 1
-    while set -q names[$i]
-        for word in (builtin functions $names[$i] 2>/dev/null | string match -ar "(?<![\w-])(?:$known)(?![\w-])")
-            builtin contains -- $word $names; or set -a names $word
-        end
-        set i (builtin math $i + 1)
+    set -l files (builtin path basename -- $fish_function_path/*.fish | builtin path change-extension '')
+    for name in (builtin functions -a | string match -v '__credsh_*')
+        builtin contains -- $name $files; or set -a names $name
     end
     __credsh_unwrap $names
     for name in (builtin functions -a | string match '__credsh_*') credsh credsh_off

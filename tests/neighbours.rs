@@ -15,6 +15,7 @@ in_every_shell! { functions_of_the_users_are_told_what_was_typed }
 in_shells! { a_debug_trap_and_a_ps0_of_the_users_stay: bash Bash }
 in_shells! { a_trap_of_the_users_on_our_signal_stays: bash Bash }
 in_shells! { an_editors_terminal_is_told_when_a_command_begins: bash Bash }
+in_shells! { switching_off_loads_nobodys_function: fish Fish }
 in_shells! { a_substitution_put_behind_ours_at_each_prompt_runs: bash Bash }
 
 /// Another tool with a hook.
@@ -393,4 +394,15 @@ fn behind_ours(shell: Shell, order: &str, flags: &str, theirs: &str, before: usi
     session.line("credsh_off");
     assert_eq!(session.run("echo one"), "<begin>one", "{case}, off");
     assert!(!session.run("declare -p PROMPT_COMMAND PS0").contains("__credsh"), "{case}: {}", session.text());
+}
+
+fn switching_off_loads_nobodys_function(shell: Shell) {
+    let endpoint = Endpoint::start(599);
+    let sandbox = Sandbox::in_cloudshell(&endpoint);
+    sandbox.file(".config/fish/functions/heavy.fish", "echo loaded\nfunction heavy\nend\n");
+    let theirs = "function fish_prompt\n    echo -n '$ '\n    test -n \"$never\"; and heavy\nend";
+    let mut session = shell.rc().before(theirs).start(&sandbox);
+    session.key();
+    assert_eq!(session.run("credsh_off"), "");
+    assert_eq!(session.run("heavy"), "loaded", "the control");
 }
