@@ -33,17 +33,24 @@ __credsh_untraced() {
 }
 
 # Keeps the gate last in PS0: if its SIGURG arrives while bash 5.2 parses a command substitution after it, trap and
-# substitution both fail ("unexpected EOF"), and the shell may die of it. Checked at every redraw, as other tools prepend to
-# PS0, append to it and assign it outright. Whoever has appended once may do so at each prompt: then each is a redraw.
-# Without `promptvars` bash would print the gate's text.
+# substitution both fail ("unexpected EOF"), and the shell may die of it. Only behind a backslash, which would quote it, it
+# goes first. Checked at every redraw, as other tools prepend to PS0, append to it and assign it outright. Whoever has
+# appended a substitution once may do so at each prompt: then each is a redraw. Without `promptvars` bash would print the
+# gate's text.
 __credsh_gate_last() {
-  \builtin local _credsh_theirs="${PS0-}"
+  \builtin local _credsh_was="${PS0-}" _credsh_theirs
   if [[ -z $__credsh_ps0 ]]; then \builtin return 0; fi
+  _credsh_theirs=${_credsh_was//"$__credsh_ps0"/}
   if ! \builtin shopt -q promptvars; then
-    if [[ $_credsh_theirs == *"$__credsh_ps0"* ]]; then PS0=${_credsh_theirs//"$__credsh_ps0"/}; fi
-  elif [[ $_credsh_theirs != *"$__credsh_ps0" ]]; then
-    PS0=${_credsh_theirs//"$__credsh_ps0"/}$__credsh_ps0
-    if [[ $__credsh_ps0 == *__credsh_signal* && $_credsh_theirs == *"$__credsh_ps0"* ]]; then
+    \builtin :
+  elif [[ $_credsh_theirs == *\\ ]]; then
+    _credsh_theirs=$__credsh_ps0$_credsh_theirs
+  else
+    _credsh_theirs+=$__credsh_ps0
+  fi
+  if [[ $_credsh_theirs != "$_credsh_was" ]]; then
+    PS0=$_credsh_theirs
+    if [[ $__credsh_ps0 == *__credsh_signal* && $_credsh_was == *"$__credsh_ps0"*\$\(* ]]; then
       __credsh_pushed=1
       __credsh_last
     fi

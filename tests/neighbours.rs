@@ -16,6 +16,7 @@ in_shells! { a_debug_trap_and_a_ps0_of_the_users_stay: bash Bash }
 in_shells! { a_trap_of_the_users_on_our_signal_stays: bash Bash }
 in_shells! { an_editors_terminal_is_told_when_a_command_begins: bash Bash }
 in_shells! { switching_off_loads_nobodys_function: fish Fish }
+in_shells! { a_backslash_at_the_end_of_ps0_is_theirs: bash Bash }
 in_shells! { a_substitution_put_behind_ours_at_each_prompt_runs: bash Bash }
 
 /// Another tool with a hook.
@@ -367,7 +368,8 @@ fn a_substitution_put_behind_ours_at_each_prompt_runs(shell: Shell) {
             scope.spawn(move || behind_ours(shell, order, flags, TERMINAL, 0));
         }
         // Nothing tells that this one will: it takes some commands to notice.
-        let another = "more() { PS0=${PS0//'$(more)'/}'$(more)'; printf '<begin>' >&2; }\nPROMPT_COMMAND[70]='more 2>&-'";
+        let another =
+            "more() { PS0=${PS0//'$(more)'/}'$(more)'; printf '<begin>' >&2; }\nPROMPT_COMMAND[70]='more 2>&-'";
         scope.spawn(move || behind_ours(shell, "theirs last", "", another, 3));
     });
 }
@@ -405,4 +407,29 @@ fn switching_off_loads_nobodys_function(shell: Shell) {
     session.key();
     assert_eq!(session.run("credsh_off"), "");
     assert_eq!(session.run("heavy"), "loaded", "the control");
+}
+
+/// foot's manual ends its mark for a command's output with `\e\\`: that would quote the `$` of what follows.
+fn a_backslash_at_the_end_of_ps0_is_theirs(shell: Shell) {
+    thread::scope(|scope| {
+        for (theirs, after) in
+            [(r"PS0+='<begin>\\'", false), (r"PS0+='<begin>\\'", true), (r"PS0='<begin>\\'$PS0", true)]
+        {
+            scope.spawn(move || {
+                let endpoint = Endpoint::start(4);
+                endpoint.rotate(Rotation::Always);
+                let sandbox = Sandbox::in_cloudshell(&endpoint).with("CREDSH_WAIT", "20");
+                let rc = if after { shell.rc().after(theirs) } else { shell.rc().before(theirs) };
+                let mut session = rc.start(&sandbox);
+                for _ in 0..2 {
+                    let first = session.run("echo $TEMPORARY_AWS_ACCESS_KEY_ID");
+                    assert!(first.starts_with(r"<begin>\ASIATEST"), "{theirs}: {}", session.text());
+                    thread::sleep(Duration::from_secs(5));
+                    assert!(session.run("echo $TEMPORARY_AWS_ACCESS_KEY_ID") > first, "{theirs}: {}", session.text());
+                }
+                session.line("credsh_off");
+                assert_eq!(session.run("echo \"$PS0\""), r"<begin>\<begin>\\", "{theirs}");
+            });
+        }
+    });
 }
