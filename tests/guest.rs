@@ -153,9 +153,16 @@ fn options_and_aliases_of_all_kinds(shell: Shell) {
                     session.run("credsh refresh --force");
                     // Only prompts, and what was asked for.
                     for row in session.text().lines() {
-                        let known = ["$ ", "[cloudshell", "ASIATEST", "END", "credsh: renewed", "credsh: the source has no newer"]
-                            .iter()
-                            .any(|start| row.starts_with(start));
+                        let known = [
+                            "$ ",
+                            "[cloudshell",
+                            "ASIATEST",
+                            "END",
+                            "credsh: renewed",
+                            "credsh: the source has no newer",
+                        ]
+                        .iter()
+                        .any(|start| row.starts_with(start));
                         assert!(known || row.trim_end() == "$", "{setting}, after: {after}: {row}\n{}", session.text());
                     }
                 });
