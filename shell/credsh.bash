@@ -32,17 +32,28 @@ __credsh_untraced() {
   { __credsh_traced=''; [[ $_credsh_opts != *v* ]] || \builtin set -v; [[ $_credsh_opts != *x* ]] || \builtin set -x; \builtin return "$_credsh_code"; } 2>/dev/null
 }
 
+# Leaves PS0's text $1 without the gate, and without the backslash that keeps one of the user's from quoting it, in
+# _credsh_theirs of the caller. One backslash in what is printed is two in PS0.
+__credsh_without_gate() {
+  \builtin local _credsh_one=\\\\
+  _credsh_theirs=${1//"$_credsh_one$_credsh_one$__credsh_ps0"/"$_credsh_one"}
+  _credsh_theirs=${_credsh_theirs//"$__credsh_ps0"/}
+}
+
 # Keeps the gate last in PS0: if its SIGURG arrives while bash 5.2 parses a command substitution after it, trap and
-# substitution both fail ("unexpected EOF"), and the shell may die of it. Only behind a backslash, which would quote it, it
-# goes first. Checked at every redraw, as other tools prepend to PS0, append to it and assign it outright. Whoever has
+# substitution both fail ("unexpected EOF"), and the shell may die of it. A backslash at the end of the user's PS0, as of an OSC
+# sequence that ends in `\e\\`, would quote it, so it gets a backslash of its own; behind more of them than that the gate goes
+# first. Checked at every redraw, as other tools prepend to PS0, append to it and assign it outright. Whoever has
 # appended a substitution once may do so at each prompt: then each is a redraw. Without `promptvars` bash would print the
 # gate's text.
 __credsh_gate_last() {
   \builtin local _credsh_was="${PS0-}" _credsh_theirs
   if [[ -z $__credsh_ps0 ]]; then \builtin return 0; fi
-  _credsh_theirs=${_credsh_was//"$__credsh_ps0"/}
+  __credsh_without_gate "$_credsh_was"
   if ! \builtin shopt -q promptvars; then
     \builtin :
+  elif [[ $_credsh_theirs == *[!\\]\\\\ ]]; then
+    _credsh_theirs+=\\\\$__credsh_ps0
   elif [[ $_credsh_theirs == *\\ ]]; then
     _credsh_theirs=$__credsh_ps0$_credsh_theirs
   else
@@ -367,7 +378,9 @@ function credsh_off {
   fi
   if [[ -n $__credsh_ps0 ]]; then
     if (\builtin unset -v PS0) 2>/dev/null; then
-      PS0=${PS0+${PS0//"$__credsh_ps0"/}}
+      \builtin local _credsh_theirs
+      __credsh_without_gate "${PS0-}"
+      PS0=$_credsh_theirs
       if [[ -z $PS0 ]]; then \builtin unset -v PS0; fi
     fi
     if [[ $(\builtin trap -p URG) == *__credsh_preexec* ]]; then \builtin trap - URG; fi

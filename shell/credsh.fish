@@ -384,10 +384,11 @@ end
 function credsh_off
     set -q __credsh_installed; or return 0
     __credsh_drop
-    # Somebody else's prompt may call a copy of ours, as virtualenv's does. A function that has a file is none, and to look at
-    # it would load it.
+    # Somebody else's prompt may call a copy of ours, as virtualenv's does. A function that has a file, or that fish 4 has built
+    # in, is none, and to look at it would load it.
     set -l names fish_prompt fish_right_prompt
-    set -l files (builtin path basename -- $fish_function_path/*.fish | builtin path change-extension '')
+    set -l files $fish_function_path/*.fish (builtin status list-files functions 2>/dev/null)
+    set files (builtin path basename -- $files | builtin path change-extension '')
     for name in (builtin functions -a | string match -v '__credsh_*')
         builtin contains -- $name $files; or set -a names $name
     end

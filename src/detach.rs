@@ -1,4 +1,4 @@
-//! Isolation of processes: this one from debuggers, core files and a limit on the size of files; a background renewal from the
+//! Isolation of processes: this one from debuggers, core files, Ctrl-Z and a limit on the size of files; a background renewal from the
 //! shell that started it, whose open files the starter keeps back, and whose session and terminal the renewal itself leaves;
 //! and a child program from the terminal. The only module with `unsafe`.
 
@@ -20,13 +20,27 @@ pub fn from_debuggers() {
 
 /// Has a write beyond the limit on the size of files (`ulimit -f`) fail like one to a full disk, where credsh goes on without
 /// the store, instead of ending the process with SIGXFSZ. With a handler and not ignored, as `exec` resets a handler: a
-/// program that replaces this process, or is started by it, has the signal as it was.
+/// program that replaces this process, or is started by it, has the signal as it was. If it is ignored already, so it stays.
 pub fn from_file_size_limit() {
     extern "C" fn nothing(_: i32) {}
-    // SAFETY: the handler does nothing, so it cannot call what is not async-signal-safe. It replaces the default action, and
-    // is installed before any other thread runs.
+    if let Some(SigHandler::SigIgn) = set(Signal::SIGXFSZ, SigHandler::Handler(nothing)) {
+        set(Signal::SIGXFSZ, SigHandler::SigIgn);
+    }
+}
+
+/// Keeps Ctrl-Z from stopping this process, for whose answer a shell waits, and what it starts: nu would wait for ever for a
+/// child that it has stopped. The other shells start it so that it ignores the signal. Ignored and not blocked, as dash, when
+/// it is the `sh` that runs a `credential_process`, unblocks what its parent has blocked.
+pub fn from_ctrl_z() {
+    set(Signal::SIGTSTP, SigHandler::SigIgn);
+}
+
+/// Sets a signal's action, to one that does nothing; the one before.
+fn set(name: Signal, action: SigHandler) -> Option<SigHandler> {
+    // SAFETY: of the actions that this module passes, one is to ignore the signal, and the other is a handler that does
+    // nothing, so it cannot call what is not async-signal-safe.
     #[allow(unsafe_code, reason = "a signal's action can be set in no other way")]
-    let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::Handler(nothing)) };
+    unsafe { signal(name, action) }.ok()
 }
 
 /// Marks every open file above stderr close-on-exec, so that the next program this process starts does not inherit what the

@@ -180,12 +180,6 @@ impl Lent {
     }
 }
 
-/// Keeps Ctrl-Z from stopping this process, for whose answer a shell waits: nu would wait for ever for a child that it has
-/// stopped. The other shells start it so that it ignores the signal. Call it before other threads start, as they inherit it.
-pub fn unstoppable() {
-    let _ = SigSet::from_iter([Signal::SIGTSTP]).thread_block();
-}
-
 /// What to do before a signal ends this process, until dropped.
 struct Ending {
     mask: SigSet,

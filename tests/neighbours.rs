@@ -412,9 +412,14 @@ fn switching_off_loads_nobodys_function(shell: Shell) {
 /// foot's manual ends its mark for a command's output with `\e\\`: that would quote the `$` of what follows.
 fn a_backslash_at_the_end_of_ps0_is_theirs(shell: Shell) {
     thread::scope(|scope| {
-        for (theirs, after) in
-            [(r"PS0+='<begin>\\'", false), (r"PS0+='<begin>\\'", true), (r"PS0='<begin>\\'$PS0", true)]
-        {
+        for (theirs, after) in [
+            (r"PS0+='<begin>\\'", false),
+            (r"PS0+='<begin>\\'", true),
+            (r"PS0='<begin>\\'$PS0", true),
+            // In bash 5.2 the gate has to stay behind a substitution.
+            (r"PS0+='$(echo \<begin\>)\\'", false),
+            (r"PS0='$(echo \<begin\>)\\'$PS0", true),
+        ] {
             scope.spawn(move || {
                 let endpoint = Endpoint::start(4);
                 endpoint.rotate(Rotation::Always);
@@ -428,7 +433,8 @@ fn a_backslash_at_the_end_of_ps0_is_theirs(shell: Shell) {
                     assert!(session.run("echo $TEMPORARY_AWS_ACCESS_KEY_ID") > first, "{theirs}: {}", session.text());
                 }
                 session.line("credsh_off");
-                assert_eq!(session.run("echo \"$PS0\""), r"<begin>\<begin>\\", "{theirs}");
+                let text = theirs.split('\'').nth(1).unwrap();
+                assert_eq!(session.run("echo \"$PS0\""), format!(r"<begin>\{text}"), "{theirs}");
             });
         }
     });

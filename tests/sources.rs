@@ -954,6 +954,28 @@ fn a_process_that_does_not_end_is_ended() {
     support::process::signal(pid, "KILL");
 }
 
+/// Where a shell waits for credsh, Ctrl-Z must stop neither that nor what it waits for. Ignored, as dash unblocks what is only
+/// blocked, and dash may be the `sh` that runs this.
+#[test]
+fn a_process_for_which_a_shell_waits_is_not_stopped() {
+    let sandbox = Sandbox::new();
+    let json = r#"{"Version":1,"AccessKeyId":"ASIAP","SecretAccessKey":"s","SessionToken":"t"}"#;
+    let command = format!("grep ^SigIgn: /proc/self/status >~/signals; {}", process(&sandbox, json));
+    sandbox.file(".aws/config", &format!("[profile p]\ncredential_process = {command}\n"));
+    for (words, wanted) in [
+        (["hook", "--shell=bash", "--wait", "--profile=p"].as_slice(), true),
+        (&["--hooked=bash", "refresh", "--force", "--profile=p"], true),
+        (&["refresh", "--force", "--profile=p"], false),
+    ] {
+        sandbox.credsh(words).ok();
+        let told = std::fs::read_to_string(sandbox.home().join("signals")).unwrap();
+        let ignored = u64::from_str_radix(told.split_whitespace().last().unwrap(), 16).unwrap();
+        // SIGTSTP is 20.
+        assert_eq!(ignored >> 19 & 1 == 1, wanted, "{words:?}: {told}");
+        sandbox.credsh(&["clear", "--all"]).ok();
+    }
+}
+
 /// If a profile offers several ways, the one that SDKs try first is used.
 #[test]
 fn a_profile_with_a_process_and_more() {

@@ -297,6 +297,9 @@ fn a_limit_on_the_size_of_files_costs_no_credentials() {
     assert!(run.ok().contains("ASIATEST0001"));
     let run = under("exec -- sh -c 'kill -XFSZ $$'");
     assert_eq!(run.status, -1, "a program that it becomes has the signal as it was: {run:?}");
+    let mut sh = sandbox.command("sh");
+    let ignored = "trap '' XFSZ; exec \"$0\" exec -- sh -c 'kill -XFSZ $$; echo ran'";
+    assert_eq!(Run::of(sh.args(["-c", ignored, CREDSH]).output().unwrap()).ok(), "ran\n", "also where it is ignored");
 }
 
 /// The stored lease stays due, so without a pause the source would be asked at every prompt.

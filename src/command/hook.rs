@@ -89,7 +89,7 @@ fn start(args: &Hook, place: Option<&Path>, env: &Env) -> Result<u8> {
 /// Renews while the shell waits, and prints what the shell is to do. A failure is one line on stderr and a pause at most:
 /// the command that is waiting still runs.
 fn wait_for(args: &Hook, env: &Env, deadline: Duration) -> Result<u8> {
-    ui::unstoppable();
+    detach::from_ctrl_z();
     let store = if args.store.no_store { Ok(stored(args, env)) } else { super::store(false, env) };
     let store = match &store {
         Ok(store) => store.as_ref(),

@@ -1,6 +1,7 @@
 //! `credsh refresh`: renews the credentials or switches to others. In a hooked shell it prints code for that shell.
 
 use crate::cli::Refresh;
+use crate::detach;
 use crate::env::Env;
 use crate::error::Result;
 use crate::renew::{self, Outcome, Terms, When};
@@ -10,7 +11,7 @@ use crate::{prompt, ui};
 /// Renews; `hooked` is the shell that will evaluate stdout.
 pub fn run(args: &Refresh, hooked: Option<Shell>, env: &Env) -> Result<u8> {
     if hooked.is_some() {
-        ui::unstoppable();
+        detach::from_ctrl_z();
     }
     let store = super::store(args.store.no_store, env)?;
     let request = super::meant(&args.selectors, store.as_ref(), env)?;
